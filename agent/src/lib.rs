@@ -1,0 +1,1 @@
+//! The daemon on a device: enrol, report, obey, buffer.

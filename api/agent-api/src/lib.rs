@@ -1,0 +1,25 @@
+//! What an agent and the platform say to each other: enrolment over HTTPS ([`enrolment`]), then
+//! frames on the link ([`link`], generated from `proto/link.proto`, whose comments are the
+//! protocol's specification). [`table`] has the one encoding of a snapshot's values.
+
+pub mod enrolment;
+pub mod table;
+
+/// Messages of the agents' link.
+pub mod link {
+    #![allow(
+        missing_docs,
+        clippy::pedantic,
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        reason = "generated; documented in proto/link.proto"
+    )]
+    include!(concat!(env!("OUT_DIR"), "/openframe.agent.v1.rs"));
+}
+
+/// The path of the link's WebSocket.
+pub const LINK_PATH: &str = "/agent/v1/link";
+/// A frame's size at most, encoded.
+pub const MAX_FRAME_BYTES: usize = 256 << 10;
+/// Series in a table at most.
+pub const MAX_SERIES: usize = 5_000;

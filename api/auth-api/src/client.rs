@@ -1,0 +1,132 @@
+//! The typed client.
+
+use http::Method;
+use openframe_agent_api::enrolment::{Certified, ENROL_PATH, EnrolRequest, RENEW_PATH, RenewRequest};
+use openframe_fault::Fault;
+use openframe_ids::{ApiKeyId, EnrolmentTokenId, SessionId, UserId};
+use openframe_mesh::{Client, query};
+
+use crate::internal::{AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, RESOLVE, ResolveRequest, Resolved};
+use crate::{
+    ApiKey, AuditEntry, AuditVerdict, EnrolmentToken, MadeApiKey, MadeEnrolmentToken, Me, NewApiKey,
+    NewEnrolmentToken, NewUser, PREFIX, Page, Session, User, UserChange,
+};
+
+/// Asks the auth service. Every method fails with the service's own refusal, or with `Unavailable`
+/// when it does not answer.
+#[derive(Debug, Clone)]
+pub struct AuthClient {
+    root: Client,
+    api: Client,
+}
+
+impl AuthClient {
+    /// A client on top of `client`.
+    pub fn new(client: Client) -> Self {
+        Self { api: client.under(PREFIX), root: client }
+    }
+
+    /// Who the credential belongs to.
+    pub async fn me(&self) -> Result<Me, Fault> {
+        self.api.get("/me").await
+    }
+
+    /// Every person of the tenant.
+    pub async fn users(&self) -> Result<Page<User>, Fault> {
+        self.api.get("/users").await
+    }
+
+    /// Adds a person.
+    pub async fn create_user(&self, user: &NewUser) -> Result<User, Fault> {
+        self.api.send(Method::POST, "/users", user).await
+    }
+
+    /// Changes a person.
+    pub async fn change_user(&self, id: UserId, change: &UserChange) -> Result<User, Fault> {
+        self.api.send(Method::PATCH, &format!("/users/{id}"), change).await
+    }
+
+    /// The sign-ins of the caller, or of everybody.
+    pub async fn sessions(&self, all: bool) -> Result<Page<Session>, Fault> {
+        self.api.get(if all { "/sessions?all=true" } else { "/sessions" }).await
+    }
+
+    /// Ends a sign-in.
+    pub async fn revoke_session(&self, id: SessionId) -> Result<(), Fault> {
+        self.api.delete(&format!("/sessions/{id}")).await
+    }
+
+    /// The caller's API keys.
+    pub async fn api_keys(&self) -> Result<Page<ApiKey>, Fault> {
+        self.api.get("/api-keys").await
+    }
+
+    /// Makes an API key.
+    pub async fn create_api_key(&self, key: &NewApiKey) -> Result<MadeApiKey, Fault> {
+        self.api.send(Method::POST, "/api-keys", key).await
+    }
+
+    /// Revokes an API key.
+    pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), Fault> {
+        self.api.delete(&format!("/api-keys/{id}")).await
+    }
+
+    /// The tenant's enrolment tokens that can still be used.
+    pub async fn enrolment_tokens(&self) -> Result<Page<EnrolmentToken>, Fault> {
+        self.api.get("/enrolment-tokens").await
+    }
+
+    /// Makes an enrolment token.
+    pub async fn create_enrolment_token(
+        &self,
+        token: &NewEnrolmentToken,
+    ) -> Result<MadeEnrolmentToken, Fault> {
+        self.api.send(Method::POST, "/enrolment-tokens", token).await
+    }
+
+    /// Revokes an enrolment token.
+    pub async fn revoke_enrolment_token(&self, id: EnrolmentTokenId) -> Result<(), Fault> {
+        self.api.delete(&format!("/enrolment-tokens/{id}")).await
+    }
+
+    /// The audit trail, newest first.
+    pub async fn audit(
+        &self,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<AuditEntry>, Fault> {
+        let limit = limit.to_string();
+        let query = query(&[("cursor", cursor), ("limit", Some(&limit))]);
+        self.api.get(&format!("/audit{query}")).await
+    }
+
+    /// Whether the audit trail's chain holds.
+    pub async fn verify_audit(&self) -> Result<AuditVerdict, Fault> {
+        self.api.get("/audit/verify").await
+    }
+
+    /// Enrols a device.
+    pub async fn enrol(&self, request: &EnrolRequest) -> Result<Certified, Fault> {
+        self.root.send(Method::POST, ENROL_PATH, request).await
+    }
+
+    /// Renews the certificate of the device that the credential names.
+    pub async fn renew(&self, request: &RenewRequest) -> Result<Certified, Fault> {
+        self.root.send(Method::POST, RENEW_PATH, request).await
+    }
+
+    /// Asks whose secret was shown.
+    pub async fn resolve(&self, request: &ResolveRequest) -> Result<Resolved, Fault> {
+        self.root.send(Method::POST, RESOLVE, request).await
+    }
+
+    /// Records something in the audit trail; returns once it is durable.
+    pub async fn record(&self, record: &AuditRecord) -> Result<(), Fault> {
+        self.root.tell(Method::POST, AUDIT, record).await
+    }
+
+    /// Fails with `Unauthenticated` when the device was revoked or is not known.
+    pub async fn check_device(&self, check: &DeviceCheck) -> Result<(), Fault> {
+        self.root.tell(Method::POST, CHECK_DEVICE, check).await
+    }
+}

@@ -1,0 +1,77 @@
+//! Paths between the platform's own services. Never routed from outside.
+
+use jiff::Timestamp;
+use openframe_ids::{DeviceId, TenantId};
+use serde::{Deserialize, Serialize};
+
+/// `POST /internal/v1/resolve`: the gateway asks whose secret it was shown.
+pub const RESOLVE: &str = "/internal/v1/resolve";
+/// `POST /internal/v1/audit`: a service records what it is about to do.
+pub const AUDIT: &str = "/internal/v1/audit";
+/// `POST /internal/v1/devices/check`: the gateway asks whether a device's certificate still counts.
+pub const CHECK_DEVICE: &str = "/internal/v1/devices/check";
+
+/// A secret that came with a request.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "secret")]
+pub enum Shown {
+    /// The session cookie's value.
+    Session(String),
+    /// `Authorization: Bearer of_ak_…`.
+    ApiKey(String),
+}
+
+/// What the gateway saw of the one who asks.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ResolveRequest {
+    /// The secret.
+    pub shown: Shown,
+    /// The client's address.
+    pub remote_address: String,
+}
+
+/// Whose it is. A secret that is nobody's gives `Unauthenticated`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Resolved {
+    /// The caller's claims, as `openframe_tokens::Caller` writes itself.
+    pub caller: serde_json::Value,
+    /// For sessions: what `x-csrf-token` must be.
+    pub csrf_token: Option<String>,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+}
+
+/// One thing for the audit trail. The actor is taken from `actor_*`, given by the service that
+/// was asked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// The tenant whose trail it belongs to.
+    pub tenant_id: TenantId,
+    /// `user`, `api_key`, `device`, `service` or `nobody`.
+    pub actor_kind: String,
+    /// Who.
+    pub actor: String,
+    /// What: `command.create`, `device.change`, ….
+    pub action: String,
+    /// To what.
+    pub target: String,
+    /// `done`, `refused` or `failed`.
+    pub outcome: String,
+    /// More, as short text. Never a secret.
+    pub detail: String,
+    /// From where, if known.
+    pub remote_address: String,
+    /// In which request, if in one.
+    pub request_id: String,
+}
+
+/// A device that has shown a good certificate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeviceCheck {
+    /// The tenant of its certificate.
+    pub tenant_id: TenantId,
+    /// The device of its certificate.
+    pub device_id: DeviceId,
+    /// The certificate's serial number, hex.
+    pub serial: String,
+}

@@ -1,0 +1,258 @@
+//! Bodies of the public paths.
+
+use jiff::Timestamp;
+use openframe_ids::{ApiKeyId, EnrolmentTokenId, SessionId, TenantId, UserId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// `GET /setup`: whether the first owner is still to be made.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SetupState {
+    /// True until the first owner exists.
+    pub needed: bool,
+}
+
+/// `POST /setup`: makes the first owner and signs in.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetupRequest {
+    /// The one-time token from the link that was printed.
+    pub token: String,
+    /// The owner's mail address: the name to sign in with.
+    pub email: String,
+    /// The owner's name.
+    pub name: String,
+    /// 8 to 256 characters.
+    pub password: String,
+}
+
+/// `POST /login`.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginRequest {
+    /// The mail address.
+    pub email: String,
+    /// The password.
+    pub password: String,
+}
+
+/// `GET /me`, and the answer to setup and login: who is signed in.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Me {
+    /// The person.
+    pub user: User,
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// What the person, or the key, may do: `devices:read`, ….
+    pub permissions: Vec<String>,
+    /// To be sent back in `x-csrf-token` with every change. Absent for API keys.
+    pub csrf_token: Option<String>,
+    /// The session in use. Absent for API keys.
+    pub session_id: Option<SessionId>,
+}
+
+/// A person.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct User {
+    /// The person's id.
+    pub id: UserId,
+    /// The mail address.
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// `owner`, `technician` or `read_only`.
+    pub role: String,
+    /// Whether sign-in is refused.
+    pub disabled: bool,
+    /// When the person was added.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+/// `POST /users`.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// The mail address.
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// `owner`, `technician` or `read_only`.
+    pub role: String,
+    /// 8 to 256 characters.
+    pub password: String,
+}
+
+/// `PATCH /users/{id}`: absent fields stay as they are.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserChange {
+    /// A new name.
+    pub name: Option<String>,
+    /// A new role.
+    pub role: Option<String>,
+    /// Whether sign-in is refused. Disabling ends every session and key of the person.
+    pub disabled: Option<bool>,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// A sign-in in one browser. `GET /sessions` lists one's own, `GET /sessions?all=true` everybody's
+/// (owners only).
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Whose it is, to read.
+    pub user_email: String,
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute.
+    #[schema(value_type = String, format = DateTime)]
+    pub last_seen_at: Timestamp,
+    /// When it ends at the latest.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    /// The address it was last used from.
+    pub remote_address: String,
+    /// What the browser calls itself.
+    pub user_agent: String,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+/// An API key, without its secret.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// What it is for, in its maker's words.
+    pub name: String,
+    /// Who made it.
+    pub owner_id: UserId,
+    /// The permissions it has at most.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it ends.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    /// When it was last used, to the minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// `POST /api-keys`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewApiKey {
+    /// What it is for.
+    pub name: String,
+    /// Permissions such as `devices:read`; at least one, none that the maker lacks.
+    pub scopes: Vec<String>,
+    /// Days until it ends, 1 to 365; 90 when absent.
+    pub expires_in_days: Option<u32>,
+}
+
+/// The answer to `POST /api-keys`: the only time the secret is shown.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct MadeApiKey {
+    /// The key.
+    pub key: ApiKey,
+    /// The secret: `of_ak_…`.
+    pub secret: String,
+}
+
+/// An enrolment token, without its secret.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EnrolmentToken {
+    /// Its id.
+    pub id: EnrolmentTokenId,
+    /// What it is for, in its maker's words.
+    pub name: String,
+    /// How many devices may still enrol with it.
+    pub uses_left: u32,
+    /// How many devices have enrolled with it.
+    pub uses: u32,
+    /// When it ends.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When a device last enrolled with it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// `POST /enrolment-tokens`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewEnrolmentToken {
+    /// What it is for.
+    pub name: Option<String>,
+    /// How many devices may enrol, 1 to 10,000; 1 when absent.
+    pub uses: Option<u32>,
+    /// Minutes until it ends, 1 to 10,080 (7 days); 60 when absent.
+    pub expires_in_minutes: Option<u32>,
+}
+
+/// The answer to `POST /enrolment-tokens`: the only time the secret is shown.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct MadeEnrolmentToken {
+    /// The token.
+    pub token: EnrolmentToken,
+    /// The secret with the pin of the platform's root key: `of_et_….<pin>`.
+    pub secret: String,
+    /// The line to run on the device.
+    pub command: String,
+}
+
+/// One line of the audit trail.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AuditEntry {
+    /// Its place in the tenant's chain, from 1.
+    pub seq: u64,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// `user`, `api_key`, `device`, `service` or `nobody`.
+    pub actor_kind: String,
+    /// Who: an id, or what was typed at a failed sign-in.
+    pub actor: String,
+    /// What: `session.create`, `command.create`, ….
+    pub action: String,
+    /// To what: an id, or empty.
+    pub target: String,
+    /// `done`, `refused` or `failed`.
+    pub outcome: String,
+    /// More, as short text.
+    pub detail: String,
+    /// From where.
+    pub remote_address: String,
+    /// In which request.
+    pub request_id: String,
+    /// SHA-256 over the entry before and this one, hex.
+    pub hash: String,
+}
+
+/// `GET /audit/verify`: whether the chain holds.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AuditVerdict {
+    /// How many entries were checked.
+    pub entries: u64,
+    /// The first entry that does not follow from those before it.
+    pub broken_at: Option<u64>,
+}

@@ -1,0 +1,1 @@
+//! Settings from defaults, a file, the environment and flags, with every mistake reported at once.

@@ -1,0 +1,15 @@
+//! How one service reaches another: in this process, or over the network. Callers cannot tell.
+//!
+//! [`Peer`] sends a request; [`Client`] is what the typed clients of `api/` are made of;
+//! [`identity`] is how the called service learns who asks, in both shapes from the same signed
+//! header.
+//!
+//! Invariants: `http::Extensions` never cross a peer, every call has a deadline, and a panic in a
+//! service answers as a 500 (its router carries `fault::layer`).
+
+mod client;
+pub mod identity;
+mod peer;
+
+pub use client::{Answer, Client, Credential, query};
+pub use peer::{Connector, Late, Peer};

@@ -1,0 +1,1 @@
+//! PromQL over any source of series.

@@ -1,0 +1,163 @@
+//! What can be permitted, and which role permits what.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// One thing that may be allowed. The text form, `subject:verb`, is also an API key's scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Permission {
+    /// See devices, their inventory and their commands.
+    DevicesRead,
+    /// Rename, tag and retire devices.
+    DevicesWrite,
+    /// Run commands on devices.
+    CommandsRun,
+    /// Read telemetry, rules and alerts.
+    TelemetryRead,
+    /// Send telemetry that is not a device's own (`remote_write`).
+    TelemetryWrite,
+    /// Make and change alert rules and notification channels.
+    AlertsWrite,
+    /// Make, change and disable users, and see and end other people's sessions.
+    UsersManage,
+    /// Make and revoke one's own API keys.
+    KeysManage,
+    /// Make and revoke enrolment tokens.
+    EnrolmentManage,
+    /// Read the audit trail.
+    AuditRead,
+    /// See the platform's own health.
+    PlatformRead,
+}
+
+impl Permission {
+    /// Every permission, in the order in which documents list them.
+    pub const ALL: [Self; 11] = [
+        Self::DevicesRead,
+        Self::DevicesWrite,
+        Self::CommandsRun,
+        Self::TelemetryRead,
+        Self::TelemetryWrite,
+        Self::AlertsWrite,
+        Self::UsersManage,
+        Self::KeysManage,
+        Self::EnrolmentManage,
+        Self::AuditRead,
+        Self::PlatformRead,
+    ];
+
+    /// Its text form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DevicesRead => "devices:read",
+            Self::DevicesWrite => "devices:write",
+            Self::CommandsRun => "commands:run",
+            Self::TelemetryRead => "telemetry:read",
+            Self::TelemetryWrite => "telemetry:write",
+            Self::AlertsWrite => "alerts:write",
+            Self::UsersManage => "users:manage",
+            Self::KeysManage => "keys:manage",
+            Self::EnrolmentManage => "enrolment:manage",
+            Self::AuditRead => "audit:read",
+            Self::PlatformRead => "platform:read",
+        }
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that names no permission or role.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not one of the known names")]
+pub struct UnknownName(pub String);
+
+impl FromStr for Permission {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let found = Self::ALL.into_iter().find(|permission| permission.as_str() == text);
+        found.ok_or_else(|| UnknownName(text.to_owned()))
+    }
+}
+
+/// A set of permissions with a name. Each role holds all that the next holds, and more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Everything.
+    Owner,
+    /// Works on devices and alerts; does not manage people.
+    Technician,
+    /// Looks, and changes nothing.
+    ReadOnly,
+}
+
+impl Role {
+    /// Its text form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Technician => "technician",
+            Self::ReadOnly => "read_only",
+        }
+    }
+
+    /// Whether this role permits `permission`.
+    pub fn permits(self, permission: Permission) -> bool {
+        match permission {
+            Permission::DevicesRead | Permission::TelemetryRead | Permission::PlatformRead => true,
+            Permission::DevicesWrite
+            | Permission::CommandsRun
+            | Permission::TelemetryWrite
+            | Permission::AlertsWrite
+            | Permission::KeysManage
+            | Permission::EnrolmentManage => matches!(self, Self::Owner | Self::Technician),
+            Permission::UsersManage | Permission::AuditRead => self == Self::Owner,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let all = [Self::Owner, Self::Technician, Self::ReadOnly];
+        let found = all.into_iter().find(|role| role.as_str() == text);
+        found.ok_or_else(|| UnknownName(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_holds_all_that_the_next_holds() {
+        for permission in Permission::ALL {
+            assert!(Role::Owner.permits(permission));
+            if Role::ReadOnly.permits(permission) {
+                assert!(Role::Technician.permits(permission));
+            }
+        }
+    }
+
+    #[test]
+    fn names_read_back() {
+        for permission in Permission::ALL {
+            assert_eq!(permission.as_str().parse(), Ok(permission));
+        }
+        assert!("root".parse::<Role>().is_err());
+    }
+}

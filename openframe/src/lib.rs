@@ -1,0 +1,1 @@
+//! The one executable: read the settings, choose the roles, wire, run, drain.

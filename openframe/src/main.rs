@@ -1,0 +1,2 @@
+//! openframe
+fn main() {}

@@ -1,0 +1,1 @@
+//! The only door: TLS, identity, routing, the agents' link and the console.

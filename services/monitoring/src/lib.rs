@@ -1,0 +1,1 @@
+//! What devices measure: taken, kept, queried and alerted on.

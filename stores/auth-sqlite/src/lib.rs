@@ -1,0 +1,1 @@
+//! Keeps the auth service's promises in a SQLite file.

@@ -1,0 +1,1 @@
+//! Keeps the devices service's promises in a SQLite file.

@@ -1,0 +1,1 @@
+//! Every store promise, run against every engine that keeps it.
