@@ -9,6 +9,7 @@ pub mod table;
 pub mod link {
     #![allow(
         missing_docs,
+        clippy::all,
         clippy::pedantic,
         clippy::allow_attributes,
         clippy::allow_attributes_without_reason,

@@ -1,15 +1,19 @@
 //! The typed client.
 
 use http::Method;
-use openframe_agent_api::enrolment::{Certified, ENROL_PATH, EnrolRequest, RENEW_PATH, RenewRequest};
+use openframe_agent_api::enrolment::{
+    Certified, ENROL_PATH, EnrolRequest, RENEW_PATH, RenewRequest,
+};
 use openframe_fault::Fault;
 use openframe_ids::{ApiKeyId, EnrolmentTokenId, SessionId, UserId};
 use openframe_mesh::{Client, query};
 
-use crate::internal::{AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, RESOLVE, ResolveRequest, Resolved};
+use crate::internal::{
+    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, RESOLVE, ResolveRequest, Resolved,
+};
 use crate::{
-    ApiKey, AuditEntry, AuditVerdict, EnrolmentToken, MadeApiKey, MadeEnrolmentToken, Me, NewApiKey,
-    NewEnrolmentToken, NewUser, PREFIX, Page, Session, User, UserChange,
+    ApiKey, AuditEntry, AuditVerdict, EnrolmentToken, MadeApiKey, MadeEnrolmentToken, Me,
+    NewApiKey, NewEnrolmentToken, NewUser, PREFIX, Page, Session, User, UserChange,
 };
 
 /// Asks the auth service. Every method fails with the service's own refusal, or with `Unavailable`
@@ -90,11 +94,7 @@ impl AuthClient {
     }
 
     /// The audit trail, newest first.
-    pub async fn audit(
-        &self,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<Page<AuditEntry>, Fault> {
+    pub async fn audit(&self, cursor: Option<&str>, limit: u32) -> Result<Page<AuditEntry>, Fault> {
         let limit = limit.to_string();
         let query = query(&[("cursor", cursor), ("limit", Some(&limit))]);
         self.api.get(&format!("/audit{query}")).await

@@ -82,11 +82,7 @@ impl DevicesClient {
     }
 
     /// A device's commands, newest first.
-    pub async fn commands(
-        &self,
-        id: DeviceId,
-        cursor: Option<&str>,
-    ) -> Result<CommandPage, Fault> {
+    pub async fn commands(&self, id: DeviceId, cursor: Option<&str>) -> Result<CommandPage, Fault> {
         let query = query(&[("cursor", cursor)]);
         self.api.get(&format!("/devices/{id}/commands{query}")).await
     }

@@ -36,6 +36,7 @@ pub async fn method_not_allowed(method: Method) -> Fault {
         .with_status(StatusCode::METHOD_NOT_ALLOWED)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that the layer asks for")]
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic
         .downcast_ref::<String>()

@@ -1,6 +1,5 @@
 //! What the typed clients of `api/` are made of: JSON out, JSON in, refusals as [`Fault`]s.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -117,9 +116,8 @@ impl Client {
         content: Option<(HeaderValue, Bytes)>,
     ) -> Result<Request<Body>, Fault> {
         let uri = format!("{}{path}", self.prefix);
-        let (kind, body) = content.map_or((None, Body::empty()), |(kind, bytes)| {
-            (Some(kind), Body::from(bytes))
-        });
+        let (kind, body) =
+            content.map_or((None, Body::empty()), |(kind, bytes)| (Some(kind), Body::from(bytes)));
         let mut request =
             Request::builder().method(method).uri(uri).body(body).map_err(bad_request)?;
         if let Some(kind) = kind {
@@ -170,12 +168,16 @@ pub fn query(pairs: &[(&str, Option<&str>)]) -> String {
             if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
                 text.push(char::from(byte));
             } else {
-                // Writing to a string cannot fail.
-                drop(write!(text, "%{byte:02X}"));
+                text.push('%');
+                text.extend([byte >> 4, byte & 15].map(hex_digit));
             }
         }
     }
     text
+}
+
+fn hex_digit(value: u8) -> char {
+    char::from_digit(u32::from(value), 16).unwrap_or('0').to_ascii_uppercase()
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub enum Peer {
         /// The scheme and authority that each request gets.
         base: Uri,
         /// The pool to take a connection from.
-        connector: Connector,
+        connector: Box<Connector>,
     },
 }
 
@@ -143,10 +143,11 @@ mod tests {
     use super::*;
 
     fn service() -> Router {
-        openframe_fault::layer(Router::new().route("/hello", get(async || "hello")).route(
-            "/panic",
-            get(async || -> &'static str { panic!("on purpose") }),
-        ))
+        openframe_fault::layer(
+            Router::new()
+                .route("/hello", get(async || "hello"))
+                .route("/panic", get(async || -> &'static str { panic!("on purpose") })),
+        )
     }
 
     async fn peers() -> [Peer; 2] {
@@ -155,10 +156,9 @@ mod tests {
         let base = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         tokio::spawn(async { axum::serve(listener, service()).await });
         let trust = rustls::RootCertStore::empty();
-        let tls = rustls::ClientConfig::builder()
-            .with_root_certificates(trust)
-            .with_no_client_auth();
-        [service().into(), Peer::Remote { base, connector: Connector::new(tls) }]
+        let tls =
+            rustls::ClientConfig::builder().with_root_certificates(trust).with_no_client_auth();
+        [service().into(), Peer::Remote { base, connector: Box::new(Connector::new(tls)) }]
     }
 
     async fn check(path: &str) -> String {

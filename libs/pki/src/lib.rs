@@ -1,1 +1,19 @@
 //! Certificates: the platform's authority, device certificates and the pins that name them.
+//!
+//! One root (P-384, ten years) signs one issuing authority (P-256), which signs device certificates
+//! of 24 hours and the platform's own server certificates. [`Authority`] holds them; [`DeviceKey`]
+//! is a device's half; [`verify`] has the TLS settings of each side. Profile: RFC 5280, and SPIFFE
+//! X.509-SVID for the URI that names a device.
+
+mod authority;
+mod device;
+mod error;
+mod verify;
+
+pub use authority::{Authority, DEVICE_LIFETIME, IssuedDevice, ServerIdentity};
+pub use device::{DeviceIdentity, DeviceKey, csr_spki_sha256, device_identity};
+pub use error::Error;
+pub use verify::{
+    agents_server, device_client, install_provider, pin_of, pinned_client, public_client,
+    root_client, users_server,
+};

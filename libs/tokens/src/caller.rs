@@ -111,8 +111,7 @@ mod tests {
 
     fn key(role: Role, scopes: &[&str]) -> Caller {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        let subject =
-            Subject::ApiKey { key: ApiKeyId::new(), owner: UserId::new(), role, scopes };
+        let subject = Subject::ApiKey { key: ApiKeyId::new(), owner: UserId::new(), role, scopes };
         Caller { tenant: TenantId::new(), subject }
     }
 

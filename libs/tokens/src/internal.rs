@@ -1,5 +1,5 @@
 //! The token that carries a caller from the gateway to a service: a signed JWT (RFC 7519, RFC 8037)
-//! of type `txn+jwt`, EdDSA only, for one audience, valid 60 s.
+//! of type `txn+jwt`, `EdDSA` only, for one audience, valid 60 s.
 //!
 //! Only the holder of the [`Minter`] can make one. A [`Verifier`] remembers the claims of tokens it
 //! has verified until they expire, by the token's hash: decisions are never remembered.
@@ -100,8 +100,11 @@ impl Minter {
 pub struct Verifier {
     key: Arc<DecodingKey>,
     audience: String,
-    verified: Arc<Mutex<HashMap<[u8; 32], (i64, Caller)>>>,
+    verified: Arc<Mutex<Verified>>,
 }
+
+/// By a token's hash: when it ends (Unix seconds), and the caller it names.
+type Verified = HashMap<[u8; 32], (i64, Caller)>;
 
 impl std::fmt::Debug for Verifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -132,8 +135,8 @@ impl Verifier {
         rules.validate_exp = false;
         rules.validate_aud = false;
         rules.set_required_spec_claims(&["exp", "iss", "aud"]);
-        let token = jsonwebtoken::decode::<Claims>(token, &self.key, &rules)
-            .map_err(Refused::NotValid)?;
+        let token =
+            jsonwebtoken::decode::<Claims>(token, &self.key, &rules).map_err(Refused::NotValid)?;
         let claims = token.claims;
         if token.header.typ.as_deref() != Some(TYPE) || claims.aud != self.audience {
             return Err(Refused::Audience);

@@ -78,8 +78,7 @@ pub struct Presented {
 /// Makes a new secret for the row `id`.
 pub fn mint(purpose: Purpose, id: Uuid) -> Minted {
     let secret: [u8; 32] = random();
-    let body =
-        format!("{}{}_{}", purpose.prefix(), id.simple(), URL_SAFE_NO_PAD.encode(secret));
+    let body = format!("{}{}_{}", purpose.prefix(), id.simple(), URL_SAFE_NO_PAD.encode(secret));
     let text = format!("{body}{:08x}", crc32c::crc32c(body.as_bytes()));
     Minted { text, hash: hash(&secret) }
 }

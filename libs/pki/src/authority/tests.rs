@@ -1,0 +1,117 @@
+//! The authority and a device, against each other and against hostile input.
+
+use std::sync::Arc;
+
+use rustls::{ClientConnection, ServerConnection};
+
+use super::*;
+use crate::{DeviceKey, csr_spki_sha256, device_identity, verify};
+
+fn now() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "rustls checks against the real clock")]
+    Timestamp::now()
+}
+
+fn handshake(
+    client: rustls::ClientConfig,
+    server: rustls::ServerConfig,
+    name: &str,
+) -> Result<Option<Vec<u8>>, rustls::Error> {
+    let name = name.to_owned().try_into().unwrap();
+    let mut client = ClientConnection::new(Arc::new(client), name).unwrap();
+    let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+    while client.is_handshaking() || server.is_handshaking() {
+        let mut wire = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut wire).unwrap();
+        }
+        server.read_tls(&mut wire.as_slice()).unwrap();
+        server.process_new_packets()?;
+        let mut wire = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut wire).unwrap();
+        }
+        client.read_tls(&mut wire.as_slice()).unwrap();
+        client.process_new_packets()?;
+    }
+    Ok(server.peer_certificates().map(|chain| chain[0].to_vec()))
+}
+
+fn agents(authority: &Authority) -> rustls::ServerConfig {
+    let identity = authority.issue_server(vec!["localhost".to_owned()], now()).unwrap();
+    verify::agents_server(identity, authority.root_pem()).unwrap()
+}
+
+#[test]
+fn a_device_is_known_by_its_certificate() {
+    let authority = Authority::create(now()).unwrap();
+    let key = DeviceKey::generate().unwrap();
+    let csr = key.csr_pem("host-1").unwrap();
+    let (tenant, device) = (TenantId::new(), DeviceId::new());
+    let issued = authority.issue_device(&csr, tenant, device, now()).unwrap();
+    assert_eq!(issued.spki_sha256, csr_spki_sha256(&csr).unwrap());
+    let client =
+        verify::device_client(authority.root_pem(), &issued.chain_pem, &key.to_pem()).unwrap();
+    let shown = handshake(client, agents(&authority), "localhost").unwrap().unwrap();
+    let identity = device_identity(&shown).unwrap();
+    assert_eq!((identity.tenant, identity.device), (tenant, device));
+    assert_eq!(identity.serial, issued.serial);
+    assert_eq!(identity.not_after.as_second(), issued.not_after.as_second());
+}
+
+#[test]
+fn an_enrolling_device_trusts_the_pinned_root_only() {
+    let (ours, other) = (Authority::create(now()).unwrap(), Authority::create(now()).unwrap());
+    let shown = handshake(verify::pinned_client(ours.pin()), agents(&ours), "localhost");
+    assert_eq!(shown.unwrap(), None);
+    handshake(verify::pinned_client(ours.pin()), agents(&other), "localhost").unwrap_err();
+    handshake(verify::pinned_client(ours.pin()), agents(&ours), "elsewhere").unwrap_err();
+}
+
+#[test]
+fn a_certificate_of_another_authority_is_refused() {
+    let (ours, other) = (Authority::create(now()).unwrap(), Authority::create(now()).unwrap());
+    let key = DeviceKey::generate().unwrap();
+    let csr = key.csr_pem("host-1").unwrap();
+    let issued = other.issue_device(&csr, TenantId::new(), DeviceId::new(), now()).unwrap();
+    let client = verify::device_client(ours.root_pem(), &issued.chain_pem, &key.to_pem()).unwrap();
+    handshake(client, agents(&ours), "localhost").unwrap_err();
+}
+
+#[test]
+fn an_expired_certificate_is_refused() {
+    let authority = Authority::create(now()).unwrap();
+    let key = DeviceKey::generate().unwrap();
+    let csr = key.csr_pem("host-1").unwrap();
+    let long_ago = now() - SignedDuration::from_hours(48);
+    let issued = authority.issue_device(&csr, TenantId::new(), DeviceId::new(), long_ago).unwrap();
+    let client =
+        verify::device_client(authority.root_pem(), &issued.chain_pem, &key.to_pem()).unwrap();
+    handshake(client, agents(&authority), "localhost").unwrap_err();
+}
+
+#[test]
+fn an_authority_reads_back() {
+    let made = Authority::create(now()).unwrap();
+    let root = (made.root_pem(), made.root_key_pem());
+    let read = Authority::from_pem(root, (made.issuing_pem(), made.issuing_key_pem())).unwrap();
+    assert_eq!(read.pin(), made.pin());
+    assert_eq!(read.pin().len(), 43);
+}
+
+#[test]
+fn bad_requests_are_refused() {
+    let authority = Authority::create(now()).unwrap();
+    let issue = |csr: &str| authority.issue_device(csr, TenantId::new(), DeviceId::new(), now());
+    let good = DeviceKey::generate().unwrap().csr_pem("host-1").unwrap();
+    let weak = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
+    let weak = CertificateParams::default().serialize_request(&weak).unwrap().pem().unwrap();
+    // The last line of base64 holds the signature.
+    let mut lines: Vec<&str> = good.lines().collect();
+    let last = lines.len() - 2;
+    let forged_line: String = lines[last].chars().rev().collect();
+    lines[last] = &forged_line;
+    for bad in ["", "x", &"A".repeat(1 << 20), &weak, &lines.join("\n"), authority.root_pem()] {
+        assert!(matches!(issue(bad), Err(Error::BadRequest(_))), "{bad:.60}");
+    }
+}

@@ -1,0 +1,186 @@
+//! TLS settings of each side: who shows what, and who trusts what. TLS 1.3 among our own parts.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig,
+    SignatureScheme,
+};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use sha2::{Digest as _, Sha256};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
+
+use crate::{Error, ServerIdentity};
+
+/// Makes aws-lc-rs the provider of every TLS connection of this process. Call it first in `main`;
+/// calling it again does nothing.
+pub fn install_provider() {
+    // It fails only when a provider is installed already, which is then this one.
+    drop(aws_lc_rs::default_provider().install_default());
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+/// The pin of a certificate: SHA-256 of its subject public key info, base64url without padding.
+pub fn pin_of(certificate: &CertificateDer<'_>) -> Result<String, Error> {
+    let (_, parsed) = X509Certificate::from_der(certificate)
+        .map_err(|error| Error::damaged(error.to_string()))?;
+    Ok(URL_SAFE_NO_PAD.encode(Sha256::digest(parsed.public_key().raw)))
+}
+
+/// For the listener of people: TLS 1.3, no client certificate asked for.
+pub fn users_server(identity: ServerIdentity) -> Result<ServerConfig, Error> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(Error::failed)?
+        .with_no_client_auth()
+        .with_single_cert(identity.chain, identity.key)
+        .map_err(Error::failed)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// For the listener of agents: a client certificate of the root's is checked when one is shown; a
+/// device that enrols has none yet. HTTP/1.1 only, for the link's upgrade.
+pub fn agents_server(identity: ServerIdentity, root_pem: &str) -> Result<ServerConfig, Error> {
+    let roots = Arc::new(roots(root_pem)?);
+    let clients = WebPkiClientVerifier::builder_with_provider(roots, provider())
+        .allow_unauthenticated()
+        .build()
+        .map_err(Error::failed)?;
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(Error::failed)?
+        .with_client_cert_verifier(clients)
+        .with_single_cert(identity.chain, identity.key)
+        .map_err(Error::failed)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// For a client that trusts the platform's root only.
+pub fn root_client(root_pem: &str) -> Result<ClientConfig, Error> {
+    Ok(client_builder()?.with_root_certificates(roots(root_pem)?).with_no_client_auth())
+}
+
+/// For a device: trusts the platform's root only, and shows its certificate.
+pub fn device_client(
+    root_pem: &str,
+    chain_pem: &str,
+    key_pem: &str,
+) -> Result<ClientConfig, Error> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(chain_pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(Error::damaged)?;
+    let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(Error::damaged)?;
+    client_builder()?
+        .with_root_certificates(roots(root_pem)?)
+        .with_client_auth_cert(chain, key)
+        .map_err(Error::damaged)
+}
+
+/// For a device that enrols: trusts the one root whose pin it was given, found in what the server
+/// shows. Nothing is sent to any other server.
+pub fn pinned_client(pin: &str) -> ClientConfig {
+    let verifier = PinnedRoot { pin: pin.to_owned(), provider: provider() };
+    // The protocol version is one the provider has, so this cannot fail; if it ever did, the
+    // fallback still verifies by the same pin.
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap_or_else(|_| ClientConfig::builder());
+    builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
+}
+
+/// For calls to servers that are not ours, such as webhooks: trusts `roots`, in PEM.
+pub fn public_client(roots_pem: &[u8]) -> Result<ClientConfig, Error> {
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(roots_pem).flatten() {
+        // A system's bundle may hold roots that are too old to be parsed: the others still count.
+        drop(store.add(certificate));
+    }
+    Ok(ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(Error::failed)?
+        .with_root_certificates(store)
+        .with_no_client_auth())
+}
+
+fn client_builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, Error> {
+    ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(Error::failed)
+}
+
+fn roots(root_pem: &str) -> Result<RootCertStore, Error> {
+    let mut store = RootCertStore::empty();
+    let root = CertificateDer::from_pem_slice(root_pem.as_bytes()).map_err(Error::damaged)?;
+    store.add(root).map_err(Error::damaged)?;
+    Ok(store)
+}
+
+/// Trusts the certificate in the server's chain whose pin is `pin`, and verifies the chain to it as
+/// usual (names, times, signatures).
+#[derive(Debug)]
+struct PinnedRoot {
+    pin: String,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for PinnedRoot {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let refused = || rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let is_root = |shown: &&CertificateDer<'_>| pin_of(shown).is_ok_and(|pin| pin == self.pin);
+        let root = intermediates.iter().find(is_root).ok_or_else(refused)?;
+        let mut store = RootCertStore::empty();
+        store.add(root.clone().into_owned())?;
+        let verifier = WebPkiServerVerifier::builder_with_provider(
+            Arc::new(store),
+            Arc::clone(&self.provider),
+        )
+        .build()
+        .map_err(|_| refused())?;
+        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(rustls::Error::PeerIncompatible(
+            rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13,
+        ))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
