@@ -1,1 +1,115 @@
-//! What an operator types.
+//! What an operator types: the whole API by the same names, for people and for scripts.
+//!
+//! [`Command`] is the list of subcommands, [`run`] carries one out. Each subcommand is a file that
+//! asks through the typed clients of `api/` and prints with [`output`]. Exit codes come from the
+//! eight kinds of failure (`fault::Kind::exit_code`).
+
+mod access;
+mod alert;
+mod audit;
+mod connection;
+mod device;
+mod enrol_token;
+mod job;
+mod output;
+mod query;
+mod sse;
+
+use clap::{Args, Subcommand, ValueEnum};
+use openframe_fault::Fault;
+
+use crate::connection::Connection;
+
+/// How a command's answer is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for people.
+    Table,
+    /// JSON, as the API answers.
+    Json,
+}
+
+/// What every command that talks to a server takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Address of the server; the one of `openframe login` when absent
+    #[arg(long, global = true, env = "OPENFRAME_SERVER", value_name = "URL")]
+    pub server: Option<String>,
+    /// File that holds an API key
+    #[arg(long, global = true, env = "OPENFRAME_API_KEY_FILE", value_name = "FILE")]
+    pub api_key_file: Option<std::path::PathBuf>,
+    /// File with the platform's root certificate (PEM)
+    #[arg(long, global = true, env = "OPENFRAME_CA", value_name = "FILE")]
+    pub ca: Option<std::path::PathBuf>,
+    /// How answers are printed
+    #[arg(long, global = true, value_enum, default_value = "table")]
+    pub output: Format,
+}
+
+/// Commands that ask a server.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check an API key and remember it with the server's address
+    Login,
+    /// Show who the API key belongs to and what it may do
+    Whoami,
+    /// List and show devices
+    #[command(subcommand)]
+    Device(device::DeviceCommand),
+    /// Run commands on devices
+    #[command(subcommand)]
+    Job(job::JobCommand),
+    /// Ask for telemetry in PromQL
+    Query(query::QueryArgs),
+    /// Make and list enrolment tokens
+    #[command(subcommand)]
+    EnrolToken(enrol_token::EnrolTokenCommand),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    ApiKey(access::ApiKeyCommand),
+    /// List alerts
+    #[command(subcommand)]
+    Alert(alert::AlertCommand),
+    /// Read and verify the audit trail
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+}
+
+/// Carries out one command.
+pub async fn run(global: &Global, command: Command) -> Result<(), Fault> {
+    let connection = Connection::open(global)?;
+    let format = global.output;
+    match command {
+        Command::Login => connection.login(format).await,
+        Command::Whoami => access::whoami(&connection, format).await,
+        Command::Device(command) => device::run(&connection, format, command).await,
+        Command::Job(command) => job::run(&connection, format, command).await,
+        Command::Query(args) => query::run(&connection, format, args).await,
+        Command::EnrolToken(command) => enrol_token::run(&connection, format, command).await,
+        Command::ApiKey(command) => access::run(&connection, format, command).await,
+        Command::Alert(command) => alert::run(&connection, format, command).await,
+        Command::Audit(command) => audit::run(&connection, format, command).await,
+    }
+}
+
+/// Prints a failure as people and scripts expect it: one line what is wrong, one line what to do.
+/// Returns the exit code.
+pub fn report(fault: &Fault) -> u8 {
+    output::error_line(&format!("error: {}", fault.message()));
+    let hint = match fault.kind() {
+        openframe_fault::Kind::Invalid => "see --help for what is accepted",
+        openframe_fault::Kind::Unauthenticated => {
+            "give an API key with --api-key-file, or run `openframe login`"
+        }
+        openframe_fault::Kind::Forbidden => {
+            "ask an owner for a role or a key that may do this; `openframe whoami` shows yours"
+        }
+        openframe_fault::Kind::NotFound => "check the id; `openframe device list` shows devices",
+        openframe_fault::Kind::Conflict => "look at the present state, then decide again",
+        openframe_fault::Kind::TooMany => "wait a moment and try again",
+        openframe_fault::Kind::Unavailable => "check that the server runs, and try again",
+        openframe_fault::Kind::Internal => "look into the server's log",
+    };
+    output::error_line(&format!("hint:  {hint} ({})", fault.code()));
+    fault.kind().exit_code()
+}

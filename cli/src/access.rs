@@ -1,0 +1,66 @@
+//! `openframe whoami` and `openframe api-key`.
+
+use clap::Subcommand;
+use openframe_auth_api::NewApiKey;
+use openframe_fault::Fault;
+use openframe_ids::ApiKeyId;
+
+use crate::connection::Connection;
+use crate::{Format, output};
+
+/// What can be done with API keys.
+#[derive(Debug, Subcommand)]
+pub enum ApiKeyCommand {
+    /// Make a key; its secret is printed once
+    Create {
+        /// What it is for
+        name: String,
+        /// What it may do, such as `devices:read`; several times for several
+        #[arg(long = "scope", required = true)]
+        scopes: Vec<String>,
+        /// Days until it ends
+        #[arg(long, default_value_t = 90)]
+        expires_in_days: u32,
+    },
+    /// List one's own keys
+    List,
+    /// Revoke a key
+    Revoke {
+        /// The key's id
+        key: ApiKeyId,
+    },
+}
+
+pub(crate) async fn whoami(connection: &Connection, format: Format) -> Result<(), Fault> {
+    let me = connection.auth().me().await?;
+    let row = vec![me.user.email.clone(), me.user.role.clone(), me.permissions.join(", ")];
+    output::print(format, &me, &["WHO", "ROLE", "MAY"], vec![row])
+}
+
+pub(crate) async fn run(
+    connection: &Connection,
+    format: Format,
+    command: ApiKeyCommand,
+) -> Result<(), Fault> {
+    let auth = connection.auth();
+    match command {
+        ApiKeyCommand::Create { name, scopes, expires_in_days } => {
+            let wanted = NewApiKey { name, scopes, expires_in_days: Some(expires_in_days) };
+            let made = auth.create_api_key(&wanted).await?;
+            match format {
+                Format::Json => output::json(&made),
+                Format::Table => output::line(&made.secret),
+            }
+        }
+        ApiKeyCommand::List => {
+            let page = auth.api_keys().await?;
+            let row = |key: &openframe_auth_api::ApiKey| {
+                let (scopes, ends) = (key.scopes.join(", "), key.expires_at.to_string());
+                vec![key.id.to_string(), key.name.clone(), scopes, ends]
+            };
+            let rows = page.items.iter().map(row).collect();
+            output::print(format, &page, &["ID", "NAME", "SCOPES", "ENDS"], rows)
+        }
+        ApiKeyCommand::Revoke { key } => auth.revoke_api_key(key).await,
+    }
+}

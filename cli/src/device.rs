@@ -1,0 +1,105 @@
+//! `openframe device`: which devices there are.
+
+use clap::Subcommand;
+use openframe_devices_api::{Device, DeviceChange, DeviceQuery};
+use openframe_fault::Fault;
+use openframe_ids::DeviceId;
+
+use crate::connection::Connection;
+use crate::{Format, output};
+
+/// What can be done with devices.
+#[derive(Debug, Subcommand)]
+pub enum DeviceCommand {
+    /// List devices
+    List {
+        /// Words that must each occur in the name, address, OS, model, serial or a tag
+        #[arg(long, short)]
+        q: Option<String>,
+        /// Conditions such as `os:Debian,presence:online`
+        #[arg(long)]
+        filter: Option<String>,
+        /// How many at most
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Show one device
+    Show {
+        /// The device's id
+        device: DeviceId,
+    },
+    /// Show a device's inventory
+    Inventory {
+        /// The device's id
+        device: DeviceId,
+    },
+    /// Give a device another name
+    Rename {
+        /// The device's id
+        device: DeviceId,
+        /// The new name; empty goes back to the host name
+        name: String,
+    },
+    /// Remove a device from the fleet
+    Retire {
+        /// The device's id
+        device: DeviceId,
+    },
+}
+
+pub(crate) async fn run(
+    connection: &Connection,
+    format: Format,
+    command: DeviceCommand,
+) -> Result<(), Fault> {
+    let devices = connection.devices();
+    match command {
+        DeviceCommand::List { q, filter, limit } => {
+            let wanted = DeviceQuery { q, filter, limit: Some(limit), ..DeviceQuery::default() };
+            let page = devices.devices(&wanted).await?;
+            let rows = page.items.iter().map(row).collect();
+            output::print(format, &page, &HEADINGS, rows)
+        }
+        DeviceCommand::Show { device } => show(format, &devices.device(device).await?),
+        DeviceCommand::Inventory { device } => output::json(&devices.inventory(device).await?),
+        DeviceCommand::Rename { device, name } => {
+            let change = DeviceChange { name: Some(name), tags: None };
+            show(format, &devices.change(device, &change).await?)
+        }
+        DeviceCommand::Retire { device } => devices.retire(device).await,
+    }
+}
+
+const HEADINGS: [&str; 6] = ["ID", "NAME", "PRESENCE", "OS", "LAST SEEN", "TAGS"];
+
+fn row(device: &Device) -> Vec<String> {
+    vec![
+        device.id.to_string(),
+        device.name.clone(),
+        device.presence.clone(),
+        format!("{} {}", device.os_name, device.os_version),
+        device.last_seen_at.map(|at| at.to_string()).unwrap_or_default(),
+        device.tags.join(", "),
+    ]
+}
+
+fn show(format: Format, device: &Device) -> Result<(), Fault> {
+    let pairs = [
+        ("id", device.id.to_string()),
+        ("name", device.name.clone()),
+        ("host name", device.hostname.clone()),
+        ("presence", device.presence.clone()),
+        ("last seen", device.last_seen_at.map(|at| at.to_string()).unwrap_or_default()),
+        ("enrolled", device.enrolled_at.to_string()),
+        ("OS", format!("{} {}", device.os_name, device.os_version)),
+        ("kernel", format!("{} {}", device.kernel, device.arch)),
+        ("model", format!("{} {}", device.vendor, device.model)),
+        ("processors", device.cpu_count.to_string()),
+        ("memory", format!("{} MiB", device.memory_bytes >> 20)),
+        ("addresses", device.addresses.join(", ")),
+        ("tags", device.tags.join(", ")),
+        ("agent", device.agent_version.clone()),
+    ];
+    let rows = pairs.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    output::print(format, device, &["", ""], rows)
+}
