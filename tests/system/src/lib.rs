@@ -1,1 +1,38 @@
-//! The whole product, from outside.
+//! The whole product, from outside: real processes, real sockets, real files.
+//!
+//! [`Server`] is a running `openframe run` with a folder of its own, [`Agent`] a running
+//! `openframe-agent`. Both are killed when dropped. [`until`] waits for a condition; nothing here
+//! waits for a length of time.
+
+mod process;
+mod server;
+
+pub use process::{Process, executable};
+pub use server::{Agent, Server};
+
+use std::future::Future;
+use std::time::Duration;
+
+/// How long a condition may take on a slow machine before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Asks `look` until it gives something, and returns that.
+///
+/// # Panics
+/// When nothing came for [`PATIENCE`]; `what` says what was waited for.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    let waiting = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    #[expect(clippy::expect_used, reason = "this is how a test fails")]
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .unwrap_or_else(|_| Err::<T, _>(what).expect("waited in vain"))
+}

@@ -1,0 +1,114 @@
+//! Processes under test.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+/// How long a process may take to say what is waited for, or to end.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The executable `name`, built by the same cargo as this test.
+pub fn executable(name: &str) -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let profile =
+        own.parent().and_then(Path::parent).context("tests lie in target/PROFILE/deps")?;
+    let path = profile.join(name);
+    if !path.exists() {
+        bail!("{} is not built; run `cargo build -p {name}`", path.display());
+    }
+    Ok(path)
+}
+
+/// A process whose lines are read, killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    lines: Receiver<String>,
+    said: Vec<String>,
+}
+
+impl Process {
+    /// Starts `command` and reads what it prints, standard output and error alike.
+    pub fn start(command: &mut Command) -> anyhow::Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("{command:?}"))?;
+        let (sender, lines) = channel();
+        let out = child.stdout.take().context("stdout is piped")?;
+        let err = child.stderr.take().context("stderr is piped")?;
+        let streams: [Box<dyn std::io::Read + Send>; 2] = [Box::new(out), Box::new(err)];
+        for stream in streams {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    if sender.send(line).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        Ok(Self { child, lines, said: Vec::new() })
+    }
+
+    /// Waits for a line that begins with `start`; returns the rest of it.
+    pub fn line(&mut self, start: &str) -> anyhow::Result<String> {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                bail!("never said {start:?}, but:\n{}", self.said.join("\n"));
+            };
+            self.said.push(line.clone());
+            if let Some(rest) = line.strip_prefix(start) {
+                return Ok(rest.trim().to_owned());
+            }
+        }
+    }
+
+    /// Everything it has printed so far.
+    pub fn said(&mut self) -> String {
+        self.said.extend(self.lines.try_iter());
+        self.said.join("\n")
+    }
+
+    /// Kills it at once (SIGKILL) and waits until it is gone.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it has.
+    pub fn stop(&mut self) -> anyhow::Result<ExitStatus> {
+        let pid = i32::try_from(self.child.id())?;
+        let pid = rustix::process::Pid::from_raw(pid).context("a process has an id")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        self.wait()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait(&mut self) -> anyhow::Result<ExitStatus> {
+        // Its pipes close when it ends; then the channel does.
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            self.said.push(line);
+        }
+        match self.child.try_wait()? {
+            Some(status) => Ok(status),
+            None => Ok(self.child.wait()?),
+        }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be gone already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

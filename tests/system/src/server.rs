@@ -1,0 +1,200 @@
+//! A running server and running agents.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use openframe_auth_api::{AuthClient, NewEnrolmentToken};
+use openframe_devices_api::{Device, DeviceQuery, DevicesClient};
+use openframe_mesh::{Client, Connector, Peer};
+use openframe_monitoring_api::MonitoringClient;
+use tempfile::TempDir;
+
+use crate::{Process, executable, until};
+
+/// A server with a data folder of its own, and its owner's API key.
+#[derive(Debug)]
+pub struct Server {
+    process: Process,
+    folder: TempDir,
+    /// The address for people and API clients (plain HTTP on loopback).
+    pub url: String,
+    /// The address for agents.
+    pub agents_url: String,
+    /// The owner's API key.
+    pub key: String,
+    agents_port: String,
+}
+
+impl Server {
+    /// Starts a server on an empty folder.
+    pub fn start() -> anyhow::Result<Self> {
+        Self::start_in(tempfile::tempdir()?)
+    }
+
+    /// Starts a server on `folder`.
+    pub fn start_in(folder: TempDir) -> anyhow::Result<Self> {
+        let (process, url, agents_url) = launch(folder.path(), "0")?;
+        let key = std::fs::read_to_string(folder.path().join("owner.key"))?.trim().to_owned();
+        let agents_port = agents_url.rsplit(':').next().unwrap_or_default().to_owned();
+        Ok(Self { process, folder, url, agents_url, key, agents_port })
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The folder that holds the data folder and what tests put beside it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Kills it (SIGKILL) and starts it again on the same folder and the same agents' port.
+    pub fn crash_and_restart(&mut self) -> anyhow::Result<()> {
+        self.process.kill()?;
+        self.restart()
+    }
+
+    /// Stops it in good order and starts it again.
+    pub fn stop_and_restart(&mut self) -> anyhow::Result<()> {
+        let status = self.process.stop()?;
+        anyhow::ensure!(status.success(), "ended with {status}: {}", self.process.said());
+        self.restart()
+    }
+
+    fn restart(&mut self) -> anyhow::Result<()> {
+        (self.process, self.url, self.agents_url) = launch(self.folder.path(), &self.agents_port)?;
+        Ok(())
+    }
+
+    /// The process itself.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// A client that shows the owner's key.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        self.client_with(&self.key)
+    }
+
+    /// A client that shows `key`.
+    pub fn client_with(&self, key: &str) -> anyhow::Result<Client> {
+        let value = HeaderValue::from_str(&format!("Bearer {key}"))?;
+        let credential = move |headers: &mut HeaderMap| {
+            headers.insert(AUTHORIZATION, value.clone());
+        };
+        Ok(Client::new(self.peer()?, Arc::new(credential)))
+    }
+
+    /// The server as a peer, for requests without a key.
+    pub fn peer(&self) -> anyhow::Result<Peer> {
+        openframe_pki::install_provider();
+        let connector = Connector::new(openframe_pki::public_client(b"")?);
+        Ok(Peer::Remote { base: self.url.parse()?, connector: Box::new(connector) })
+    }
+
+    /// The auth service's typed client, as the owner.
+    pub fn auth(&self) -> anyhow::Result<AuthClient> {
+        Ok(AuthClient::new(self.client()?))
+    }
+
+    /// The devices service's typed client, as the owner.
+    pub fn devices(&self) -> anyhow::Result<DevicesClient> {
+        Ok(DevicesClient::new(self.client()?))
+    }
+
+    /// The monitoring service's typed client, as the owner.
+    pub fn monitoring(&self) -> anyhow::Result<MonitoringClient> {
+        Ok(MonitoringClient::new(self.client()?))
+    }
+
+    /// A new enrolment token, good for `uses` devices.
+    pub async fn enrolment_token(&self, uses: u32) -> anyhow::Result<String> {
+        let wanted = NewEnrolmentToken { uses: Some(uses), ..NewEnrolmentToken::default() };
+        Ok(self.auth()?.create_enrolment_token(&wanted).await?.secret)
+    }
+
+    /// Enrols an agent of its own folder, starts it and waits until it is online.
+    pub async fn agent(&self) -> anyhow::Result<(Agent, Device)> {
+        let token = self.enrolment_token(1).await?;
+        let agent = Agent::enrol(&self.agents_url, &token)?;
+        let device = self.online().await?;
+        Ok((agent, device))
+    }
+
+    /// Waits until a device is online and returns it.
+    pub async fn online(&self) -> anyhow::Result<Device> {
+        let devices = self.devices()?;
+        let filter = Some("presence:online".to_owned());
+        let wanted = DeviceQuery { filter, ..DeviceQuery::default() };
+        Ok(until("a device that is online", || async {
+            devices.devices(&wanted).await.ok()?.items.into_iter().next()
+        })
+        .await)
+    }
+}
+
+/// Starts the process; returns it with its two addresses.
+fn launch(folder: &Path, agents_port: &str) -> anyhow::Result<(Process, String, String)> {
+    let mut command = Command::new(executable("openframe")?);
+    command
+        .arg("run")
+        .args(["--listen", "http://127.0.0.1:0", "--admin-listen", "http://127.0.0.1:0"])
+        .args(["--agents-listen", &format!("https://127.0.0.1:{agents_port}")])
+        .arg("--data")
+        .arg(folder.join("data"))
+        .arg("--bootstrap-key")
+        .arg(folder.join("owner.key"));
+    let mut process = Process::start(&mut command)?;
+    let url = process.line("console ")?;
+    let agents_url = process.line("agents ")?;
+    process.line("ready")?;
+    Ok((process, url, agents_url))
+}
+
+/// A running agent with a state folder of its own.
+#[derive(Debug)]
+pub struct Agent {
+    process: Process,
+    state: TempDir,
+}
+
+impl Agent {
+    /// Enrols and starts an agent.
+    pub fn enrol(server: &str, token: &str) -> anyhow::Result<Self> {
+        let state = tempfile::tempdir()?;
+        let enrol = Command::new(executable("openframe-agent")?)
+            .args(["enrol", "--server", server, "--token", token, "--state"])
+            .arg(state.path())
+            .output()?;
+        let said = String::from_utf8_lossy(&enrol.stderr).into_owned();
+        anyhow::ensure!(enrol.status.success(), "cannot enrol: {said}");
+        let process = run(state.path())?;
+        Ok(Self { process, state })
+    }
+
+    /// Its state folder.
+    pub fn state(&self) -> &Path {
+        self.state.path()
+    }
+
+    /// Kills it (SIGKILL) and starts it again.
+    pub fn crash_and_restart(&mut self) -> anyhow::Result<()> {
+        self.process.kill().context("the agent")?;
+        self.process = run(self.state.path())?;
+        Ok(())
+    }
+
+    /// The process itself.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+}
+
+fn run(state: &Path) -> anyhow::Result<Process> {
+    Process::start(Command::new(executable("openframe-agent")?).args(["run", "--state"]).arg(state))
+}

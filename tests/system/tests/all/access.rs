@@ -1,0 +1,85 @@
+//! Who gets in, and who does not.
+
+use axum::body::Body;
+use http::{Request, StatusCode};
+use openframe_auth_api::NewApiKey;
+use openframe_fault::{Kind, body};
+use openframe_system::Server;
+
+#[tokio::test]
+async fn the_owners_key_opens_every_service() {
+    let server = Server::start().unwrap();
+    let me = server.auth().unwrap().me().await.unwrap();
+    assert_eq!(me.user.role, "owner");
+    assert!(server.devices().unwrap().devices(&Default::default()).await.unwrap().items.is_empty());
+    assert!(server.monitoring().unwrap().rules().await.unwrap().items.is_empty());
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_a_key() {
+    let server = Server::start().unwrap();
+    let peer = server.peer().unwrap();
+    let paths = [
+        "/api/auth/v1/me",
+        "/api/auth/v1/users",
+        "/api/devices/v1/devices",
+        "/api/monitoring/v1/rules",
+        "/prometheus/api/v1/query?query=1",
+        "/api/platform/v1/health",
+    ];
+    for path in paths {
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let answer = peer.call(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn inner_paths_are_not_reached_from_outside() {
+    let server = Server::start().unwrap();
+    let peer = server.peer().unwrap();
+    for path in ["/internal/v1/resolve", "/internal/v1/telemetry", "/agent/v1/renew"] {
+        let request = Request::builder()
+            .method("POST")
+            .uri(path)
+            .header("authorization", format!("Bearer {}", server.key))
+            .body(Body::empty())
+            .unwrap();
+        let answer = peer.call(request).await.unwrap();
+        assert!(
+            [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED].contains(&answer.status()),
+            "{path}: {}",
+            answer.status()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_key_cannot_make_keys() {
+    let server = Server::start().unwrap();
+    let wanted = NewApiKey {
+        name: "reader".to_owned(),
+        scopes: vec!["devices:read".to_owned()],
+        expires_in_days: None,
+    };
+    let auth = server.auth().unwrap();
+    // A key cannot make keys: the owner's own key is one.
+    let refused = auth.create_api_key(&wanted).await.err().unwrap();
+    assert_eq!(refused.kind(), Kind::Forbidden);
+}
+
+#[tokio::test]
+async fn refusals_name_their_request() {
+    let server = Server::start().unwrap();
+    let request = Request::builder()
+        .uri("/api/devices/v1/devices/not-an-id")
+        .header("authorization", format!("Bearer {}", server.key))
+        .body(Body::empty())
+        .unwrap();
+    let answer = server.peer().unwrap().call(request).await.unwrap();
+    let id = answer.headers().get("x-request-id").unwrap().to_str().unwrap().to_owned();
+    assert_eq!(answer.headers().get("content-type").unwrap(), "application/problem+json");
+    let text = body::read(answer.into_body(), 4096).await.unwrap();
+    let problem: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!((&problem["code"], &problem["request_id"]), (&"bad_path".into(), &id.into()));
+}

@@ -1,0 +1,85 @@
+//! Killed at any time: nothing acknowledged is lost, nothing is stored twice.
+
+use bytes::Bytes;
+use openframe_system::{Server, until};
+use prost::Message;
+use serde_json::Value;
+
+/// remote_write 1.0 (prometheus/prompb), as little of it as the test needs.
+#[derive(Clone, PartialEq, Message)]
+struct WriteRequest {
+    #[prost(message, repeated, tag = "1")]
+    timeseries: Vec<TimeSeries>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TimeSeries {
+    #[prost(message, repeated, tag = "1")]
+    labels: Vec<Label>,
+    #[prost(message, repeated, tag = "2")]
+    samples: Vec<Sample>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Label {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "2")]
+    value: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Sample {
+    #[prost(double, tag = "1")]
+    value: f64,
+    #[prost(int64, tag = "2")]
+    timestamp: i64,
+}
+
+fn one_sample(number: i64, start_ms: i64) -> Bytes {
+    let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
+    let series = TimeSeries {
+        labels: vec![label("__name__", "crash_test_total"), label("job", "test")],
+        samples: vec![Sample { value: 1.0, timestamp: start_ms + number * 10 }],
+    };
+    let request = WriteRequest { timeseries: vec![series] }.encode_to_vec();
+    snap::raw::Encoder::new().compress_vec(&request).unwrap().into()
+}
+
+async fn count(server: &Server, range: &str) -> Option<u64> {
+    let expr = format!("sum(count_over_time(crash_test_total[{range}]))");
+    let answer = server.monitoring().ok()?.query(&expr, None).await.ok()?;
+    let text = answer.pointer("/data/result/0/value/1").and_then(Value::as_str)?;
+    text.parse::<f64>().ok().map(|count| count as u64)
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "samples must be of now, or they would be too old")]
+async fn a_killed_server_keeps_each_acknowledged_sample_once() {
+    let mut server = Server::start().unwrap();
+    let start_ms = jiff::Timestamp::now().as_millisecond() - 60_000;
+    let (mut number, mut acknowledged) = (0, 0);
+    for _round in 0..8 {
+        for _ in 0..20 {
+            let body = one_sample(number, start_ms);
+            let client = server.client().unwrap();
+            let path = "/prometheus/api/v1/write";
+            // The same sample goes twice: it must be stored once.
+            for _ in 0..2 {
+                client.post_bytes(path, "application/x-protobuf", body.clone()).await.unwrap();
+            }
+            (number, acknowledged) = (number + 1, acknowledged + 1);
+        }
+        server.crash_and_restart().unwrap();
+        let kept = until("an answer", || count(&server, "10m")).await;
+        assert_eq!(kept, acknowledged);
+    }
+}
+
+#[tokio::test]
+async fn an_agent_comes_back_to_a_killed_server() {
+    let mut server = Server::start().unwrap();
+    let (_agent, device) = server.agent().await.unwrap();
+    server.crash_and_restart().unwrap();
+    assert_eq!(server.online().await.unwrap().id, device.id);
+}
