@@ -31,8 +31,8 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl 
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    #[expect(clippy::expect_used, reason = "this is how a test fails")]
-    tokio::time::timeout(PATIENCE, waiting)
-        .await
-        .unwrap_or_else(|_| Err::<T, _>(what).expect("waited in vain"))
+    let found = tokio::time::timeout(PATIENCE, waiting).await.ok();
+    assert!(found.is_some(), "waited in vain for: {what}");
+    #[expect(clippy::unwrap_used, reason = "this is how a test fails")]
+    found.unwrap()
 }

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use http::{Request, StatusCode};
 use openframe_auth_api::NewApiKey;
+use openframe_devices_api::DeviceQuery;
 use openframe_fault::{Kind, body};
 use openframe_system::Server;
 
@@ -11,7 +12,8 @@ async fn the_owners_key_opens_every_service() {
     let server = Server::start().unwrap();
     let me = server.auth().unwrap().me().await.unwrap();
     assert_eq!(me.user.role, "owner");
-    assert!(server.devices().unwrap().devices(&Default::default()).await.unwrap().items.is_empty());
+    let all = DeviceQuery::default();
+    assert!(server.devices().unwrap().devices(&all).await.unwrap().items.is_empty());
     assert!(server.monitoring().unwrap().rules().await.unwrap().items.is_empty());
 }
 

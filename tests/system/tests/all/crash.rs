@@ -5,7 +5,7 @@ use openframe_system::{Server, until};
 use prost::Message;
 use serde_json::Value;
 
-/// remote_write 1.0 (prometheus/prompb), as little of it as the test needs.
+/// `remote_write` 1.0 (prometheus/prompb), as little of it as the test needs.
 #[derive(Clone, PartialEq, Message)]
 struct WriteRequest {
     #[prost(message, repeated, tag = "1")]
@@ -50,7 +50,7 @@ async fn count(server: &Server, range: &str) -> Option<u64> {
     let expr = format!("sum(count_over_time(crash_test_total[{range}]))");
     let answer = server.monitoring().ok()?.query(&expr, None).await.ok()?;
     let text = answer.pointer("/data/result/0/value/1").and_then(Value::as_str)?;
-    text.parse::<f64>().ok().map(|count| count as u64)
+    text.parse().ok()
 }
 
 #[tokio::test]

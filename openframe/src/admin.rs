@@ -1,0 +1,52 @@
+//! The admin port: probes for an orchestrator and metrics for the monitoring stack. Never exposed
+//! outside; it asks nobody who they are.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use openframe_gateway::Health;
+use openframe_observe::EXPOSITION_TYPE;
+use prometheus_client::registry::Registry;
+
+/// What the admin port reads.
+#[derive(Clone)]
+pub(crate) struct Admin {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) health: Arc<dyn Health>,
+}
+
+/// The routes of the admin port.
+pub(crate) fn router(admin: Admin) -> Router {
+    let alive = get(async || "alive\n");
+    openframe_fault::layer(
+        Router::new()
+            .route("/livez", alive.clone())
+            .route("/startupz", alive)
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
+            .with_state(admin),
+    )
+}
+
+/// 200 when every part is ready, else 503; names each part and what it waits for.
+async fn ready(State(admin): State<Admin>) -> Response {
+    let parts = admin.health.parts();
+    let all = parts.iter().all(|part| part.ready);
+    let line = |part: &openframe_gateway::Part| {
+        let state = if part.ready { "ready" } else { "not ready" };
+        let waits = part.waiting_for.as_deref().unwrap_or_default();
+        format!("{}: {state} {waits} {}", part.name, part.detail).trim_end().to_owned() + "\n"
+    };
+    let text: String = parts.iter().map(line).collect();
+    let status = if all { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, text).into_response()
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    let text = openframe_observe::exposition(&admin.registry);
+    ([(header::CONTENT_TYPE, EXPOSITION_TYPE)], text).into_response()
+}

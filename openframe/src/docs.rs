@@ -1,0 +1,39 @@
+//! Reference documents, written from the code itself and compared with the checked-in ones.
+
+use clap::CommandFactory as _;
+
+use crate::args::{Arguments, DocsCommand};
+use crate::progress::line;
+use crate::settings::Settings;
+
+/// Prints one document.
+pub(crate) fn write(document: &DocsCommand) -> anyhow::Result<()> {
+    match document {
+        DocsCommand::Config => {
+            let settings = openframe_config::describe::<Settings>();
+            line("# Settings\n\nWritten by `openframe docs config`; do not edit.\n");
+            line(settings.trim_end());
+        }
+        DocsCommand::Openapi { service } => {
+            let document = match service.as_str() {
+                "auth" => openframe_auth::openapi(),
+                "devices" => openframe_devices::openapi(),
+                _ => openframe_monitoring::openapi(),
+            };
+            line(&serde_json::to_string_pretty(&document)?);
+        }
+        DocsCommand::Cli => help(&mut Arguments::command(), "openframe"),
+    }
+    Ok(())
+}
+
+/// Prints the help of `command` and of each that it has.
+fn help(command: &mut clap::Command, name: &str) {
+    line(&format!("## {name}\n\n```text\n{}\n```\n", command.render_long_help().to_string().trim()));
+    for inner in command.get_subcommands_mut().filter(|inner| !inner.is_hide_set()) {
+        let name = format!("{name} {}", inner.get_name());
+        if inner.get_name() != "help" {
+            help(inner, &name);
+        }
+    }
+}

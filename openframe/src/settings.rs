@@ -1,0 +1,89 @@
+//! Every setting of the process, in one struct of the services' own.
+
+use std::path::PathBuf;
+
+use openframe_config::{Layers, Mistake, Mistakes};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::args::RunArgs;
+
+/// All settings. A file has the same names in TOML; a variable is `OPENFRAME_` and the name in
+/// capitals with `__` for each dot.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Folder for everything that is kept.
+    pub(crate) data: PathBuf,
+    /// Address for people and API clients: https://HOST:PORT, or http:// on loopback.
+    pub(crate) listen: String,
+    /// Address for agents: https://HOST:PORT.
+    pub(crate) agents_listen: String,
+    /// Address for probes and metrics, never exposed outside: http://HOST:PORT; empty for none.
+    pub(crate) admin_listen: String,
+    /// Names and addresses that the server's certificate has besides those it listens on.
+    pub(crate) server_names: Vec<String>,
+    /// Address under which agents reach the server, for the line that enrols one; the agents'
+    /// listen address when empty.
+    pub(crate) agents_url: String,
+    /// Seconds that requests under way get when the server stops.
+    pub(crate) grace_s: u64,
+    /// Log filter, such as `info` or `info,openframe_gateway=debug`.
+    pub(crate) log: String,
+    /// Whether log lines are JSON.
+    pub(crate) log_json: bool,
+    /// The only door.
+    pub(crate) gateway: openframe_gateway::Config,
+    /// Who may do what.
+    pub(crate) auth: openframe_auth::Config,
+    /// Which devices exist and what they are told to do.
+    pub(crate) devices: openframe_devices::Config,
+    /// What devices measure.
+    pub(crate) monitoring: openframe_monitoring::Config,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("openframe-data"),
+            listen: "https://127.0.0.1:8443".to_owned(),
+            agents_listen: "https://127.0.0.1:8444".to_owned(),
+            admin_listen: "http://127.0.0.1:8445".to_owned(),
+            server_names: Vec::new(),
+            agents_url: String::new(),
+            grace_s: 20,
+            log: "info".to_owned(),
+            log_json: false,
+            gateway: openframe_gateway::Config::default(),
+            auth: openframe_auth::Config::default(),
+            devices: openframe_devices::Config::default(),
+            monitoring: openframe_monitoring::Config::default(),
+        }
+    }
+}
+
+/// Puts defaults, file, variables and flags together.
+pub(crate) fn load(args: &RunArgs) -> Result<Settings, Mistakes> {
+    let mut layers = Layers::default();
+    if let Some(file) = &args.config {
+        layers = layers.with_file(file)?;
+    }
+    layers.environment = openframe_config::environment();
+    let path = |path: &PathBuf| path.display().to_string();
+    let flags = [
+        ("data", args.data.as_ref().map(path)),
+        ("listen", args.listen.clone()),
+        ("agents_listen", args.agents_listen.clone()),
+        ("admin_listen", args.admin_listen.clone()),
+    ];
+    let given = flags.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    layers.flags = given.collect();
+    for set in &args.set {
+        let (name, value) = set.split_once('=').ok_or_else(|| {
+            let what = "write NAME=VALUE, such as --set log=debug".to_owned();
+            Mistakes(vec![Mistake { place: format!("--set {set}"), what }])
+        })?;
+        layers.flags.push((name.to_owned(), value.to_owned()));
+    }
+    openframe_config::load(&layers)
+}
