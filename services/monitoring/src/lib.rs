@@ -1,1 +1,23 @@
-//! What devices measure: taken, kept, queried and alerted on.
+//! What devices measure: taken, made durable, kept in memory and answered from there.
+//!
+//! Reading order: [`domain`] (labels, chunks, series, records), [`store`] (the log's promise),
+//! [`app`] (one method per thing a caller can ask), [`http`] (the routes), [`start`].
+//!
+//! Invariants: nothing is acknowledged before the log has it; a sample sent twice is kept once; a
+//! series belongs to one tenant, and no other tenant can learn that it exists; everything in memory
+//! can be rebuilt from the log.
+
+pub mod app;
+pub mod config;
+pub mod domain;
+pub mod error;
+mod http;
+pub mod metrics;
+mod remote_write;
+mod start;
+pub mod store;
+mod tasks;
+
+pub use config::Config;
+pub use error::Error;
+pub use start::{Deps, Part, Running, start};

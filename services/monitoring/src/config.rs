@@ -1,0 +1,56 @@
+//! What can be set.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Settings of the monitoring service.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How many days samples are kept. Default 7.
+    pub retention_days: u32,
+    /// Series that one tenant may have. Default 1,000,000.
+    pub max_series: usize,
+    /// Bytes of one request body that carries samples, as sent. Default 4 MiB.
+    pub max_body_bytes: usize,
+    /// Bytes of a `remote_write` body once decompressed. Default 32 MiB.
+    pub max_decompressed_bytes: usize,
+    /// Snapshots in one push of a device. Default 1,000.
+    pub max_snapshots: usize,
+    /// Samples further ahead of the platform's clock than this many seconds are dropped and
+    /// counted. Default 600.
+    pub max_future_s: u32,
+    /// How many live events a slow viewer may be behind before it misses some. Default 1,024.
+    pub live_queue: usize,
+    /// Seconds between two looks at the log: tries a failed one again, trims an old one. Default 5.
+    pub upkeep_interval_s: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            retention_days: 7,
+            max_series: 1_000_000,
+            max_body_bytes: 4 << 20,
+            max_decompressed_bytes: 32 << 20,
+            max_snapshots: 1_000,
+            max_future_s: 600,
+            live_queue: 1_024,
+            upkeep_interval_s: 5,
+        }
+    }
+}
+
+impl Config {
+    /// How long samples are kept, in milliseconds.
+    pub(crate) fn retention_ms(&self) -> i64 {
+        i64::from(self.retention_days) * 86_400_000
+    }
+
+    /// Time between two looks at the log.
+    pub(crate) fn upkeep_interval(&self) -> Duration {
+        Duration::from_secs(u64::from(self.upkeep_interval_s.max(1)))
+    }
+}

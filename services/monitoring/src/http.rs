@@ -1,0 +1,111 @@
+//! The routes. Handlers decode, call [`Monitoring`], encode; they decide nothing.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::routing::{get, post};
+use futures::{Stream, StreamExt as _};
+use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use openframe_clock::Clock;
+use openframe_fault::{Fault, Json, Path, body};
+use openframe_ids::DeviceId;
+use openframe_mesh::identity::{self, Asking};
+use openframe_monitoring_api::{Latest, LatestValue, LiveEvent, PREFIX, PROMETHEUS, TELEMETRY};
+use openframe_tokens::internal::Verifier;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+
+use crate::Error;
+use crate::app::{Arrived, Monitoring};
+use crate::domain::chunk::Sample;
+use crate::domain::labels::{DEVICE, Labels, NAME};
+
+/// Every path, behind the check of who asks.
+pub(crate) fn router(app: Monitoring, verifier: Verifier, clock: Clock) -> Router {
+    let router = Router::new()
+        .route(TELEMETRY, post(push))
+        .route(&format!("{PROMETHEUS}/write"), post(write))
+        .route(&format!("{PREFIX}/devices/{{id}}/latest"), get(latest))
+        .route(&format!("{PREFIX}/live"), get(live))
+        .with_state(app);
+    openframe_fault::layer(identity::require(router, verifier, clock))
+}
+
+async fn push(
+    State(app): State<Monitoring>,
+    Asking(caller): Asking,
+    body: Body,
+) -> Result<StatusCode, Fault> {
+    let body = body::read(body, app.max_body_bytes()).await?;
+    app.push(&caller, &body).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn write(
+    State(app): State<Monitoring>,
+    Asking(caller): Asking,
+    request: Request,
+) -> Result<StatusCode, Fault> {
+    check_media(request.headers())?;
+    let body = body::read(request.into_body(), app.max_body_bytes()).await?;
+    app.write(&caller, &body).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn check_media(headers: &HeaderMap) -> Result<(), Error> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = text(header::CONTENT_TYPE);
+    let (media, parameters) = kind.split_once(';').unwrap_or((kind, ""));
+    let two = parameters.contains("io.prometheus.write.v2");
+    let taken = media.trim().eq_ignore_ascii_case("application/x-protobuf") && !two;
+    let snappy = text(header::CONTENT_ENCODING).eq_ignore_ascii_case("snappy");
+    if taken && snappy { Ok(()) } else { Err(Error::UnsupportedMedia) }
+}
+
+async fn latest(
+    State(app): State<Monitoring>,
+    Asking(caller): Asking,
+    Path(id): Path<DeviceId>,
+) -> Result<Json<Latest>, Fault> {
+    let items = app.latest(&caller, id)?.into_iter().map(view).collect();
+    Ok(Json(Latest { items }))
+}
+
+fn view((labels, (t, value)): (Labels, Sample)) -> LatestValue {
+    let own = labels.iter().filter(|(name, _)| *name != NAME && *name != DEVICE);
+    let own: BTreeMap<_, _> =
+        own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let at = Timestamp::from_millisecond(t).unwrap_or(Timestamp::UNIX_EPOCH);
+    LatestValue { name: labels.get(NAME).to_owned(), labels: own, at, value }
+}
+
+async fn live(
+    State(app): State<Monitoring>,
+    Asking(caller): Asking,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Fault> {
+    let events = BroadcastStream::new(app.live(&caller)?);
+    let tenant = caller.tenant;
+    let events = events.filter_map(move |event| {
+        let event = match event {
+            Ok(arrived) if arrived.tenant == tenant => telemetry(arrived),
+            Ok(_) => None,
+            // The viewer was too slow: it is told to read everything again.
+            Err(BroadcastStreamRecvError::Lagged(_)) => Some(Event::default().event("lagged")),
+        };
+        std::future::ready(event.map(Ok))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
+
+fn telemetry(arrived: Arrived) -> Option<Event> {
+    let at = Timestamp::from_millisecond(arrived.at_ms).ok()?;
+    Event::default().json_data(LiveEvent::Telemetry { device_id: arrived.device, at }).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! Starting the service.
+
+use axum::Router;
+use openframe_clock::Clock;
+use openframe_tokens::internal::Verifier;
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::Monitoring;
+use crate::metrics::Metrics;
+use crate::store::Stores;
+use crate::{Config, Error, http, tasks};
+
+/// What the service needs from outside.
+pub struct Deps<'a> {
+    /// Where it keeps things.
+    pub stores: Stores,
+    /// The time.
+    pub clock: Clock,
+    /// Who asks.
+    pub verifier: Verifier,
+    /// Where its own metrics are registered.
+    pub metrics: &'a mut Registry,
+}
+
+/// The service, started.
+pub struct Running {
+    /// Every path that it serves.
+    pub router: Router,
+    /// Its background loops.
+    pub tasks: TaskTracker,
+    /// Ends them.
+    pub stop: CancellationToken,
+    app: Monitoring,
+}
+
+/// One part of readiness.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its name.
+    pub name: &'static str,
+    /// What it waits for; `None` when it is ready.
+    pub waiting_for: Option<String>,
+}
+
+impl Running {
+    /// Each part, and what it waits for.
+    pub fn ready(&self) -> Vec<Part> {
+        vec![Part { name: "telemetry_log", waiting_for: self.app.failure() }]
+    }
+}
+
+/// Reads the log back and starts. Binds nothing.
+pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
+    let metrics = Metrics::register(deps.metrics);
+    let interval = config.upkeep_interval();
+    let app = Monitoring::new(config, deps.clock.clone(), deps.stores.log, metrics);
+    let replayed = app.load().await.map_err(Error::Log)?;
+    for line in &replayed.damage {
+        tracing::error!("the telemetry log is damaged: {line}");
+    }
+    tracing::info!(records = replayed.records, "read {} records of telemetry", replayed.records);
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    tasks.spawn(tasks::upkeep(app.clone(), interval, stop.clone()));
+    let router = http::router(app.clone(), deps.verifier, deps.clock);
+    Ok(Running { router, tasks, stop, app })
+}

@@ -1,0 +1,53 @@
+//! What must be kept.
+
+pub mod memory;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use openframe_fault::BoxError;
+
+/// Where everything of this service is kept.
+#[derive(Clone)]
+pub struct Stores {
+    /// The log of telemetry.
+    pub log: Arc<dyn TelemetryLog>,
+}
+
+/// The log did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("the telemetry log failed")]
+pub struct LogError(#[source] pub BoxError);
+
+/// What was found when the log was read back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Whole records read.
+    pub records: u64,
+    /// What is damaged: one line each, for the operator.
+    pub damage: Vec<String>,
+}
+
+/// Takes each record read back, with its number.
+pub type Visit<'a> = &'a mut (dyn FnMut(u64, &[u8]) + Send);
+
+/// An append-only log of records.
+#[async_trait]
+pub trait TelemetryLog: Send + Sync + 'static {
+    /// Adds a record. When this returns `Ok`, a crash or power cut cannot lose it. Returns its
+    /// number; later records have higher ones.
+    async fn append(&self, record: Bytes) -> Result<u64, LogError>;
+
+    /// Reads every record back, in order of their numbers. Damage is listed, never hidden.
+    async fn replay(&self, visit: Visit<'_>) -> Result<Replayed, LogError>;
+
+    /// Records before `number` are no longer needed and never replayed again.
+    async fn trim_to(&self, number: u64) -> Result<(), LogError>;
+
+    /// Why nothing can be appended, if so.
+    fn failure(&self) -> Option<String>;
+
+    /// Tries to make a failed log work again; records that were appended stay.
+    async fn reopen(&self) -> Result<(), LogError>;
+}

@@ -1,0 +1,77 @@
+//! The model: keeps the promise as long as the process lives.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{LogError, Replayed, Stores, TelemetryLog, Visit};
+
+/// A log in memory. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryLog(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    records: BTreeMap<u64, Bytes>,
+    last: u64,
+    mark: u64,
+    broken: bool,
+}
+
+impl MemoryLog {
+    /// Makes it fail until it is opened again, as a full disk would.
+    pub fn break_down(&self) {
+        self.state().broken = true;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A poisoned map is still a whole map: no method here leaves it half written.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Stores that forget everything when dropped.
+pub fn stores() -> Stores {
+    Stores { log: Arc::new(MemoryLog::default()) }
+}
+
+#[async_trait]
+impl TelemetryLog for MemoryLog {
+    async fn append(&self, record: Bytes) -> Result<u64, LogError> {
+        let mut state = self.state();
+        if state.broken {
+            return Err(LogError("made to fail".into()));
+        }
+        state.last += 1;
+        let number = state.last;
+        state.records.insert(number, record);
+        Ok(number)
+    }
+
+    async fn replay(&self, visit: Visit<'_>) -> Result<Replayed, LogError> {
+        let records = self.state().records.clone();
+        for (number, record) in &records {
+            visit(*number, record);
+        }
+        Ok(Replayed { records: records.len() as u64, damage: Vec::new() })
+    }
+
+    async fn trim_to(&self, number: u64) -> Result<(), LogError> {
+        let mut state = self.state();
+        state.mark = state.mark.max(number.min(state.last + 1));
+        let mark = state.mark;
+        state.records.retain(|number, _| *number >= mark);
+        Ok(())
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.state().broken.then(|| "made to fail".to_owned())
+    }
+
+    async fn reopen(&self) -> Result<(), LogError> {
+        self.state().broken = false;
+        Ok(())
+    }
+}
