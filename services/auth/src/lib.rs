@@ -1,1 +1,25 @@
 //! Who may do what: people, sessions, keys, devices' certificates and the audit trail.
+//!
+//! Reading order: [`domain`] (what is true), [`store`] (what is kept), [`app`] (what can be asked),
+//! `http` (how it is asked).
+//!
+//! Invariants: a secret is stored as its hash only; whatever grants or takes authority is written
+//! together with its line of the audit trail, or not at all; a caller's role is read from the store
+//! at each resolution, so a change counts at once.
+
+pub mod app;
+mod config;
+pub mod domain;
+mod error;
+mod http;
+mod metrics;
+mod start;
+pub mod store;
+mod tasks;
+
+pub use app::Auth;
+pub use config::Config;
+pub use error::Error;
+pub use http::{REMOTE_ADDRESS, openapi};
+pub use start::{Deps, Running, start};
+pub use store::Stores;

@@ -1,0 +1,147 @@
+//! What the auth service does: one public method per thing a caller can ask. Authorisation first.
+
+mod audit;
+mod enrolment;
+mod keys;
+mod limits;
+mod passwords;
+mod people;
+mod sessions;
+mod setup;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use openframe_clock::Clock;
+use openframe_ids::{SessionId, TenantId, UserId};
+use openframe_pki::Authority;
+use openframe_tokens::{Caller, Permission, Subject};
+
+use crate::domain::Event;
+use crate::metrics::Metrics;
+use crate::store::Stores;
+use crate::{Config, Error};
+use limits::Limits;
+use passwords::Passwords;
+
+pub use audit::Verdict;
+pub use enrolment::{Certificate, Made};
+pub use keys::MadeKey;
+pub use people::{NewPerson, PersonChange};
+pub use sessions::{Resolved, Secret};
+pub use setup::SignedIn;
+
+/// Where a request came from. Known for every request, signed in or not.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The client's address, as the gateway saw it.
+    pub remote_address: String,
+    /// What the client calls itself.
+    pub user_agent: String,
+    /// The request's id.
+    pub request_id: String,
+}
+
+/// Who asks, and from where.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Who.
+    pub caller: Caller,
+    /// From where.
+    pub origin: Origin,
+}
+
+/// The auth service. Cheap to clone.
+#[derive(Clone)]
+pub struct Auth {
+    store: Stores,
+    authority: Arc<Authority>,
+    clock: Clock,
+    tenant: TenantId,
+    config: Arc<Config>,
+    passwords: Passwords,
+    limits: Limits,
+    pub(crate) metrics: Metrics,
+}
+
+impl std::fmt::Debug for Auth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Auth")
+    }
+}
+
+impl Auth {
+    pub(crate) fn new(config: Config, deps: (Stores, Arc<Authority>, Clock, TenantId)) -> Self {
+        let (store, authority, clock, tenant) = deps;
+        Self {
+            store,
+            authority,
+            clock,
+            tenant,
+            passwords: Passwords::new(&config),
+            limits: Limits::new(&config),
+            config: Arc::new(config),
+            metrics: Metrics::default(),
+        }
+    }
+
+    /// The time, as exact as stores keep it.
+    fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+
+    fn idle(&self) -> SignedDuration {
+        SignedDuration::from_mins(i64::from(self.config.session_idle_minutes))
+    }
+
+    /// What `asked` has done, for the audit trail.
+    fn event(&self, asked: &Asked, action: &str, target: impl Display) -> Event {
+        let (kind, actor) = (asked.caller.kind(), asked.caller.id());
+        self.event_by((kind, actor), &asked.origin, action, target)
+    }
+
+    fn event_by(
+        &self,
+        (kind, actor): (&str, String),
+        origin: &Origin,
+        action: &str,
+        target: impl Display,
+    ) -> Event {
+        Event {
+            at: self.now(),
+            actor_kind: kind.to_owned(),
+            actor,
+            action: action.to_owned(),
+            target: target.to_string(),
+            outcome: "done".to_owned(),
+            detail: String::new(),
+            remote_address: origin.remote_address.clone(),
+            request_id: origin.request_id.clone(),
+        }
+    }
+}
+
+/// Refuses a caller without `permission`.
+fn need(caller: &Caller, permission: Permission) -> Result<(), Error> {
+    if caller.may(permission) { Ok(()) } else { Err(Error::NotPermitted(permission.as_str())) }
+}
+
+/// Refuses everybody but people in a session who hold `permission`. Keys must not make keys or
+/// people, or a stolen one would outlive its revocation.
+fn need_person(caller: &Caller, permission: Permission) -> Result<UserId, Error> {
+    need(caller, permission)?;
+    person(caller).map(|(user, _)| user)
+}
+
+fn person(caller: &Caller) -> Result<(UserId, SessionId), Error> {
+    match &caller.subject {
+        Subject::User { user, session, .. } => Ok((*user, *session)),
+        Subject::ApiKey { .. } | Subject::Device { .. } | Subject::Service { .. } => {
+            Err(Error::PeopleOnly)
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Managing people.
+
+use openframe_ids::{TenantId, UserId};
+use openframe_tokens::{Permission, Role};
+
+use super::{Asked, Auth, need_person};
+use crate::Error;
+use crate::domain::{User, email, name, password_fault};
+use crate::store::{Change, Changed};
+
+/// A person to add.
+pub struct NewPerson {
+    /// The mail address as typed.
+    pub email: String,
+    /// The name as typed.
+    pub name: String,
+    /// What the person may do.
+    pub role: Role,
+    /// The password.
+    pub password: String,
+}
+
+/// What to change of a person; what is `None` stays.
+#[derive(Debug, Default)]
+pub struct PersonChange {
+    /// A new name.
+    pub name: Option<String>,
+    /// A new role.
+    pub role: Option<Role>,
+    /// Whether sign-in is refused.
+    pub disabled: Option<bool>,
+}
+
+impl Auth {
+    /// Everybody of the tenant.
+    pub async fn users(&self, asked: &Asked) -> Result<Vec<User>, Error> {
+        need_person(&asked.caller, Permission::UsersManage)?;
+        Ok(self.store.people.list(asked.caller.tenant).await?)
+    }
+
+    /// Adds a person.
+    pub async fn create_user(&self, asked: &Asked, person: NewPerson) -> Result<User, Error> {
+        need_person(&asked.caller, Permission::UsersManage)?;
+        let user = self.new_user(asked.caller.tenant, person).await?;
+        let mut event = self.event(asked, "user.create", user.id);
+        event.detail = format!("role {}", user.role);
+        if self.store.people.add(&user, &event).await? { Ok(user) } else { Err(Error::EmailTaken) }
+    }
+
+    /// Changes a person. Counts from the next request of that person on.
+    pub async fn change_user(
+        &self,
+        asked: &Asked,
+        id: UserId,
+        change: PersonChange,
+    ) -> Result<User, Error> {
+        need_person(&asked.caller, Permission::UsersManage)?;
+        let tenant = asked.caller.tenant;
+        let found = self.store.people.get(tenant, id).await?;
+        let user = found.ok_or(Error::Missing("person"))?;
+        let to = Change {
+            name: match change.name {
+                Some(typed) => checked_name(&typed)?,
+                None => user.name.clone(),
+            },
+            role: change.role.unwrap_or(user.role),
+            disabled: change.disabled.unwrap_or(user.disabled),
+        };
+        let mut event = self.event(asked, "user.change", id);
+        event.detail = format!("role {}, disabled {}", to.role, to.disabled);
+        match self.store.people.change(tenant, id, &to, &event).await? {
+            Changed::Done => {
+                Ok(User { name: to.name, role: to.role, disabled: to.disabled, ..user })
+            }
+            Changed::Missing => Err(Error::Missing("person")),
+            Changed::LastOwner => Err(Error::LastOwner),
+        }
+    }
+
+    pub(super) async fn new_user(&self, tenant: TenantId, new: NewPerson) -> Result<User, Error> {
+        let email = email(&new.email)
+            .ok_or_else(|| Error::Invalid("the mail address is not one".to_owned()))?;
+        let name = checked_name(&new.name)?;
+        if let Some(fault) = password_fault(&new.password) {
+            return Err(Error::Invalid(fault.to_owned()));
+        }
+        let password = self.passwords.hash(&new.password).await?;
+        let (id, created) = (UserId::new(), self.now());
+        Ok(User { id, tenant, email, name, role: new.role, disabled: false, password, created })
+    }
+}
+
+pub(super) fn checked_name(typed: &str) -> Result<String, Error> {
+    name(typed).ok_or_else(|| Error::Invalid("a name must have 1 to 200 characters".to_owned()))
+}

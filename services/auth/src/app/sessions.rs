@@ -1,0 +1,151 @@
+//! Sessions: whose they are, listing and ending them, and resolving secrets for the gateway.
+
+use jiff::Timestamp;
+use openframe_ids::{ApiKeyId, SessionId, TenantId, UserId};
+use openframe_tokens::opaque::{Presented, Purpose, csrf_token, read};
+use openframe_tokens::{Caller, Permission, Subject};
+
+use super::{Asked, Auth, need_person, person};
+use crate::Error;
+use crate::domain::{SEEN_STEP, Session, User};
+
+/// A secret that came with a request.
+pub enum Secret {
+    /// A session cookie's value.
+    Session(String),
+    /// An API key.
+    ApiKey(String),
+}
+
+/// Whose a secret is.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The caller.
+    pub caller: Caller,
+    /// For sessions: what `x-csrf-token` must be.
+    pub csrf_token: Option<String>,
+    /// When the credential ends by itself.
+    pub expires: Timestamp,
+}
+
+impl Auth {
+    /// The person behind the request, with the CSRF token and the session if there is one.
+    pub async fn me(&self, asked: &Asked) -> Result<(User, Option<(SessionId, String)>), Error> {
+        let id = asked.caller.user().ok_or(Error::NotSignedIn)?;
+        let user = self.store.people.get(asked.caller.tenant, id).await?;
+        let user = user.ok_or(Error::NotSignedIn)?;
+        let Ok((_, session)) = person(&asked.caller) else { return Ok((user, None)) };
+        let session = self.store.sessions.get(session).await?.ok_or(Error::NotSignedIn)?;
+        let csrf = csrf_token(&Presented { id: session.id.0, hash: session.secret });
+        Ok((user, Some((session.id, csrf))))
+    }
+
+    /// Ends the session that asks.
+    pub async fn log_out(&self, asked: &Asked) -> Result<(), Error> {
+        let (user, session) = person(&asked.caller)?;
+        let event = self.event(asked, "session.end", session);
+        self.store.sessions.remove(asked.caller.tenant, session, Some(user), &event).await?;
+        Ok(())
+    }
+
+    /// The caller's sessions, or everybody's, with the mail address of each.
+    pub async fn sessions(
+        &self,
+        asked: &Asked,
+        all: bool,
+    ) -> Result<Vec<(Session, String)>, Error> {
+        let (user, _) = person(&asked.caller)?;
+        let (tenant, now) = (asked.caller.tenant, self.now());
+        let people = if all {
+            need_person(&asked.caller, Permission::UsersManage)?;
+            self.store.people.list(tenant).await?
+        } else {
+            self.store.people.get(tenant, user).await?.into_iter().collect()
+        };
+        let mut sessions = self.store.sessions.list(tenant, (!all).then_some(user)).await?;
+        sessions.retain(|session| session.ends(self.idle()) > now);
+        let email =
+            |user: UserId| people.iter().find(|it| it.id == user).map(|it| it.email.clone());
+        Ok(sessions
+            .into_iter()
+            .map(|it| {
+                let of = email(it.user);
+                (it, of.unwrap_or_default())
+            })
+            .collect())
+    }
+
+    /// Ends a session: one's own, or anybody's for who manages people.
+    pub async fn revoke_session(&self, asked: &Asked, id: SessionId) -> Result<(), Error> {
+        let (user, _) = person(&asked.caller)?;
+        let only = (!asked.caller.may(Permission::UsersManage)).then_some(user);
+        let event = self.event(asked, "session.revoke", id);
+        let done = self.store.sessions.remove(asked.caller.tenant, id, only, &event).await?;
+        if done { Ok(()) } else { Err(Error::Missing("session")) }
+    }
+
+    /// Whose secret the gateway was shown. Read from the store each time, so that a person who was
+    /// disabled a moment ago is nobody now.
+    pub async fn resolve(
+        &self,
+        caller: &Caller,
+        secret: &Secret,
+        remote_address: &str,
+    ) -> Result<Resolved, Error> {
+        if !caller.is_service("gateway") {
+            return Err(Error::ServicesOnly);
+        }
+        match secret {
+            Secret::Session(text) => self.resolve_session(text, remote_address).await,
+            Secret::ApiKey(text) => self.resolve_key(text).await,
+        }
+    }
+
+    async fn resolve_session(&self, text: &str, remote: &str) -> Result<Resolved, Error> {
+        let shown = read(Purpose::Session, text).ok_or(Error::NotSignedIn)?;
+        let now = self.now();
+        let found = self.store.sessions.get(SessionId(shown.id)).await?;
+        let session = found
+            .filter(|it| it.secret == shown.hash && it.ends(self.idle()) > now)
+            .ok_or(Error::NotSignedIn)?;
+        let user = self.enabled(session.tenant, session.user).await?;
+        if now.duration_since(session.last_seen) >= SEEN_STEP {
+            self.store.sessions.touch(session.id, now, remote).await?;
+        }
+        let subject = Subject::User { user: user.id, session: session.id, role: user.role };
+        Ok(Resolved {
+            caller: Caller { tenant: session.tenant, subject },
+            csrf_token: Some(csrf_token(&shown)),
+            expires: session.expires,
+        })
+    }
+
+    async fn resolve_key(&self, text: &str) -> Result<Resolved, Error> {
+        let shown = read(Purpose::ApiKey, text).ok_or(Error::NotSignedIn)?;
+        let now = self.now();
+        let found = self.store.keys.get(ApiKeyId(shown.id)).await?;
+        let key = found
+            .filter(|it| it.secret == shown.hash && it.expires > now)
+            .ok_or(Error::NotSignedIn)?;
+        let owner = self.enabled(key.tenant, key.owner).await?;
+        if key.last_used.is_none_or(|used| now.duration_since(used) >= SEEN_STEP) {
+            self.store.keys.touch(key.id, now).await?;
+        }
+        let subject =
+            Subject::ApiKey { key: key.id, owner: owner.id, role: owner.role, scopes: key.scopes };
+        let caller = Caller { tenant: key.tenant, subject };
+        Ok(Resolved { caller, csrf_token: None, expires: key.expires })
+    }
+
+    async fn enabled(&self, tenant: TenantId, id: UserId) -> Result<User, Error> {
+        let user = self.store.people.get(tenant, id).await?;
+        user.filter(|user| !user.disabled).ok_or(Error::NotSignedIn)
+    }
+
+    /// Forgets ended sessions; says how many.
+    pub(crate) async fn clean_up(&self) -> Result<u64, Error> {
+        let now = self.now();
+        let idle_since = now.saturating_sub(self.idle()).unwrap_or(Timestamp::MIN);
+        Ok(self.store.sessions.remove_ended(now, idle_since).await?)
+    }
+}

@@ -1,0 +1,159 @@
+//! The first owner, and signing in.
+
+use jiff::SignedDuration;
+use openframe_ids::{ApiKeyId, SessionId, UserId};
+use openframe_tokens::opaque::{Presented, Purpose, SecretHash, csrf_token, mint, read};
+use openframe_tokens::{Permission, Role};
+
+use super::{Auth, NewPerson, Origin};
+use crate::Error;
+use crate::domain::{ApiKey, Session, User, email, network};
+
+/// A session just opened.
+pub struct SignedIn {
+    /// Whose it is.
+    pub user: User,
+    /// The session.
+    pub session: SessionId,
+    /// The cookie's value: the only time it is seen.
+    pub secret: String,
+    /// What `x-csrf-token` must be.
+    pub csrf_token: String,
+}
+
+/// How long the key of `--bootstrap-key` lasts.
+const BOOTSTRAP_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
+
+impl Auth {
+    /// Whether the first owner is still to be made.
+    pub async fn setup_needed(&self) -> Result<bool, Error> {
+        Ok(!self.store.people.any(self.tenant).await?)
+    }
+
+    /// Makes the token with which the first owner is made, instead of any before. `None` when there
+    /// is somebody already.
+    pub async fn issue_setup_token(&self) -> Result<Option<String>, Error> {
+        if !self.setup_needed().await? {
+            return Ok(None);
+        }
+        let minted = mint(Purpose::Setup, self.tenant.0);
+        self.store.people.set_setup(self.tenant, minted.hash).await?;
+        Ok(Some(minted.text))
+    }
+
+    /// Makes the first owner and signs in. The token is dead afterwards.
+    pub async fn set_up(
+        &self,
+        token: &str,
+        person: NewPerson,
+        origin: &Origin,
+    ) -> Result<SignedIn, Error> {
+        let kept = self.store.people.setup(self.tenant).await?.unwrap_or(SecretHash([0; 32]));
+        let shown = read(Purpose::Setup, token).map_or(SecretHash([1; 32]), |shown| shown.hash);
+        if kept != shown || !self.setup_needed().await? {
+            return Err(Error::NoSetup);
+        }
+        let user = self.new_user(self.tenant, NewPerson { role: Role::Owner, ..person }).await?;
+        let event = self.event_by(("nobody", String::new()), origin, "setup", user.id);
+        if !self.store.people.add_first(&user, Some(shown), &event).await? {
+            return Err(Error::NoSetup);
+        }
+        tracing::info!(user.id = %user.id, "made the first owner {}", user.id);
+        self.open_session(user, origin).await
+    }
+
+    /// Makes an owner and a key that may do everything, for whoever can read the machine's files.
+    /// `None` when there is somebody already.
+    pub async fn bootstrap_key(&self) -> Result<Option<String>, Error> {
+        let now = self.now();
+        let user = User {
+            id: UserId::new(),
+            tenant: self.tenant,
+            email: "bootstrap@openframe.invalid".to_owned(),
+            name: "bootstrap".to_owned(),
+            role: Role::Owner,
+            disabled: false,
+            // No password matches an empty hash.
+            password: Vec::new(),
+            created: now,
+        };
+        let by = || ("service", "openframe".to_owned());
+        let origin = Origin::default();
+        let event = self.event_by(by(), &origin, "bootstrap", user.id);
+        if !self.store.people.add_first(&user, None, &event).await? {
+            return Ok(None);
+        }
+        let id = ApiKeyId::new();
+        let minted = mint(Purpose::ApiKey, id.0);
+        let key = ApiKey {
+            id,
+            tenant: self.tenant,
+            owner: user.id,
+            name: "bootstrap".to_owned(),
+            scopes: Permission::ALL.map(|it| it.as_str().to_owned()).to_vec(),
+            secret: minted.hash,
+            created: now,
+            expires: now + BOOTSTRAP_LIFE,
+            last_used: None,
+        };
+        let event = self.event_by(by(), &origin, "api_key.create", id);
+        self.store.keys.add(&key, &event).await?;
+        Ok(Some(minted.text))
+    }
+
+    /// Signs in. Unknown people, wrong passwords and disabled people cost the same work and get the
+    /// same answer.
+    pub async fn log_in(
+        &self,
+        typed: &str,
+        password: &str,
+        origin: &Origin,
+    ) -> Result<SignedIn, Error> {
+        let account = email(typed).unwrap_or_default();
+        let network = network(&origin.remote_address);
+        if let Err(wait) = self.limits.take(&account, &network, self.now()) {
+            self.refused_login(&account, "too many tries", origin).await?;
+            return Err(Error::TooManyLogins(wait));
+        }
+        let user = self.store.people.by_email(self.tenant, &account).await?;
+        // Longer than any password can be: hash what can be, so that the work stays bounded.
+        let password = if password.len() > 4 * crate::domain::PASSWORD_MAX { "" } else { password };
+        let kept = user.as_ref().map(|user| user.password.as_slice());
+        let right = self.passwords.verify(password, kept).await?;
+        let Some(user) = user.filter(|user| right && !user.disabled) else {
+            self.refused_login(&account, "", origin).await?;
+            return Err(Error::BadLogin);
+        };
+        self.limits.restore(&account, &network);
+        self.open_session(user, origin).await
+    }
+
+    async fn refused_login(&self, who: &str, why: &str, origin: &Origin) -> Result<(), Error> {
+        self.metrics.sign_ins_refused.inc();
+        let mut event = self.event_by(("nobody", who.to_owned()), origin, "session.create", "");
+        "refused".clone_into(&mut event.outcome);
+        why.clone_into(&mut event.detail);
+        Ok(self.store.trail.append(self.tenant, &event).await?)
+    }
+
+    async fn open_session(&self, user: User, origin: &Origin) -> Result<SignedIn, Error> {
+        let (id, now) = (SessionId::new(), self.now());
+        let minted = mint(Purpose::Session, id.0);
+        let session = Session {
+            id,
+            tenant: user.tenant,
+            user: user.id,
+            secret: minted.hash,
+            created: now,
+            last_seen: now,
+            expires: now + SignedDuration::from_hours(i64::from(self.config.session_hours)),
+            remote_address: origin.remote_address.clone(),
+            user_agent: origin.user_agent.chars().take(300).collect(),
+        };
+        let event = self.event_by(("user", user.id.to_string()), origin, "session.create", id);
+        self.store.sessions.add(&session, &event).await?;
+        self.metrics.sign_ins.inc();
+        let csrf_token = csrf_token(&Presented { id: id.0, hash: minted.hash });
+        Ok(SignedIn { user, session: id, secret: minted.text, csrf_token })
+    }
+}

@@ -1,0 +1,244 @@
+//! Who may do what, and what the service promises beyond its stores.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use openframe_clock::ManualClock;
+use openframe_fault::Kind;
+use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
+use openframe_pki::{Authority, DeviceKey};
+use openframe_tokens::{Caller, Permission, Role, Subject};
+
+use super::{Asked, Auth, NewPerson, Origin, PersonChange, Secret, SignedIn};
+use crate::store::MemoryStore;
+use crate::{Config, Error, Stores};
+
+struct World {
+    app: Auth,
+    clock: ManualClock,
+    tenant: TenantId,
+}
+
+fn world() -> World {
+    let clock = ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap());
+    let authority = Arc::new(Authority::create(clock.clock().now()).unwrap());
+    let tenant = TenantId::new();
+    let stores = Stores::of(&MemoryStore::default());
+    let app = Auth::new(Config::default(), (stores, authority, clock.clock(), tenant));
+    World { app, clock, tenant }
+}
+
+fn person(email: &str, role: Role) -> NewPerson {
+    let (name, password) = ("Ann".to_owned(), "a good long one".to_owned());
+    NewPerson { email: email.to_owned(), name, role, password }
+}
+
+fn gateway(tenant: TenantId) -> Caller {
+    Caller { tenant, subject: Subject::Service { name: "gateway".to_owned() } }
+}
+
+impl World {
+    async fn owner(&self) -> SignedIn {
+        let token = self.app.issue_setup_token().await.unwrap().unwrap();
+        let ann = person("ann@example.org", Role::Owner);
+        self.app.set_up(&token, ann, &Origin::default()).await.unwrap()
+    }
+
+    async fn resolve(&self, secret: &str) -> Result<Asked, Error> {
+        let secret = if secret.starts_with("of_ak_") {
+            Secret::ApiKey(secret.to_owned())
+        } else {
+            Secret::Session(secret.to_owned())
+        };
+        let found = self.app.resolve(&gateway(self.tenant), &secret, "192.0.2.1").await?;
+        Ok(Asked { caller: found.caller, origin: Origin::default() })
+    }
+
+    async fn log_in(&self, email: &str, password: &str) -> Result<SignedIn, Error> {
+        self.app.log_in(email, password, &Origin::default()).await
+    }
+}
+
+/// Whether `asked` gets past the authorisation of each operation, as a row of `x` and `-`.
+async fn row(app: &Auth, asked: &Asked) -> String {
+    fn mark<T>(answer: Result<T, Error>) -> char {
+        match answer.map(drop) {
+            Err(error) if matches!(error.kind(), Kind::Forbidden | Kind::Unauthenticated) => '-',
+            Ok(()) | Err(_) => 'x',
+        }
+    }
+    let scopes = vec!["devices:read".to_owned()];
+    [
+        mark(app.users(asked).await),
+        mark(app.create_user(asked, person("", Role::ReadOnly)).await),
+        mark(app.change_user(asked, UserId::new(), PersonChange::default()).await),
+        mark(app.sessions(asked, false).await),
+        mark(app.sessions(asked, true).await),
+        mark(app.revoke_session(asked, SessionId::new()).await),
+        mark(app.api_keys(asked).await),
+        mark(app.create_api_key(asked, "k", scopes, None).await),
+        mark(app.revoke_api_key(asked, ApiKeyId::new()).await),
+        mark(app.enrolment_tokens(asked).await),
+        mark(app.create_enrolment_token(asked, None, None, None).await),
+        mark(app.revoke_enrolment_token(asked, EnrolmentTokenId::new()).await),
+        mark(app.revoke_device(asked, DeviceId::new()).await),
+        mark(app.audit(asked, None, None).await),
+        mark(app.verify_audit(asked).await),
+        mark(app.resolve(&asked.caller, &Secret::ApiKey(String::new()), "").await),
+    ]
+    .into_iter()
+    .collect()
+}
+
+#[tokio::test]
+async fn each_operation_is_open_to_whom_it_should_be() {
+    let world = world();
+    world.owner().await;
+    let (user, session, key) = (UserId::new(), SessionId::new(), ApiKeyId::new());
+    let person = |role| Subject::User { user, session, role };
+    let key = |scopes: &[Permission]| {
+        let scopes = scopes.iter().map(ToString::to_string).collect();
+        Subject::ApiKey { key, owner: user, role: Role::Owner, scopes }
+    };
+    let table = [
+        // users x3, sessions: own, all, revoke; keys x3; tokens x3; device; audit x2; resolve
+        (person(Role::Owner), "xxxxxxxxxxxxxxx-"),
+        (person(Role::Technician), "---x-xxxxxxxx---"),
+        (person(Role::ReadOnly), "---x-x----------"),
+        (key(&[Permission::DevicesRead]), "----------------"),
+        (key(&Permission::ALL), "---------xxxxxx-"),
+        (Subject::Device { device: DeviceId::new() }, "----------------"),
+        (Subject::Service { name: "devices".to_owned() }, "----------------"),
+    ];
+    for (subject, wanted) in table {
+        let caller = Caller { tenant: world.tenant, subject };
+        let asked = Asked { caller, origin: Origin::default() };
+        assert_eq!(row(&world.app, &asked).await, wanted, "{:?}", asked.caller.subject);
+    }
+}
+
+#[tokio::test]
+async fn the_setup_token_works_once_and_a_new_one_replaces_the_old() {
+    let world = world();
+    let old = world.app.issue_setup_token().await.unwrap().unwrap();
+    let new = world.app.issue_setup_token().await.unwrap().unwrap();
+    for token in [old.as_str(), "", "of_su_x"] {
+        let ann = person("ann@example.org", Role::Owner);
+        let refused = world.app.set_up(token, ann, &Origin::default()).await;
+        assert!(matches!(refused, Err(Error::NoSetup)), "{token}");
+    }
+    let ann = || person("ann@example.org", Role::Owner);
+    world.app.set_up(&new, ann(), &Origin::default()).await.unwrap();
+    assert!(world.app.set_up(&new, ann(), &Origin::default()).await.is_err());
+    assert!(world.app.issue_setup_token().await.unwrap().is_none());
+    assert!(world.app.bootstrap_key().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_bootstrap_key_does_everything_a_key_can() {
+    let world = world();
+    let key = world.app.bootstrap_key().await.unwrap().unwrap();
+    let asked = world.resolve(&key).await.unwrap();
+    assert!(Permission::ALL.iter().all(|permission| asked.caller.may(*permission)));
+    assert!(world.app.bootstrap_key().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_a_stranger_get_the_same_answer_until_the_budget_is_spent() {
+    let world = world();
+    world.owner().await;
+    for email in ["ann@example.org", "nobody@example.org"] {
+        for _ in 0..5 {
+            assert!(matches!(world.log_in(email, "wrong").await, Err(Error::BadLogin)));
+        }
+        let refused = world.log_in(email, "a good long one").await;
+        assert!(matches!(refused, Err(Error::TooManyLogins(_))));
+    }
+    world.clock.advance(SignedDuration::from_secs(30));
+    world.log_in("Ann@Example.org", "a good long one").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_ends_by_idleness_by_age_and_by_logout() {
+    let world = world();
+    let first = world.owner().await;
+    world.clock.advance(SignedDuration::from_mins(30));
+    assert!(world.resolve(&first.secret).await.is_err());
+
+    let second = world.log_in("ann@example.org", "a good long one").await.unwrap();
+    for _ in 0..24 {
+        world.resolve(&second.secret).await.unwrap();
+        world.clock.advance(SignedDuration::from_mins(29));
+    }
+    world.resolve(&second.secret).await.unwrap();
+    world.clock.advance(SignedDuration::from_mins(25));
+    assert!(world.resolve(&second.secret).await.is_err(), "12 h are over");
+    assert_eq!(world.app.clean_up().await.unwrap(), 2);
+
+    let third = world.log_in("ann@example.org", "a good long one").await.unwrap();
+    let asked = world.resolve(&third.secret).await.unwrap();
+    world.app.log_out(&asked).await.unwrap();
+    assert!(world.resolve(&third.secret).await.is_err());
+}
+
+#[tokio::test]
+async fn a_change_of_a_person_counts_at_once() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let bob = world.app.create_user(&owner, person("bob@example.org", Role::Technician)).await;
+    let bob = bob.unwrap();
+    let signed_in = world.log_in("bob@example.org", "a good long one").await.unwrap();
+    let asked = world.resolve(&signed_in.secret).await.unwrap();
+    let scopes = vec!["commands:run".to_owned()];
+    let key = world.app.create_api_key(&asked, "k", scopes, None).await.unwrap();
+    let too_much = vec!["users:manage".to_owned()];
+    assert!(world.app.create_api_key(&asked, "k", too_much, None).await.is_err());
+
+    let demoted = PersonChange { role: Some(Role::ReadOnly), ..PersonChange::default() };
+    world.app.change_user(&owner, bob.id, demoted).await.unwrap();
+    for secret in [&signed_in.secret, &key.secret] {
+        let asked = world.resolve(secret).await.unwrap();
+        assert!(!asked.caller.may(Permission::CommandsRun));
+    }
+    let disabled = PersonChange { disabled: Some(true), ..PersonChange::default() };
+    world.app.change_user(&owner, bob.id, disabled).await.unwrap();
+    for secret in [&signed_in.secret, &key.secret] {
+        assert!(matches!(world.resolve(secret).await, Err(Error::NotSignedIn)));
+    }
+    assert!(world.log_in("bob@example.org", "a good long one").await.is_err());
+    let last = PersonChange { role: Some(Role::Technician), ..PersonChange::default() };
+    let refused = world.app.change_user(&owner, owner.caller.user().unwrap(), last).await;
+    assert!(matches!(refused, Err(Error::LastOwner)));
+}
+
+#[tokio::test]
+async fn a_device_enrols_renews_and_is_revoked() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let made = world.app.create_enrolment_token(&owner, None, None, None).await.unwrap();
+    let (token, pin) = made.secret.split_once('.').unwrap();
+    assert_eq!(pin.len(), 43);
+    let csr = DeviceKey::generate().unwrap().csr_pem("host").unwrap();
+    let other = DeviceKey::generate().unwrap().csr_pem("host").unwrap();
+    let enrol = async |csr: &str| world.app.enrol(token, csr, "host", &Origin::default()).await;
+    let first = enrol(&csr).await.unwrap();
+    assert_eq!(enrol(&csr).await.unwrap().device, first.device, "a lost answer costs nothing");
+    assert!(matches!(enrol(&other).await, Err(Error::BadEnrolmentToken)));
+
+    let subject = Subject::Device { device: first.device };
+    let caller = Caller { tenant: world.tenant, subject };
+    let device = Asked { caller, origin: Origin::default() };
+    world.app.renew(&device, &csr).await.unwrap();
+    let gateway = gateway(world.tenant);
+    world.app.check_device(&gateway, world.tenant, first.device).await.unwrap();
+    world.app.revoke_device(&owner, first.device).await.unwrap();
+    assert!(matches!(world.app.renew(&device, &csr).await, Err(Error::BadDevice)));
+    assert!(world.app.check_device(&gateway, world.tenant, first.device).await.is_err());
+    assert!(matches!(enrol(&csr).await, Err(Error::BadEnrolmentToken)), "revoked stays revoked");
+
+    let verdict = world.app.verify_audit(&owner).await.unwrap();
+    assert_eq!(verdict.broken_at, None);
+    let (page, _) = world.app.audit(&owner, None, None).await.unwrap();
+    assert_eq!(verdict.entries, page.len() as u64);
+    assert!(page.iter().any(|it| it.event.outcome == "refused"));
+}

@@ -1,0 +1,258 @@
+//! What people, sessions, keys, tokens and the audit trail are. Pure: no I/O, no clock.
+
+use jiff::{SignedDuration, Timestamp};
+use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
+use openframe_tokens::Role;
+use openframe_tokens::opaque::SecretHash;
+use sha2::{Digest as _, Sha256};
+
+/// How exact "last seen" and "last used" are: a use is written down at most this often.
+pub const SEEN_STEP: SignedDuration = SignedDuration::from_secs(60);
+/// The shortest password.
+pub const PASSWORD_MIN: usize = 8;
+/// The longest password.
+pub const PASSWORD_MAX: usize = 256;
+/// The longest name of anything, in characters.
+pub const NAME_MAX: usize = 200;
+
+/// A person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The id.
+    pub id: UserId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The mail address, as [`email`] writes it.
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// What the person may do.
+    pub role: Role,
+    /// Whether sign-in is refused.
+    pub disabled: bool,
+    /// The hash of the password; empty when there is none to sign in with.
+    pub password: Vec<u8>,
+    /// When the person was added.
+    pub created: Timestamp,
+}
+
+/// A sign-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The id.
+    pub id: SessionId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The hash of the cookie's secret.
+    pub secret: SecretHash,
+    /// When it began.
+    pub created: Timestamp,
+    /// When it was last used, to the minute.
+    pub last_seen: Timestamp,
+    /// When it ends in any case.
+    pub expires: Timestamp,
+    /// The address it was last used from.
+    pub remote_address: String,
+    /// What the browser calls itself.
+    pub user_agent: String,
+}
+
+impl Session {
+    /// When it ends unless it is used: `idle` after the last use, and not after its absolute end.
+    pub fn ends(&self, idle: SignedDuration) -> Timestamp {
+        self.expires.min(self.last_seen.saturating_add(idle).unwrap_or(self.expires))
+    }
+}
+
+/// An API key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// The id.
+    pub id: ApiKeyId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Who made it.
+    pub owner: UserId,
+    /// What it is for.
+    pub name: String,
+    /// The permissions it has at most.
+    pub scopes: Vec<String>,
+    /// The hash of its secret.
+    pub secret: SecretHash,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// When it was last used, to the minute.
+    pub last_used: Option<Timestamp>,
+}
+
+/// An enrolment token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolmentToken {
+    /// The id.
+    pub id: EnrolmentTokenId,
+    /// The tenant that devices join.
+    pub tenant: TenantId,
+    /// What it is for.
+    pub name: String,
+    /// The hash of its secret.
+    pub secret: SecretHash,
+    /// How many devices may still enrol.
+    pub uses_left: u32,
+    /// How many have enrolled.
+    pub uses: u32,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// When a device last enrolled with it.
+    pub last_used: Option<Timestamp>,
+}
+
+/// A device, as far as its credentials go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// The id.
+    pub id: DeviceId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The token it enrolled with.
+    pub token: EnrolmentTokenId,
+    /// The SHA-256 of the key it enrolled with.
+    pub spki: [u8; 32],
+    /// Whether its certificates no longer count.
+    pub revoked: bool,
+    /// When it enrolled.
+    pub created: Timestamp,
+}
+
+/// One thing that happened, for the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// `user`, `api_key`, `device`, `service` or `nobody`.
+    pub actor_kind: String,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// To what.
+    pub target: String,
+    /// `done`, `refused` or `failed`.
+    pub outcome: String,
+    /// More.
+    pub detail: String,
+    /// From where.
+    pub remote_address: String,
+    /// In which request.
+    pub request_id: String,
+}
+
+/// An event in its place in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The place, from 1.
+    pub seq: u64,
+    /// What happened.
+    pub event: Event,
+    /// [`link`] of the entry before and this one.
+    pub hash: [u8; 32],
+}
+
+/// The hash that ties an event to all before it. Each field is preceded by its length, so that no
+/// text can be moved from one field to the next.
+pub fn link(previous: &[u8; 32], tenant: TenantId, seq: u64, event: &Event) -> [u8; 32] {
+    let at = event.at.as_millisecond().to_be_bytes();
+    let texts = [
+        &event.actor_kind,
+        &event.actor,
+        &event.action,
+        &event.target,
+        &event.outcome,
+        &event.detail,
+        &event.remote_address,
+        &event.request_id,
+    ];
+    let seq = seq.to_be_bytes();
+    let fixed: [&[u8]; 4] = [previous, tenant.0.as_bytes(), &seq, &at];
+    let mut hasher = Sha256::new();
+    for field in fixed.into_iter().chain(texts.into_iter().map(String::as_bytes)) {
+        hasher.update((field.len() as u64).to_be_bytes());
+        hasher.update(field);
+    }
+    hasher.finalize().into()
+}
+
+/// The mail address as it is kept and compared: trimmed, lower case. `None` when it is none.
+pub fn email(text: &str) -> Option<String> {
+    let text = text.trim().to_lowercase();
+    let (name, domain) = text.split_once('@')?;
+    let plain = !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    (plain && !name.is_empty() && !domain.is_empty() && text.len() <= 254).then_some(text)
+}
+
+/// A name of a person or thing, trimmed. `None` when it is empty, too long or holds control
+/// characters.
+pub fn name(text: &str) -> Option<String> {
+    let text = text.trim();
+    let fits = !text.is_empty() && text.chars().count() <= NAME_MAX;
+    (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
+}
+
+/// Why a password is refused, if it is (OWASP ASVS 5.0, 6.2): length and commonness count, nothing
+/// else.
+pub fn password_fault(password: &str) -> Option<&'static str> {
+    let length = password.chars().count();
+    if !(PASSWORD_MIN..=PASSWORD_MAX).contains(&length) {
+        return Some("the password must have 8 to 256 characters");
+    }
+    let lower = password.to_lowercase();
+    let common = include_str!("common_passwords.txt").lines().any(|line| line == lower);
+    common.then_some("this password is one of the most common ones; choose another")
+}
+
+/// The network that a remote address counts as, for limits: /24 of IPv4, /56 of IPv6.
+pub fn network(address: &str) -> String {
+    use std::net::IpAddr;
+    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V4(v4)) => {
+            let [a, b, c, _] = v4.octets();
+            format!("{a}.{b}.{c}")
+        }
+        Ok(IpAddr::V6(v6)) => format!("{:x}", u128::from(v6) >> 72),
+        Err(_) => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_judged_by_length_and_commonness_only() {
+        assert!(password_fault("seven77").is_some());
+        assert!(password_fault("Password1").is_some());
+        assert!(password_fault(&"ä".repeat(257)).is_some());
+        assert_eq!(password_fault(&"ä".repeat(256)), None);
+        assert_eq!(password_fault("eight of them"), None);
+    }
+
+    #[test]
+    fn neighbours_share_a_network() {
+        assert_eq!(network("192.0.2.1"), network("::ffff:192.0.2.200"));
+        assert_ne!(network("192.0.2.1"), network("192.0.3.1"));
+        assert_eq!(network("2001:db8:0:1::1"), network("2001:db8:0:ff::2"));
+        assert_ne!(network("2001:db8:0:100::1"), network("2001:db8:0:ff::1"));
+    }
+
+    #[test]
+    fn mail_addresses_are_compared_in_one_form() {
+        assert_eq!(email(" Ann@Example.ORG ").as_deref(), Some("ann@example.org"));
+        assert_eq!(email("ann"), None);
+        assert_eq!(email("a b@c"), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! The auth API on the wire. Handlers decode, ask [`Auth`], encode; they decide nothing.
+
+mod devices;
+mod internal;
+mod manage;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+mod views;
+
+use std::convert::Infallible;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRequestParts};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, header};
+use openframe_auth_api::PREFIX;
+use openframe_clock::Clock;
+use openframe_fault::{Fault, REQUEST_ID};
+use openframe_mesh::identity::{Asking, require};
+use openframe_tokens::internal::Verifier;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Auth;
+use crate::app::{Asked, Origin};
+
+/// The header in which the gateway says the client's address. The gateway removes what came from
+/// outside and writes exactly one address.
+pub const REMOTE_ADDRESS: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// The largest body, in bytes: a certificate request is the largest thing sent here.
+const BODY_LIMIT: usize = 64 << 10;
+
+impl<S: Send + Sync> FromRequestParts<S> for Origin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let text = |name| header_text(&parts.headers, name);
+        Ok(Self {
+            remote_address: text(&REMOTE_ADDRESS),
+            user_agent: text(&header::USER_AGENT),
+            request_id: text(&REQUEST_ID),
+        })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        let Asking(caller) = Asking::from_request_parts(parts, state).await?;
+        let Ok(origin) = Origin::from_request_parts(parts, state).await;
+        Ok(Self { caller, origin })
+    }
+}
+
+fn header_text(headers: &HeaderMap, name: &HeaderName) -> String {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+/// Routes that anybody may ask: they are how one becomes somebody.
+fn open() -> OpenApiRouter<Auth> {
+    OpenApiRouter::new().nest(PREFIX, sign_in::open()).merge(devices::open())
+}
+
+/// Routes that need an internal token.
+fn closed() -> OpenApiRouter<Auth> {
+    let api = sign_in::closed().merge(manage::routes()).merge(devices::closed());
+    OpenApiRouter::new().nest(PREFIX, api).merge(devices::renewal())
+}
+
+/// The API's document.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    open().merge(closed()).into_openapi()
+}
+
+pub(crate) fn router(app: Auth, verifier: Verifier, clock: Clock) -> Router {
+    let (closed, _) = closed().split_for_parts();
+    let closed = closed.merge(internal::routes()).with_state(app.clone());
+    let (open, _) = open().split_for_parts();
+    let router = open.with_state(app).merge(require(closed, verifier, clock));
+    let router = router.layer(DefaultBodyLimit::max(BODY_LIMIT));
+    openframe_fault::layer(router)
+}

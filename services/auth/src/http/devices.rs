@@ -1,0 +1,107 @@
+//! Enrolment tokens and the certificates of devices.
+
+use axum::extract::State;
+use http::StatusCode;
+use openframe_agent_api::enrolment::{
+    Certified, ENROL_PATH, EnrolRequest, RENEW_PATH, RenewRequest,
+};
+use openframe_auth_api::{EnrolmentToken, MadeEnrolmentToken, NewEnrolmentToken, Page};
+use openframe_fault::{Fault, Json, Path};
+use openframe_ids::{DeviceId, EnrolmentTokenId};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::views;
+use crate::Auth;
+use crate::app::{Asked, Origin};
+
+pub(super) fn open() -> OpenApiRouter<Auth> {
+    OpenApiRouter::new().routes(routes!(enrol))
+}
+
+pub(super) fn renewal() -> OpenApiRouter<Auth> {
+    OpenApiRouter::new().routes(routes!(renew))
+}
+
+pub(super) fn closed() -> OpenApiRouter<Auth> {
+    OpenApiRouter::new()
+        .routes(routes!(tokens, create_token))
+        .routes(routes!(revoke_token))
+        .routes(routes!(revoke_device))
+}
+
+/// Enrols a device: an enrolment token and a certificate request for a certificate.
+#[utoipa::path(post, path = ENROL_PATH, tag = "agents",
+    request_body(content = Object, description = "Token, certificate request, host name"),
+    responses((status = 200, description = "The device's certificate", content_type = "application/json")))]
+async fn enrol(
+    State(app): State<Auth>,
+    origin: Origin,
+    Json(asked): Json<EnrolRequest>,
+) -> Result<Json<Certified>, Fault> {
+    let certificate = app.enrol(&asked.token, &asked.csr_pem, &asked.hostname, &origin).await?;
+    Ok(Json(views::certified(certificate)))
+}
+
+/// Renews the certificate of the device that asks.
+#[utoipa::path(post, path = RENEW_PATH, tag = "agents",
+    request_body(content = Object, description = "A certificate request"),
+    responses((status = 200, description = "The new certificate", content_type = "application/json")))]
+async fn renew(
+    State(app): State<Auth>,
+    asked: Asked,
+    Json(request): Json<RenewRequest>,
+) -> Result<Json<Certified>, Fault> {
+    Ok(Json(views::certified(app.renew(&asked, &request.csr_pem).await?)))
+}
+
+/// Lists the enrolment tokens that can still be used.
+#[utoipa::path(get, path = "/enrolment-tokens", tag = "enrolment",
+    responses((status = 200, body = Page<EnrolmentToken>)))]
+async fn tokens(
+    State(app): State<Auth>,
+    asked: Asked,
+) -> Result<Json<Page<EnrolmentToken>>, Fault> {
+    let tokens = app.enrolment_tokens(&asked).await?;
+    Ok(Json(views::page(tokens.into_iter().map(views::token).collect())))
+}
+
+/// Makes an enrolment token.
+#[utoipa::path(post, path = "/enrolment-tokens", tag = "enrolment",
+    request_body = NewEnrolmentToken, responses((status = 201, body = MadeEnrolmentToken)))]
+async fn create_token(
+    State(app): State<Auth>,
+    asked: Asked,
+    Json(new): Json<NewEnrolmentToken>,
+) -> Result<(StatusCode, Json<MadeEnrolmentToken>), Fault> {
+    let made = app
+        .create_enrolment_token(&asked, new.name.as_deref(), new.uses, new.expires_in_minutes)
+        .await?;
+    let (secret, command) = (made.secret, made.command);
+    let made = MadeEnrolmentToken { token: views::token(made.token), secret, command };
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Revokes an enrolment token.
+#[utoipa::path(delete, path = "/enrolment-tokens/{id}", tag = "enrolment",
+    params(("id" = EnrolmentTokenId, Path)), responses((status = 204)))]
+async fn revoke_token(
+    State(app): State<Auth>,
+    asked: Asked,
+    Path(id): Path<EnrolmentTokenId>,
+) -> Result<StatusCode, Fault> {
+    app.revoke_enrolment_token(&asked, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes the certificates of a device count no more.
+#[utoipa::path(delete, path = "/devices/{id}", tag = "enrolment",
+    params(("id" = DeviceId, Path)), responses((status = 204)))]
+async fn revoke_device(
+    State(app): State<Auth>,
+    asked: Asked,
+    Path(id): Path<DeviceId>,
+) -> Result<StatusCode, Fault> {
+    app.revoke_device(&asked, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

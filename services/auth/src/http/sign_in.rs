@@ -1,0 +1,142 @@
+//! Setup, sign-in, sign-out, oneself and one's sessions.
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, StatusCode, header};
+use openframe_auth_api::{
+    LoginRequest, Me, Page, SESSION_COOKIE, Session, SetupRequest, SetupState,
+};
+use openframe_fault::{Fault, Json, Path, Query};
+use openframe_ids::SessionId;
+use openframe_tokens::{Role, Subject};
+use serde::Deserialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::views;
+use crate::Auth;
+use crate::app::{Asked, NewPerson, Origin, SignedIn};
+
+pub(super) fn open() -> OpenApiRouter<Auth> {
+    OpenApiRouter::new().routes(routes!(setup_state, set_up)).routes(routes!(log_in))
+}
+
+pub(super) fn closed() -> OpenApiRouter<Auth> {
+    OpenApiRouter::new()
+        .routes(routes!(me))
+        .routes(routes!(log_out))
+        .routes(routes!(sessions))
+        .routes(routes!(revoke_session))
+}
+
+/// Whether the first owner is still to be made.
+#[utoipa::path(get, path = "/setup", tag = "sign-in", responses((status = 200, body = SetupState)))]
+async fn setup_state(State(app): State<Auth>) -> Result<Json<SetupState>, Fault> {
+    Ok(Json(SetupState { needed: app.setup_needed().await? }))
+}
+
+/// Makes the first owner and signs in.
+#[utoipa::path(post, path = "/setup", tag = "sign-in", request_body = SetupRequest,
+    responses((status = 200, body = Me)))]
+async fn set_up(
+    State(app): State<Auth>,
+    origin: Origin,
+    Json(asked): Json<SetupRequest>,
+) -> Result<Response, Fault> {
+    let SetupRequest { token, email, name, password } = asked;
+    let person = NewPerson { email, name, role: Role::Owner, password };
+    Ok(signed_in(app.set_up(&token, person, &origin).await?))
+}
+
+/// Signs in with a password.
+#[utoipa::path(post, path = "/login", tag = "sign-in", request_body = LoginRequest,
+    responses((status = 200, body = Me)))]
+async fn log_in(
+    State(app): State<Auth>,
+    origin: Origin,
+    Json(asked): Json<LoginRequest>,
+) -> Result<Response, Fault> {
+    Ok(signed_in(app.log_in(&asked.email, &asked.password, &origin).await?))
+}
+
+fn signed_in(opened: SignedIn) -> Response {
+    let SignedIn { user, session, secret, csrf_token } = opened;
+    let me = Me {
+        tenant_id: user.tenant,
+        permissions: views::permissions(|permission| user.role.permits(permission)),
+        csrf_token: Some(csrf_token),
+        session_id: Some(session),
+        user: views::user(user),
+    };
+    with_cookie(Json(me).into_response(), &secret, "")
+}
+
+fn with_cookie(mut response: Response, value: &str, more: &str) -> Response {
+    let text = format!("{SESSION_COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{more}");
+    // A secret is base64url and hex; it always fits a header.
+    if let Ok(cookie) = HeaderValue::from_str(&text) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Who is signed in.
+#[utoipa::path(get, path = "/me", tag = "sign-in", responses((status = 200, body = Me)))]
+async fn me(State(app): State<Auth>, asked: Asked) -> Result<Json<Me>, Fault> {
+    let (user, session) = app.me(&asked).await?;
+    let (session_id, csrf_token) = session.unzip();
+    Ok(Json(Me {
+        tenant_id: user.tenant,
+        permissions: views::permissions(|permission| asked.caller.may(permission)),
+        csrf_token,
+        session_id,
+        user: views::user(user),
+    }))
+}
+
+/// Ends the session that asks.
+#[utoipa::path(post, path = "/logout", tag = "sign-in", responses((status = 204)))]
+async fn log_out(State(app): State<Auth>, asked: Asked) -> Result<Response, Fault> {
+    app.log_out(&asked).await?;
+    Ok(with_cookie(StatusCode::NO_CONTENT.into_response(), "", "; Max-Age=0"))
+}
+
+#[derive(Deserialize)]
+struct Which {
+    /// Everybody's sessions, not only one's own.
+    #[serde(default)]
+    all: bool,
+}
+
+/// Named, so that `utoipa` takes the parameters from the attribute only.
+type WhichQuery = Query<Which>;
+
+/// Lists sessions.
+#[utoipa::path(get, path = "/sessions", tag = "sessions",
+    params(("all" = Option<bool>, Query, description = "everybody's, not only one's own")),
+    responses((status = 200, body = Page<Session>)))]
+async fn sessions(
+    State(app): State<Auth>,
+    asked: Asked,
+    Query(which): WhichQuery,
+) -> Result<Json<Page<Session>>, Fault> {
+    let current = match asked.caller.subject {
+        Subject::User { session, .. } => Some(session),
+        Subject::ApiKey { .. } | Subject::Device { .. } | Subject::Service { .. } => None,
+    };
+    let sessions = app.sessions(&asked, which.all).await?;
+    let view = |(session, email)| views::session(session, email, current);
+    Ok(Json(views::page(sessions.into_iter().map(view).collect())))
+}
+
+/// Ends a session.
+#[utoipa::path(delete, path = "/sessions/{id}", tag = "sessions",
+    params(("id" = SessionId, Path)), responses((status = 204)))]
+async fn revoke_session(
+    State(app): State<Auth>,
+    asked: Asked,
+    Path(id): Path<SessionId>,
+) -> Result<StatusCode, Fault> {
+    app.revoke_session(&asked, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,55 @@
+//! Puts the service together. Binds nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openframe_clock::Clock;
+use openframe_ids::TenantId;
+use openframe_pki::Authority;
+use openframe_tokens::internal::Verifier;
+use prometheus_client::registry::Registry;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Auth, Config, Stores, http, tasks};
+
+/// What the service needs from outside.
+pub struct Deps<'a> {
+    /// Where everything is kept.
+    pub store: Stores,
+    /// What signs certificates.
+    pub authority: Arc<Authority>,
+    /// The time.
+    pub clock: Clock,
+    /// Reads internal tokens for the audience `auth`.
+    pub verifier: Verifier,
+    /// The tenant that people sign in to.
+    pub tenant: TenantId,
+    /// Where metrics are registered.
+    pub metrics: &'a mut Registry,
+}
+
+/// The service at work.
+#[derive(Debug)]
+pub struct Running {
+    /// Answers requests.
+    pub router: axum::Router,
+    /// The service itself, for the executable.
+    pub app: Auth,
+    /// Background work; ends after `stop` is cancelled.
+    pub tasks: Vec<JoinHandle<()>>,
+    /// Stops the background work.
+    pub stop: CancellationToken,
+}
+
+/// Starts the service. Must be called inside a tokio runtime.
+pub fn start(config: Config, deps: Deps<'_>) -> Running {
+    let every = Duration::from_secs(config.cleanup_seconds.max(1).into());
+    let clock = deps.clock.clone();
+    let app = Auth::new(config, (deps.store, deps.authority, deps.clock, deps.tenant));
+    app.metrics.register(deps.metrics);
+    let stop = CancellationToken::new();
+    let tasks = vec![tokio::spawn(tasks::clean_up(app.clone(), every, stop.clone()))];
+    let router = http::router(app.clone(), deps.verifier, clock);
+    Running { router, app, tasks, stop }
+}

@@ -1,0 +1,232 @@
+//! What must be kept, in this service's words.
+//!
+//! Consistency of every promise: a method that has returned is durable, and every later read in any
+//! process sees it. A method that takes an [`Event`] writes it to the tenant's audit trail in the
+//! same transaction as its change, and only if it changed something. Nothing updates or deletes
+//! what is in the trail.
+
+mod memory;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use openframe_fault::BoxError;
+use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
+use openframe_tokens::Role;
+use openframe_tokens::opaque::SecretHash;
+
+use crate::domain::{ApiKey, Device, EnrolmentToken, Entry, Event, Session, User};
+
+pub use memory::MemoryStore;
+
+/// Why a store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It did not answer, or its disk is full; the same request may succeed later.
+    #[error("the store does not answer")]
+    Unavailable(#[source] BoxError),
+    /// What it holds cannot be read, or it was asked nonsense.
+    #[error("the store failed")]
+    Damaged(#[source] BoxError),
+}
+
+impl From<StoreError> for crate::Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(cause) => Self::Store(cause),
+            StoreError::Damaged(cause) => Self::Damaged(cause),
+        }
+    }
+}
+
+/// What a store answers.
+pub type Answer<T> = Result<T, StoreError>;
+
+/// What became of a change of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// It was made.
+    Done,
+    /// There is no such person in the tenant.
+    Missing,
+    /// It would leave no owner who can sign in, so nothing was changed.
+    LastOwner,
+}
+
+/// The new state of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The name.
+    pub name: String,
+    /// The role.
+    pub role: Role,
+    /// Whether sign-in is refused. Disabling ends every session and key of the person.
+    pub disabled: bool,
+}
+
+/// A device that asks to join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joining {
+    /// The token it shows.
+    pub token: EnrolmentTokenId,
+    /// The hash of the token's secret.
+    pub secret: SecretHash,
+    /// The SHA-256 of its key.
+    pub spki: [u8; 32],
+    /// Its id if it is new.
+    pub device: DeviceId,
+}
+
+/// People, and the token that makes the first.
+#[async_trait]
+pub trait People: Send + Sync + 'static {
+    /// Whether the tenant has anybody.
+    async fn any(&self, tenant: TenantId) -> Answer<bool>;
+    /// Keeps the hash of the setup token instead of any before.
+    async fn set_setup(&self, tenant: TenantId, secret: SecretHash) -> Answer<()>;
+    /// The hash of the setup token.
+    async fn setup(&self, tenant: TenantId) -> Answer<Option<SecretHash>>;
+    /// Adds the first person and forgets the setup token. Only if nobody is there and, when
+    /// `setup` is given, it is the token's hash; says whether it was done. One of many at once wins.
+    async fn add_first(
+        &self,
+        user: &User,
+        setup: Option<SecretHash>,
+        event: &Event,
+    ) -> Answer<bool>;
+    /// Adds a person; `false` when the mail address is taken in the tenant.
+    async fn add(&self, user: &User, event: &Event) -> Answer<bool>;
+    /// One person.
+    async fn get(&self, tenant: TenantId, id: UserId) -> Answer<Option<User>>;
+    /// The person with this mail address.
+    async fn by_email(&self, tenant: TenantId, email: &str) -> Answer<Option<User>>;
+    /// Everybody, in the order in which they were added.
+    async fn list(&self, tenant: TenantId) -> Answer<Vec<User>>;
+    /// Changes a person, unless no enabled owner would be left.
+    async fn change(
+        &self,
+        tenant: TenantId,
+        id: UserId,
+        to: &Change,
+        event: &Event,
+    ) -> Answer<Changed>;
+}
+
+/// Sign-ins.
+#[async_trait]
+pub trait Sessions: Send + Sync + 'static {
+    /// Adds a session.
+    async fn add(&self, session: &Session, event: &Event) -> Answer<()>;
+    /// One session, ended or not.
+    async fn get(&self, id: SessionId) -> Answer<Option<Session>>;
+    /// The sessions of one person or of everybody, oldest first, ended ones included.
+    async fn list(&self, tenant: TenantId, user: Option<UserId>) -> Answer<Vec<Session>>;
+    /// Writes down a use.
+    async fn touch(&self, id: SessionId, at: Timestamp, remote_address: &str) -> Answer<()>;
+    /// Ends a session; `false` when there is none, or it is not this person's.
+    async fn remove(
+        &self,
+        tenant: TenantId,
+        id: SessionId,
+        user: Option<UserId>,
+        event: &Event,
+    ) -> Answer<bool>;
+    /// Forgets sessions that ended at `now` or before, or were last used before `idle_since`.
+    async fn remove_ended(&self, now: Timestamp, idle_since: Timestamp) -> Answer<u64>;
+}
+
+/// API keys.
+#[async_trait]
+pub trait Keys: Send + Sync + 'static {
+    /// Adds a key.
+    async fn add(&self, key: &ApiKey, event: &Event) -> Answer<()>;
+    /// One key, ended or not.
+    async fn get(&self, id: ApiKeyId) -> Answer<Option<ApiKey>>;
+    /// The keys of a person, oldest first.
+    async fn list(&self, tenant: TenantId, owner: UserId) -> Answer<Vec<ApiKey>>;
+    /// Writes down a use.
+    async fn touch(&self, id: ApiKeyId, at: Timestamp) -> Answer<()>;
+    /// Revokes a key; `false` when the person has no such key.
+    async fn remove(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        id: ApiKeyId,
+        event: &Event,
+    ) -> Answer<bool>;
+}
+
+/// Enrolment tokens and devices.
+#[async_trait]
+pub trait Enrolment: Send + Sync + 'static {
+    /// Adds a token.
+    async fn add_token(&self, token: &EnrolmentToken, event: &Event) -> Answer<()>;
+    /// The tokens that can be used at `now`, oldest first.
+    async fn tokens(&self, tenant: TenantId, now: Timestamp) -> Answer<Vec<EnrolmentToken>>;
+    /// Revokes a token; `false` when there is none.
+    async fn remove_token(
+        &self,
+        tenant: TenantId,
+        id: EnrolmentTokenId,
+        event: &Event,
+    ) -> Answer<bool>;
+    /// Lets a device join: takes one use of the token, unless the same key has joined with it
+    /// before, which gives the same device. `None` when the token is unknown, wrong, used up or
+    /// over at `event.at`, or the device was revoked. Of many at once no more succeed than there
+    /// are uses. The event's target becomes the device.
+    async fn join(&self, joining: &Joining, event: &Event) -> Answer<Option<Device>>;
+    /// One device.
+    async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>>;
+    /// Makes a device's certificates count no more; `false` when there is no such device or it was
+    /// revoked before.
+    async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;
+}
+
+/// The audit trail: one chain a tenant.
+#[async_trait]
+pub trait Trail: Send + Sync + 'static {
+    /// Adds an event at the end.
+    async fn append(&self, tenant: TenantId, event: &Event) -> Answer<()>;
+    /// Entries before `before`, newest first.
+    async fn page(&self, tenant: TenantId, before: Option<u64>, limit: u32) -> Answer<Vec<Entry>>;
+    /// Entries after `after`, oldest first.
+    async fn after(&self, tenant: TenantId, after: u64, limit: u32) -> Answer<Vec<Entry>>;
+    /// Place and hash of the last entry, kept apart from the entries, so that a missing end is
+    /// noticed too.
+    async fn head(&self, tenant: TenantId) -> Answer<Option<(u64, [u8; 32])>>;
+}
+
+/// Every promise that the service needs kept.
+#[derive(Clone)]
+pub struct Stores {
+    /// People.
+    pub people: Arc<dyn People>,
+    /// Sign-ins.
+    pub sessions: Arc<dyn Sessions>,
+    /// API keys.
+    pub keys: Arc<dyn Keys>,
+    /// Enrolment tokens and devices.
+    pub enrolment: Arc<dyn Enrolment>,
+    /// The audit trail.
+    pub trail: Arc<dyn Trail>,
+}
+
+impl std::fmt::Debug for Stores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Stores")
+    }
+}
+
+impl Stores {
+    /// All promises kept by one engine.
+    pub fn of<S: People + Sessions + Keys + Enrolment + Trail + Clone>(store: &S) -> Self {
+        Self {
+            people: Arc::new(store.clone()),
+            sessions: Arc::new(store.clone()),
+            keys: Arc::new(store.clone()),
+            enrolment: Arc::new(store.clone()),
+            trail: Arc::new(store.clone()),
+        }
+    }
+}

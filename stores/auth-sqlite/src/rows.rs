@@ -1,0 +1,204 @@
+//! Rows as they are in the tables, and what they mean.
+
+use jiff::Timestamp;
+use openframe_auth::domain::{ApiKey, Device, EnrolmentToken, Entry, Event, Session, User};
+use openframe_auth::store::{Answer, StoreError};
+use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
+use openframe_tokens::opaque::SecretHash;
+use uuid::Uuid;
+
+pub(crate) struct UserRow {
+    pub(crate) id: Uuid,
+    pub(crate) tenant_id: Uuid,
+    pub(crate) email: String,
+    pub(crate) name: String,
+    pub(crate) role: String,
+    pub(crate) disabled: bool,
+    pub(crate) password: Vec<u8>,
+    pub(crate) created_ms: i64,
+}
+
+pub(crate) struct SessionRow {
+    pub(crate) id: Uuid,
+    pub(crate) tenant_id: Uuid,
+    pub(crate) user_id: Uuid,
+    pub(crate) secret: Vec<u8>,
+    pub(crate) created_ms: i64,
+    pub(crate) last_seen_ms: i64,
+    pub(crate) expires_ms: i64,
+    pub(crate) remote_address: String,
+    pub(crate) user_agent: String,
+}
+
+pub(crate) struct KeyRow {
+    pub(crate) id: Uuid,
+    pub(crate) tenant_id: Uuid,
+    pub(crate) owner_id: Uuid,
+    pub(crate) name: String,
+    pub(crate) scopes: String,
+    pub(crate) secret: Vec<u8>,
+    pub(crate) created_ms: i64,
+    pub(crate) expires_ms: i64,
+    pub(crate) last_used_ms: Option<i64>,
+}
+
+pub(crate) struct TokenRow {
+    pub(crate) id: Uuid,
+    pub(crate) tenant_id: Uuid,
+    pub(crate) name: String,
+    pub(crate) secret: Vec<u8>,
+    pub(crate) uses_left: i64,
+    pub(crate) uses: i64,
+    pub(crate) created_ms: i64,
+    pub(crate) expires_ms: i64,
+    pub(crate) last_used_ms: Option<i64>,
+}
+
+pub(crate) struct DeviceRow {
+    pub(crate) id: Uuid,
+    pub(crate) tenant_id: Uuid,
+    pub(crate) token_id: Uuid,
+    pub(crate) spki: Vec<u8>,
+    pub(crate) revoked: bool,
+    pub(crate) created_ms: i64,
+}
+
+pub(crate) struct HeadRow {
+    pub(crate) seq: i64,
+    pub(crate) hash: Vec<u8>,
+}
+
+pub(crate) struct EntryRow {
+    pub(crate) seq: i64,
+    pub(crate) at_ms: i64,
+    pub(crate) actor_kind: String,
+    pub(crate) actor: String,
+    pub(crate) action: String,
+    pub(crate) target: String,
+    pub(crate) outcome: String,
+    pub(crate) detail: String,
+    pub(crate) remote_address: String,
+    pub(crate) request_id: String,
+    pub(crate) hash: Vec<u8>,
+}
+
+fn damaged(what: impl Into<openframe_fault::BoxError>) -> StoreError {
+    StoreError::Damaged(what.into())
+}
+
+fn at(ms: i64) -> Answer<Timestamp> {
+    Timestamp::from_millisecond(ms).map_err(damaged)
+}
+
+pub(crate) fn bytes(bytes: &[u8]) -> Answer<[u8; 32]> {
+    bytes.try_into().map_err(damaged)
+}
+
+fn secret(kept: &[u8]) -> Answer<SecretHash> {
+    bytes(kept).map(SecretHash)
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = StoreError;
+
+    fn try_from(row: UserRow) -> Answer<Self> {
+        Ok(Self {
+            id: UserId(row.id),
+            tenant: TenantId(row.tenant_id),
+            email: row.email,
+            name: row.name,
+            role: row.role.parse().map_err(damaged)?,
+            disabled: row.disabled,
+            password: row.password,
+            created: at(row.created_ms)?,
+        })
+    }
+}
+
+impl TryFrom<SessionRow> for Session {
+    type Error = StoreError;
+
+    fn try_from(row: SessionRow) -> Answer<Self> {
+        Ok(Self {
+            id: SessionId(row.id),
+            tenant: TenantId(row.tenant_id),
+            user: UserId(row.user_id),
+            secret: secret(&row.secret)?,
+            created: at(row.created_ms)?,
+            last_seen: at(row.last_seen_ms)?,
+            expires: at(row.expires_ms)?,
+            remote_address: row.remote_address,
+            user_agent: row.user_agent,
+        })
+    }
+}
+
+impl TryFrom<KeyRow> for ApiKey {
+    type Error = StoreError;
+
+    fn try_from(row: KeyRow) -> Answer<Self> {
+        Ok(Self {
+            id: ApiKeyId(row.id),
+            tenant: TenantId(row.tenant_id),
+            owner: UserId(row.owner_id),
+            name: row.name,
+            scopes: row.scopes.split_whitespace().map(str::to_owned).collect(),
+            secret: secret(&row.secret)?,
+            created: at(row.created_ms)?,
+            expires: at(row.expires_ms)?,
+            last_used: row.last_used_ms.map(at).transpose()?,
+        })
+    }
+}
+
+impl TryFrom<TokenRow> for EnrolmentToken {
+    type Error = StoreError;
+
+    fn try_from(row: TokenRow) -> Answer<Self> {
+        Ok(Self {
+            id: EnrolmentTokenId(row.id),
+            tenant: TenantId(row.tenant_id),
+            name: row.name,
+            secret: secret(&row.secret)?,
+            uses_left: row.uses_left.try_into().map_err(damaged)?,
+            uses: row.uses.try_into().map_err(damaged)?,
+            created: at(row.created_ms)?,
+            expires: at(row.expires_ms)?,
+            last_used: row.last_used_ms.map(at).transpose()?,
+        })
+    }
+}
+
+impl TryFrom<DeviceRow> for Device {
+    type Error = StoreError;
+
+    fn try_from(row: DeviceRow) -> Answer<Self> {
+        Ok(Self {
+            id: DeviceId(row.id),
+            tenant: TenantId(row.tenant_id),
+            token: EnrolmentTokenId(row.token_id),
+            spki: bytes(&row.spki)?,
+            revoked: row.revoked,
+            created: at(row.created_ms)?,
+        })
+    }
+}
+
+impl TryFrom<EntryRow> for Entry {
+    type Error = StoreError;
+
+    fn try_from(row: EntryRow) -> Answer<Self> {
+        let event = Event {
+            at: at(row.at_ms)?,
+            actor_kind: row.actor_kind,
+            actor: row.actor,
+            action: row.action,
+            target: row.target,
+            outcome: row.outcome,
+            detail: row.detail,
+            remote_address: row.remote_address,
+            request_id: row.request_id,
+        };
+        Ok(Self { seq: row.seq.try_into().map_err(damaged)?, event, hash: bytes(&row.hash)? })
+    }
+}

@@ -1,0 +1,348 @@
+//! The promises: each change is one transaction on the one writing connection, with its audit line.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use openframe_auth::domain::{ApiKey, Device, EnrolmentToken, Entry, Event, Session, User, link};
+use openframe_auth::store::{
+    Answer, Change, Changed, Enrolment, Joining, Keys, People, Sessions, StoreError, Trail,
+};
+use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
+use openframe_sqlite::{Database, Trouble, trouble};
+use openframe_tokens::Role;
+use openframe_tokens::opaque::SecretHash;
+use sqlx::pool::PoolConnection;
+use sqlx::{Sqlite, SqliteConnection, Transaction};
+
+use crate::queries::{self as sql, ms};
+use crate::rows::bytes;
+
+/// Keeps everything in one SQLite file. Clones share it.
+#[derive(Debug, Clone)]
+pub struct SqliteStore(Database);
+
+fn failed(error: sqlx::Error) -> StoreError {
+    match trouble(&error) {
+        Trouble::Unavailable => StoreError::Unavailable(error.into()),
+        Trouble::Taken | Trouble::Other => StoreError::Damaged(error.into()),
+    }
+}
+
+fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Answer<Vec<T>> {
+    rows.into_iter().map(T::try_from).collect()
+}
+
+impl SqliteStore {
+    /// A store in `database`, whose tables are [`crate::MIGRATIONS`].
+    pub fn new(database: Database) -> Self {
+        Self(database)
+    }
+
+    async fn reading(&self) -> Answer<PoolConnection<Sqlite>> {
+        self.0.reader().acquire().await.map_err(failed)
+    }
+
+    async fn writing(&self) -> Answer<Transaction<'static, Sqlite>> {
+        self.0.writer().begin().await.map_err(failed)
+    }
+}
+
+async fn commit(tx: Transaction<'static, Sqlite>) -> Answer<()> {
+    tx.commit().await.map_err(failed)
+}
+
+/// Adds an entry at the end of the tenant's chain. The writing connection is alone, so nothing
+/// comes between reading the end and moving it.
+async fn record(db: &mut SqliteConnection, tenant: TenantId, event: &Event) -> Answer<()> {
+    let head = sql::head(db, tenant.0).await.map_err(failed)?;
+    let (last, previous) = match head {
+        Some(head) => (head.seq, bytes(&head.hash)?),
+        None => (0, [0; 32]),
+    };
+    let next = last + 1;
+    let seq = next.unsigned_abs();
+    let entry = Entry { seq, event: event.clone(), hash: link(&previous, tenant, seq, event) };
+    sql::add_entry(db, tenant.0, next, &entry).await.map_err(failed)?;
+    sql::set_head(db, tenant.0, next, &entry.hash).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Commits with an audit line if something was changed.
+async fn commit_if(
+    mut tx: Transaction<'static, Sqlite>,
+    changed: u64,
+    tenant: TenantId,
+    event: &Event,
+) -> Answer<bool> {
+    if changed == 0 {
+        return Ok(false);
+    }
+    record(&mut tx, tenant, event).await?;
+    commit(tx).await?;
+    Ok(true)
+}
+
+#[async_trait]
+impl People for SqliteStore {
+    async fn any(&self, tenant: TenantId) -> Answer<bool> {
+        let mut db = self.reading().await?;
+        Ok(sql::count_users(&mut db, tenant.0).await.map_err(failed)? > 0)
+    }
+
+    async fn set_setup(&self, tenant: TenantId, secret: SecretHash) -> Answer<()> {
+        let mut tx = self.writing().await?;
+        sql::set_setup(&mut tx, tenant.0, &secret.0).await.map_err(failed)?;
+        commit(tx).await
+    }
+
+    async fn setup(&self, tenant: TenantId) -> Answer<Option<SecretHash>> {
+        let mut db = self.reading().await?;
+        let kept = sql::setup(&mut db, tenant.0).await.map_err(failed)?;
+        kept.map(|kept| bytes(&kept).map(SecretHash)).transpose()
+    }
+
+    async fn add_first(
+        &self,
+        user: &User,
+        setup: Option<SecretHash>,
+        event: &Event,
+    ) -> Answer<bool> {
+        let tenant = user.tenant;
+        let mut tx = self.writing().await?;
+        let kept = sql::setup(&mut tx, tenant.0).await.map_err(failed)?;
+        let kept = kept.map(|kept| bytes(&kept).map(SecretHash)).transpose()?;
+        let taken = sql::count_users(&mut tx, tenant.0).await.map_err(failed)? > 0;
+        if taken || (setup.is_some() && setup != kept) {
+            return Ok(false);
+        }
+        sql::remove_setup(&mut tx, tenant.0).await.map_err(failed)?;
+        let added = sql::add_user(&mut tx, user).await.map_err(failed)?;
+        commit_if(tx, added, tenant, event).await
+    }
+
+    async fn add(&self, user: &User, event: &Event) -> Answer<bool> {
+        let mut tx = self.writing().await?;
+        let added = sql::add_user(&mut tx, user).await.map_err(failed)?;
+        commit_if(tx, added, user.tenant, event).await
+    }
+
+    async fn get(&self, tenant: TenantId, id: UserId) -> Answer<Option<User>> {
+        let mut db = self.reading().await?;
+        let row = sql::user(&mut db, tenant.0, id.0).await.map_err(failed)?;
+        row.map(User::try_from).transpose()
+    }
+
+    async fn by_email(&self, tenant: TenantId, email: &str) -> Answer<Option<User>> {
+        let mut db = self.reading().await?;
+        let row = sql::user_by_email(&mut db, tenant.0, email).await.map_err(failed)?;
+        row.map(User::try_from).transpose()
+    }
+
+    async fn list(&self, tenant: TenantId) -> Answer<Vec<User>> {
+        let mut db = self.reading().await?;
+        all(sql::users(&mut db, tenant.0).await.map_err(failed)?)
+    }
+
+    async fn change(
+        &self,
+        tenant: TenantId,
+        id: UserId,
+        to: &Change,
+        event: &Event,
+    ) -> Answer<Changed> {
+        let mut tx = self.writing().await?;
+        let Some(row) = sql::user(&mut tx, tenant.0, id.0).await.map_err(failed)? else {
+            return Ok(Changed::Missing);
+        };
+        let user = User::try_from(row)?;
+        let was_owner = user.role == Role::Owner && !user.disabled;
+        if was_owner && (to.role != Role::Owner || to.disabled) {
+            let others = sql::count_other_owners(&mut tx, tenant.0, id.0).await;
+            if others.map_err(failed)? == 0 {
+                return Ok(Changed::LastOwner);
+            }
+        }
+        let changed = sql::change_user(&mut tx, tenant.0, id.0, to).await.map_err(failed)?;
+        if to.disabled {
+            sql::remove_sessions_of(&mut tx, tenant.0, id.0).await.map_err(failed)?;
+            sql::remove_keys_of(&mut tx, tenant.0, id.0).await.map_err(failed)?;
+        }
+        commit_if(tx, changed, tenant, event).await?;
+        Ok(Changed::Done)
+    }
+}
+
+#[async_trait]
+impl Sessions for SqliteStore {
+    async fn add(&self, session: &Session, event: &Event) -> Answer<()> {
+        let mut tx = self.writing().await?;
+        let added = sql::add_session(&mut tx, session).await.map_err(failed)?;
+        commit_if(tx, added, session.tenant, event).await.map(drop)
+    }
+
+    async fn get(&self, id: SessionId) -> Answer<Option<Session>> {
+        let mut db = self.reading().await?;
+        let row = sql::session(&mut db, id.0).await.map_err(failed)?;
+        row.map(Session::try_from).transpose()
+    }
+
+    async fn list(&self, tenant: TenantId, user: Option<UserId>) -> Answer<Vec<Session>> {
+        let mut db = self.reading().await?;
+        let rows = match user {
+            Some(user) => sql::sessions_of(&mut db, tenant.0, user.0).await,
+            None => sql::sessions(&mut db, tenant.0).await,
+        };
+        all(rows.map_err(failed)?)
+    }
+
+    async fn touch(&self, id: SessionId, at: Timestamp, remote_address: &str) -> Answer<()> {
+        let mut tx = self.writing().await?;
+        sql::touch_session(&mut tx, id.0, ms(at), remote_address).await.map_err(failed)?;
+        commit(tx).await
+    }
+
+    async fn remove(
+        &self,
+        tenant: TenantId,
+        id: SessionId,
+        user: Option<UserId>,
+        event: &Event,
+    ) -> Answer<bool> {
+        let mut tx = self.writing().await?;
+        let removed = match user {
+            Some(user) => sql::remove_session_of(&mut tx, tenant.0, id.0, user.0).await,
+            None => sql::remove_session(&mut tx, tenant.0, id.0).await,
+        };
+        commit_if(tx, removed.map_err(failed)?, tenant, event).await
+    }
+
+    async fn remove_ended(&self, now: Timestamp, idle_since: Timestamp) -> Answer<u64> {
+        let mut tx = self.writing().await?;
+        let removed = sql::remove_ended_sessions(&mut tx, ms(now), ms(idle_since)).await;
+        let removed = removed.map_err(failed)?;
+        commit(tx).await?;
+        Ok(removed)
+    }
+}
+
+#[async_trait]
+impl Keys for SqliteStore {
+    async fn add(&self, key: &ApiKey, event: &Event) -> Answer<()> {
+        let mut tx = self.writing().await?;
+        let added = sql::add_key(&mut tx, key).await.map_err(failed)?;
+        commit_if(tx, added, key.tenant, event).await.map(drop)
+    }
+
+    async fn get(&self, id: ApiKeyId) -> Answer<Option<ApiKey>> {
+        let mut db = self.reading().await?;
+        let row = sql::key(&mut db, id.0).await.map_err(failed)?;
+        row.map(ApiKey::try_from).transpose()
+    }
+
+    async fn list(&self, tenant: TenantId, owner: UserId) -> Answer<Vec<ApiKey>> {
+        let mut db = self.reading().await?;
+        all(sql::keys_of(&mut db, tenant.0, owner.0).await.map_err(failed)?)
+    }
+
+    async fn touch(&self, id: ApiKeyId, at: Timestamp) -> Answer<()> {
+        let mut tx = self.writing().await?;
+        sql::touch_key(&mut tx, id.0, ms(at)).await.map_err(failed)?;
+        commit(tx).await
+    }
+
+    async fn remove(
+        &self,
+        tenant: TenantId,
+        owner: UserId,
+        id: ApiKeyId,
+        event: &Event,
+    ) -> Answer<bool> {
+        let mut tx = self.writing().await?;
+        let removed = sql::remove_key(&mut tx, tenant.0, owner.0, id.0).await.map_err(failed)?;
+        commit_if(tx, removed, tenant, event).await
+    }
+}
+
+#[async_trait]
+impl Enrolment for SqliteStore {
+    async fn add_token(&self, token: &EnrolmentToken, event: &Event) -> Answer<()> {
+        let mut tx = self.writing().await?;
+        let added = sql::add_token(&mut tx, token).await.map_err(failed)?;
+        commit_if(tx, added, token.tenant, event).await.map(drop)
+    }
+
+    async fn tokens(&self, tenant: TenantId, now: Timestamp) -> Answer<Vec<EnrolmentToken>> {
+        let mut db = self.reading().await?;
+        all(sql::tokens(&mut db, tenant.0, ms(now)).await.map_err(failed)?)
+    }
+
+    async fn remove_token(
+        &self,
+        tenant: TenantId,
+        id: EnrolmentTokenId,
+        event: &Event,
+    ) -> Answer<bool> {
+        let mut tx = self.writing().await?;
+        let removed = sql::remove_token(&mut tx, tenant.0, id.0).await.map_err(failed)?;
+        commit_if(tx, removed, tenant, event).await
+    }
+
+    async fn join(&self, joining: &Joining, event: &Event) -> Answer<Option<Device>> {
+        let (mut tx, now) = (self.writing().await?, ms(event.at));
+        let token = sql::good_token(&mut tx, joining, now).await.map_err(failed)?;
+        let Some(tenant) = token else { return Ok(None) };
+        let mut row = sql::device_of_key(&mut tx, joining).await.map_err(failed)?;
+        if row.is_none() {
+            // The statement that counts: no use is taken that is not there.
+            if sql::use_token(&mut tx, joining, now).await.map_err(failed)? == 0 {
+                return Ok(None);
+            }
+            sql::add_device(&mut tx, joining, tenant, now).await.map_err(failed)?;
+            row = sql::device_of_key(&mut tx, joining).await.map_err(failed)?;
+        }
+        let device = row.map(Device::try_from).transpose()?;
+        let Some(device) = device.filter(|device| !device.revoked) else { return Ok(None) };
+        let event = Event { target: device.id.to_string(), ..event.clone() };
+        record(&mut tx, device.tenant, &event).await?;
+        commit(tx).await?;
+        Ok(Some(device))
+    }
+
+    async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>> {
+        let mut db = self.reading().await?;
+        let row = sql::device(&mut db, tenant.0, id.0).await.map_err(failed)?;
+        row.map(Device::try_from).transpose()
+    }
+
+    async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
+        let mut tx = self.writing().await?;
+        let revoked = sql::revoke_device(&mut tx, tenant.0, id.0).await.map_err(failed)?;
+        commit_if(tx, revoked, tenant, event).await
+    }
+}
+
+#[async_trait]
+impl Trail for SqliteStore {
+    async fn append(&self, tenant: TenantId, event: &Event) -> Answer<()> {
+        let mut tx = self.writing().await?;
+        record(&mut tx, tenant, event).await?;
+        commit(tx).await
+    }
+
+    async fn page(&self, tenant: TenantId, before: Option<u64>, limit: u32) -> Answer<Vec<Entry>> {
+        let before = before.and_then(|before| before.try_into().ok()).unwrap_or(i64::MAX);
+        let mut db = self.reading().await?;
+        all(sql::entries_before(&mut db, tenant.0, before, limit.into()).await.map_err(failed)?)
+    }
+
+    async fn after(&self, tenant: TenantId, after: u64, limit: u32) -> Answer<Vec<Entry>> {
+        let after = after.try_into().unwrap_or(i64::MAX);
+        let mut db = self.reading().await?;
+        all(sql::entries_after(&mut db, tenant.0, after, limit.into()).await.map_err(failed)?)
+    }
+
+    async fn head(&self, tenant: TenantId) -> Answer<Option<(u64, [u8; 32])>> {
+        let mut db = self.reading().await?;
+        let head = sql::head(&mut db, tenant.0).await.map_err(failed)?;
+        head.map(|head| Ok((head.seq.unsigned_abs(), bytes(&head.hash)?))).transpose()
+    }
+}
