@@ -85,3 +85,6 @@ impl Monitoring {
         self.0.hours.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

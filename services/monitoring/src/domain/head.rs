@@ -36,9 +36,12 @@ struct Series {
     labels: Labels,
     /// Whether the log describes it.
     durable: bool,
-    /// In order of time, not overlapping.
-    chunks: Vec<Chunk>,
+    column: Column,
 }
+
+/// Chunks in order of time, not overlapping.
+#[derive(Debug, Default)]
+struct Column(Vec<Chunk>);
 
 #[derive(Debug, Default)]
 struct Index {
@@ -54,6 +57,9 @@ pub struct Head {
     series: HashMap<SeriesRef, Series>,
     tenants: HashMap<TenantId, Index>,
     tables: HashMap<(TenantId, DeviceId, u64), Arc<[SeriesRef]>>,
+    /// Samples of series not described yet: once the log was trimmed, a series is described again
+    /// behind samples that stay.
+    orphans: HashMap<SeriesRef, Column>,
     next: SeriesRef,
 }
 
@@ -86,7 +92,8 @@ impl Head {
         }
         index.all.insert(number);
         index.by_labels.insert(labels.clone(), number);
-        let series = Series { tenant, labels, durable: false, chunks: Vec::new() };
+        let column = self.orphans.remove(&number).unwrap_or_default();
+        let series = Series { tenant, labels, durable: false, column };
         self.series.insert(number, series);
     }
 
@@ -104,7 +111,7 @@ impl Head {
 
     /// Whether a series has a sample at this instant.
     pub fn has(&self, number: SeriesRef, t: i64) -> bool {
-        self.series.get(&number).is_some_and(|series| series.has(t))
+        self.series.get(&number).is_some_and(|series| series.column.has(t))
     }
 
     /// Takes in what has become durable. The same again changes nothing. Returns how many samples
@@ -124,8 +131,11 @@ impl Head {
         }
         let mut new = 0;
         for (number, t, value) in &record.samples {
-            let series = self.series.get_mut(number);
-            new += usize::from(series.is_some_and(|series| series.add((*t, *value))));
+            let column = match self.series.get_mut(number) {
+                Some(series) => &mut series.column,
+                None => self.orphans.entry(*number).or_default(),
+            };
+            new += usize::from(column.add((*t, *value)));
         }
         new
     }
@@ -148,22 +158,22 @@ impl Head {
     /// The samples of a series in `[start, end]`.
     pub fn samples(&self, number: SeriesRef, start_ms: i64, end_ms: i64) -> Vec<Sample> {
         let Some(series) = self.series.get(&number) else { return Vec::new() };
-        let after = series.chunks.partition_point(|chunk| chunk.last().0 < start_ms);
+        let after = series.column.0.partition_point(|chunk| chunk.last().0 < start_ms);
         let wanted =
-            series.chunks.iter().skip(after).take_while(|chunk| chunk.first_ms() <= end_ms);
+            series.column.0.iter().skip(after).take_while(|chunk| chunk.first_ms() <= end_ms);
         let samples = wanted.flat_map(Chunk::samples);
         samples.filter(|(t, _)| (start_ms..=end_ms).contains(t)).collect()
     }
 
     /// The newest sample of a series.
     pub fn newest(&self, number: SeriesRef) -> Option<Sample> {
-        self.series.get(&number)?.chunks.last().map(Chunk::last)
+        self.series.get(&number)?.column.0.last().map(Chunk::last)
     }
 
     /// Forgets chunks that end before `before_ms`.
     pub fn forget(&mut self, before_ms: i64) {
         for series in self.series.values_mut() {
-            series.chunks.retain(|chunk| chunk.last().0 >= before_ms);
+            series.column.0.retain(|chunk| chunk.last().0 >= before_ms);
         }
     }
 
@@ -205,14 +215,14 @@ impl Index {
     }
 }
 
-impl Series {
+impl Column {
     /// Where the chunk that covers `t`, or the one before it, stands.
     fn place(&self, t: i64) -> usize {
-        self.chunks.partition_point(|chunk| chunk.first_ms() <= t).saturating_sub(1)
+        self.0.partition_point(|chunk| chunk.first_ms() <= t).saturating_sub(1)
     }
 
     fn has(&self, t: i64) -> bool {
-        let chunk = self.chunks.get(self.place(t));
+        let chunk = self.0.get(self.place(t));
         chunk.is_some_and(|chunk| {
             chunk.last().0 == t
                 || (chunk.first_ms()..chunk.last().0).contains(&t)
@@ -222,13 +232,13 @@ impl Series {
 
     /// Adds a sample unless there is one at its instant.
     fn add(&mut self, sample: Sample) -> bool {
-        match self.chunks.last_mut() {
+        match self.0.last_mut() {
             Some(last) if last.last().0 < sample.0 && !last.is_full() => last.push(sample),
             Some(last) if last.last().0 < sample.0 => {
                 last.close();
-                self.chunks.push(Chunk::new(sample));
+                self.0.push(Chunk::new(sample));
             }
-            None => self.chunks.push(Chunk::new(sample)),
+            None => self.0.push(Chunk::new(sample)),
             Some(_) => return self.add_late(sample),
         }
         true
@@ -239,13 +249,13 @@ impl Series {
             return false;
         }
         let at = self.place(sample.0);
-        let Some(chunk) = self.chunks.get(at) else { return false };
+        let Some(chunk) = self.0.get(at) else { return false };
         let mut samples = chunk.samples();
         samples.insert(samples.partition_point(|(t, _)| *t < sample.0), sample);
         // Two halves when it has grown too long, so that late samples stay cheap.
         let half = if chunk.is_full() { samples.len().div_ceil(2) } else { samples.len() };
         let parts: Vec<Chunk> = samples.chunks(half).filter_map(Chunk::of).collect();
-        self.chunks.splice(at..=at, parts);
+        self.0.splice(at..=at, parts);
         true
     }
 }
