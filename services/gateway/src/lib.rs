@@ -1,1 +1,29 @@
 //! The only door: TLS, identity, routing, the agents' link and the console.
+//!
+//! Read [`routes`] first (what is served where), then `edge` (one request from head to answer),
+//! `identity` (who asks), `link` (the agents' connections). The executable owns the sockets and
+//! hands them to [`Edge`].
+//!
+//! Invariants:
+//! - no header from outside that names a caller, an address or a request ever reaches a service;
+//! - a service sees a request only with an internal token that this crate minted;
+//! - a frame is acknowledged to an agent only after the service behind has said it is durable;
+//! - a changed route table never closes a connection.
+
+mod assets;
+mod config;
+mod edge;
+mod health;
+mod http;
+mod identity;
+mod link;
+mod metrics;
+pub mod routes;
+mod serve;
+mod start;
+
+pub use assets::{Asset, Assets};
+pub use config::Config;
+pub use edge::Edge;
+pub use health::{Health, Part};
+pub use start::{Deps, Running, start};

@@ -15,7 +15,7 @@ fn send(server: &Server, bytes: &[u8]) -> String {
     stream.write_all(bytes).ok();
     let mut answer = vec![0; 4096];
     let read = stream.read(&mut answer).unwrap_or_default();
-    let text = String::from_utf8_lossy(&answer[..read]).into_owned();
+    let text = String::from_utf8_lossy(answer.get(..read).unwrap()).into_owned();
     text.lines().next().unwrap_or_default().to_owned()
 }
 

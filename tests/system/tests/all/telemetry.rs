@@ -1,4 +1,4 @@
-//! Telemetry of a real device, from its kernel to a query, and remote_write beside it.
+//! Telemetry of a real device, from its kernel to a query, and `remote_write` beside it.
 
 use openframe_monitoring_api::{ChannelDefinition, RuleDefinition};
 use openframe_system::{Server, until};

@@ -1,0 +1,196 @@
+//! Who asks: a cookie or a key, resolved by the auth service, then carried by an internal token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
+use http::{HeaderMap, Method};
+use moka::future::Cache;
+use openframe_auth_api::internal::{ResolveRequest, Shown};
+use openframe_auth_api::{AuthClient, CSRF_HEADER, SESSION_COOKIE};
+use openframe_clock::Clock;
+use openframe_fault::{Fault, Kind};
+use openframe_tokens::Caller;
+use openframe_tokens::internal::Minter;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+/// Secrets remembered at most.
+const REMEMBERED: u64 = 20_000;
+/// How long a minted token is used again; half of its life.
+const TOKEN_REUSE: Duration = Duration::from_secs(30);
+
+/// A caller, and what a page of theirs must send back.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolved {
+    pub(crate) caller: Caller,
+    csrf_token: Option<String>,
+}
+
+type Secret = [u8; 32];
+
+/// Finds out who asks.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    auth: AuthClient,
+    minter: Minter,
+    clock: Clock,
+    resolved: Cache<Secret, Result<Arc<Resolved>, Kind>>,
+    tokens: Cache<(Caller, &'static str), Arc<str>>,
+}
+
+impl Identity {
+    pub(crate) fn new(auth: AuthClient, minter: Minter, clock: Clock, believe: Duration) -> Self {
+        let resolved = Cache::builder().max_capacity(REMEMBERED).time_to_live(believe).build();
+        let tokens = Cache::builder().max_capacity(REMEMBERED).time_to_live(TOKEN_REUSE).build();
+        Self { auth, minter, clock, resolved, tokens }
+    }
+
+    /// The caller that a request's headers name. Also removes those headers.
+    pub(crate) async fn resolve(
+        &self,
+        headers: &mut HeaderMap,
+        remote_address: &str,
+    ) -> Result<Arc<Resolved>, Fault> {
+        let shown = shown(headers)?;
+        let (Shown::Session(text) | Shown::ApiKey(text)) = &shown;
+        let secret: Secret = Sha256::digest(text).into();
+        if let Some(known) = self.resolved.get(&secret).await {
+            return known.map_err(|_| unauthenticated());
+        }
+        let request = ResolveRequest { shown, remote_address: remote_address.to_owned() };
+        let answer = match self.auth.resolve(&request).await {
+            Ok(answer) => answer,
+            Err(fault) if fault.kind() == Kind::Unauthenticated => {
+                self.resolved.insert(secret, Err(Kind::Unauthenticated)).await;
+                return Err(unauthenticated());
+            }
+            Err(fault) => return Err(fault),
+        };
+        let caller = serde_json::from_value(answer.caller).map_err(|error| {
+            Fault::new(Kind::Internal, "bad_answer", "something went wrong on our side")
+                .because(error)
+        })?;
+        let resolved = Arc::new(Resolved { caller, csrf_token: answer.csrf_token });
+        self.resolved.insert(secret, Ok(Arc::clone(&resolved))).await;
+        Ok(resolved)
+    }
+
+    /// Forgets what is known of a request's session: it is about to end.
+    pub(crate) async fn forget(&self, headers: &HeaderMap) {
+        if let Some(session) = session_cookie(headers) {
+            let secret: Secret = Sha256::digest(session).into();
+            self.resolved.invalidate(&secret).await;
+        }
+    }
+
+    /// A token that tells the service `audience` who asks.
+    pub(crate) async fn token(&self, caller: &Caller, audience: &'static str) -> Arc<str> {
+        let mint = async || Arc::from(self.minter.mint(caller, audience, self.clock.now()));
+        self.tokens.get_with((caller.clone(), audience), mint()).await
+    }
+}
+
+/// The one secret that a request shows.
+fn shown(headers: &mut HeaderMap) -> Result<Shown, Fault> {
+    let session = session_cookie(headers);
+    let bearer = headers.remove(AUTHORIZATION);
+    headers.remove(COOKIE);
+    match (session, bearer) {
+        (Some(_), Some(_)) => {
+            Err(Fault::invalid("two_identities", "send a session cookie or an API key, not both"))
+        }
+        (Some(session), None) => Ok(Shown::Session(session)),
+        (None, Some(bearer)) => {
+            let key = bearer.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+            key.map(|key| Shown::ApiKey(key.to_owned())).ok_or_else(unauthenticated)
+        }
+        (None, None) => Err(unauthenticated()),
+    }
+}
+
+fn session_cookie(headers: &HeaderMap) -> Option<String> {
+    let values = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        (name == SESSION_COOKIE).then(|| value.to_owned())
+    });
+    pairs.next()
+}
+
+/// Refuses a change that a page of another origin asked for: it does not know the token, and the
+/// browser says where it is from.
+pub(crate) fn check_csrf(
+    resolved: &Resolved,
+    method: &Method,
+    headers: &HeaderMap,
+    tls: bool,
+) -> Result<(), Fault> {
+    let Some(token) = &resolved.csrf_token else { return Ok(()) };
+    if method.is_safe() {
+        return Ok(());
+    }
+    let sent = headers.get(CSRF_HEADER).map(http::HeaderValue::as_bytes).unwrap_or_default();
+    let same_token: bool = sent.ct_eq(token.as_bytes()).into();
+    let scheme = if tls { "https" } else { "http" };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let same_origin = headers
+        .get(ORIGIN)
+        .is_none_or(|origin| origin.as_bytes() == format!("{scheme}://{host}").as_bytes());
+    if same_token && same_origin {
+        return Ok(());
+    }
+    let message = "the request did not come from a page of this console; load the page anew";
+    Err(Fault::new(Kind::Forbidden, "csrf", message))
+}
+
+fn unauthenticated() -> Fault {
+    Fault::new(Kind::Unauthenticated, "not_signed_in", "sign in, or send an API key")
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use openframe_ids::TenantId;
+    use openframe_tokens::Subject;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &str)| {
+            (http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn one_secret_is_shown() {
+        let session = "a=b; __Host-of_sid=s1";
+        let mut both = headers(&[("cookie", session), ("authorization", "Bearer k")]);
+        assert_eq!(shown(&mut both).err().unwrap().code(), "two_identities");
+        let mut cookie = headers(&[("cookie", session)]);
+        assert!(matches!(shown(&mut cookie), Ok(Shown::Session(text)) if text == "s1"));
+        assert!(cookie.is_empty());
+        for bearer in ["", "Basic x", "k"] {
+            let mut bad = headers(&[("authorization", bearer)]);
+            assert_eq!(shown(&mut bad).err().unwrap().kind(), Kind::Unauthenticated);
+        }
+    }
+
+    #[test]
+    fn a_change_needs_token_and_origin() {
+        let subject = Subject::Service { name: "x".to_owned() };
+        let caller = Caller { tenant: TenantId::new(), subject };
+        let resolved = Resolved { caller, csrf_token: Some("t".to_owned()) };
+        let check = |method: &Method, pairs: &[(&'static str, &str)]| {
+            check_csrf(&resolved, method, &headers(pairs), true).is_ok()
+        };
+        let host = ("host", "h:1");
+        assert!(check(&Method::GET, &[host]));
+        assert!(!check(&Method::POST, &[host]));
+        assert!(check(&Method::POST, &[host, (CSRF_HEADER, "t")]));
+        assert!(!check(&Method::POST, &[host, (CSRF_HEADER, "u")]));
+        assert!(check(&Method::DELETE, &[host, (CSRF_HEADER, "t"), ("origin", "https://h:1")]));
+        assert!(!check(&Method::DELETE, &[host, (CSRF_HEADER, "t"), ("origin", "https://x")]));
+    }
+}
