@@ -170,13 +170,9 @@ impl Inner {
             resolved.caller.clone()
         };
         match route.target {
-            Target::Auth => self.forward(&self.auth, "auth", &route, caller, request).await,
-            Target::Devices => {
-                self.forward(&self.devices, "devices", &route, caller, request).await
-            }
-            Target::Monitoring => {
-                self.forward(&self.monitoring, "monitoring", &route, caller, request).await
-            }
+            Target::Auth => self.forward(&self.auth, &route, &caller, request).await,
+            Target::Devices => self.forward(&self.devices, &route, &caller, request).await,
+            Target::Monitoring => self.forward(&self.monitoring, &route, &caller, request).await,
             Target::Health => self.platform_health(&caller),
             Target::OpenApi => Ok(openframe_fault::Json(self.openapi.clone()).into_response()),
         }
