@@ -1,0 +1,49 @@
+//! The auth service's promises on every engine.
+
+use openframe_auth::Stores;
+use openframe_auth::store::MemoryStore;
+use openframe_conformance::auth as rules;
+use openframe_sqlite::Database;
+use proptest::prelude::*;
+
+struct Engines {
+    memory: Stores,
+    sqlite: Stores,
+    _folder: tempfile::TempDir,
+}
+
+async fn engines() -> Engines {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("auth.db");
+    let database = Database::open(&path, &openframe_auth_sqlite::MIGRATIONS).await.unwrap();
+    let sqlite = openframe_auth_sqlite::stores(&database);
+    Engines { memory: Stores::of(&MemoryStore::default()), sqlite, _folder: folder }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_use_token_lets_one_in() {
+    let engines = engines().await;
+    rules::a_single_use_token_lets_one_in(&engines.memory).await;
+    rules::a_single_use_token_lets_one_in(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_first_owner_is_made() {
+    let engines = engines().await;
+    rules::one_first_owner_is_made(&engines.memory).await;
+    rules::one_first_owner_is_made(&engines.sqlite).await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn engines_agree(steps in proptest::collection::vec((0..12u8, 0..8u8, 0..6u8), 1..60)) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (memory, sqlite) = runtime.block_on(async {
+            let engines = engines().await;
+            (rules::log(&engines.memory, &steps).await, rules::log(&engines.sqlite, &steps).await)
+        });
+        prop_assert_eq!(memory, sqlite);
+    }
+}
