@@ -10,7 +10,8 @@ use openframe_pki::{Authority, DeviceKey};
 use openframe_tokens::{Caller, Permission, Role, Subject};
 
 use super::{Asked, Auth, NewPerson, Origin, PersonChange, Secret, SignedIn};
-use crate::store::MemoryStore;
+use crate::domain::{Entry, Event};
+use crate::store::{Answer, MemoryStore, Trail};
 use crate::{Config, Error, Stores};
 
 struct World {
@@ -241,4 +242,52 @@ async fn a_device_enrols_renews_and_is_revoked() {
     let (page, _) = world.app.audit(&owner, None, None).await.unwrap();
     assert_eq!(verdict.entries, page.len() as u64);
     assert!(page.iter().any(|it| it.event.outcome == "refused"));
+}
+
+/// A trail that somebody has tampered with.
+struct Tampered(MemoryStore, fn(&mut Vec<Entry>));
+
+#[async_trait::async_trait]
+impl Trail for Tampered {
+    async fn append(&self, tenant: TenantId, event: &Event) -> Answer<()> {
+        self.0.append(tenant, event).await
+    }
+
+    async fn page(&self, tenant: TenantId, to: Option<u64>, limit: u32) -> Answer<Vec<Entry>> {
+        self.0.page(tenant, to, limit).await
+    }
+
+    async fn after(&self, tenant: TenantId, after: u64, limit: u32) -> Answer<Vec<Entry>> {
+        let mut entries = Trail::after(&self.0, tenant, 0, limit).await?;
+        (self.1)(&mut entries);
+        entries.retain(|entry| entry.seq > after);
+        Ok(entries)
+    }
+
+    async fn head(&self, tenant: TenantId) -> Answer<Option<(u64, [u8; 32])>> {
+        self.0.head(tenant).await
+    }
+}
+
+#[tokio::test]
+async fn a_changed_removed_or_inserted_entry_is_found() {
+    let cases: [(fn(&mut Vec<Entry>), Option<u64>); 5] = [
+        (|_| {}, None),
+        (|entries| entries[1].event.actor.push('x'), Some(2)),
+        (|entries| drop(entries.remove(1)), Some(2)),
+        (|entries| drop(entries.pop()), Some(4)),
+        (|entries| entries.insert(2, Entry { seq: 3, ..entries[1].clone() }), Some(3)),
+    ];
+    for (tamper, broken_at) in cases {
+        let mut world = world();
+        let memory = MemoryStore::default();
+        let trail = Arc::new(Tampered(memory.clone(), tamper));
+        world.app.store = Stores { trail, ..Stores::of(&memory) };
+        let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+        for _ in 0..2 {
+            world.app.create_enrolment_token(&owner, None, None, None).await.unwrap();
+        }
+        let verdict = world.app.verify_audit(&owner).await.unwrap();
+        assert_eq!(verdict.broken_at, broken_at);
+    }
 }
