@@ -245,7 +245,10 @@ async fn a_device_enrols_renews_and_is_revoked() {
 }
 
 /// A trail that somebody has tampered with.
-struct Tampered(MemoryStore, fn(&mut Vec<Entry>));
+struct Tampered(MemoryStore, Tamper);
+
+/// What was done to the entries.
+type Tamper = fn(&mut Vec<Entry>);
 
 #[async_trait::async_trait]
 impl Trail for Tampered {
@@ -271,7 +274,7 @@ impl Trail for Tampered {
 
 #[tokio::test]
 async fn a_changed_removed_or_inserted_entry_is_found() {
-    let cases: [(fn(&mut Vec<Entry>), Option<u64>); 5] = [
+    let cases: [(Tamper, Option<u64>); 5] = [
         (|_| {}, None),
         (|entries| entries[1].event.actor.push('x'), Some(2)),
         (|entries| drop(entries.remove(1)), Some(2)),
