@@ -1,1 +1,23 @@
 //! Which devices exist, what they are, and what they are told to do.
+//!
+//! Read `domain` first (what is true: presence, the life of a command, the index), then `store`
+//! (what is kept, with the model in `store/memory.rs`).
+//!
+//! Invariants:
+//! - what a device says is untrusted: counted, cut at named limits, and otherwise kept as it came;
+//! - taking a report twice changes nothing;
+//! - a finished command never changes, and a command is accepted at most once;
+//! - nothing of another tenant exists for a caller.
+
+mod audit;
+mod config;
+pub mod domain;
+mod error;
+mod links;
+pub mod store;
+
+pub use audit::{Audit, Entry};
+pub use config::Config;
+pub use error::Error;
+pub use links::{Gateway, Links, Said, frame};
+pub use store::Stores;

@@ -1,0 +1,17 @@
+//! What is true of devices and commands. Pure: no I/O, no clock, no `async`.
+
+mod command;
+mod cursor;
+mod device;
+pub mod index;
+mod inventory;
+mod presence;
+
+pub use command::{
+    Chunk, Command, Report, ReportedState, SENT_GRACE, State, Stream, append, cancel, expire,
+    pushed, report,
+};
+pub use cursor::{Key, from_hex, hex};
+pub use device::{Change, Device, Facts, Hello, tags, text};
+pub use inventory::{SECTIONS, Seen, Version, check, placed};
+pub use presence::{Goodbye, Link, Presence, SILENCE_LIMIT};

@@ -1,0 +1,207 @@
+//! The index against a naive scan.
+
+use openframe_ids::TenantId;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::Error;
+use crate::domain::{Facts, Goodbye, Hello};
+
+fn device(number: u8, version: u64, name: &str, os: &str, tags: &[String]) -> Device {
+    let facts = Facts {
+        hostname: name.to_owned(),
+        os_family: os.to_owned(),
+        addresses: vec![format!("10.0.0.{number}")],
+        ..Facts::default()
+    };
+    Device {
+        tenant: TenantId(Uuid::nil()),
+        id: DeviceId(Uuid::from_u128(u128::from(number))),
+        version,
+        given_name: String::new(),
+        tags: tags.to_vec(),
+        hello: Hello { facts, ..Hello::default() },
+        enrolled_at: Timestamp::from_second(i64::from(number) * 7 % 5).unwrap(),
+        last_seen: Timestamp::UNIX_EPOCH,
+        goodbye: Goodbye::None,
+    }
+}
+
+/// The same promises kept by looking at everything.
+#[derive(Default)]
+struct Model(BTreeMap<DeviceId, (Device, Timestamp, Presence)>);
+
+impl Model {
+    fn has(device: &Device, presence: Presence, attribute: Attribute, value: &str) -> bool {
+        match attribute {
+            Attribute::Presence => presence.as_str() == value,
+            Attribute::Os => device.hello.facts.os_family == value && !value.is_empty(),
+            Attribute::Tag => device.tags.iter().any(|tag| tag == value),
+            _ => false,
+        }
+    }
+
+    fn matching(&self, query: &Query) -> Vec<&(Device, Timestamp, Presence)> {
+        let matches = |(device, _, presence): &&(Device, Timestamp, Presence)| {
+            let filter = query.filter.iter().all(|(attribute, values)| {
+                values.iter().any(|value| Self::has(device, *presence, *attribute, value))
+            });
+            filter
+                && query.words.iter().all(|word| {
+                    let mut texts = vec![device.name().to_lowercase()];
+                    texts.extend(device.hello.facts.addresses.clone());
+                    texts.extend(device.tags.iter().map(|tag| tag.to_lowercase()));
+                    texts.iter().any(|text| text.contains(word))
+                })
+        };
+        let mut all: Vec<_> = self.0.values().filter(matches).collect();
+        all.sort_by_key(|(device, seen, _)| {
+            let value = match query.order {
+                Order::Name => (device.name().to_lowercase(), 0),
+                Order::LastSeen => (String::new(), seen.as_millisecond()),
+                Order::Enrolled => (String::new(), device.enrolled_at.as_millisecond()),
+            };
+            (value, device.id)
+        });
+        if query.reversed {
+            all.reverse();
+        }
+        all
+    }
+}
+
+/// Reads every page and compares with the model.
+fn check(index: &Index, model: &Model, query: &Query) {
+    let want: Vec<DeviceId> = model.matching(query).iter().map(|it| it.0.id).collect();
+    let mut query = query.clone();
+    let mut got = Vec::new();
+    loop {
+        let page = index.query(&query);
+        assert_eq!(page.total, want.len() as u64);
+        for (attribute, counts) in &page.facets {
+            for (value, count) in counts {
+                let all = model.matching(&query);
+                let have = all.iter().filter(|it| Model::has(&it.0, it.2, *attribute, value));
+                assert_eq!(*count, have.count() as u64, "{attribute:?} {value}");
+            }
+        }
+        got.extend(page.ids);
+        let Some(next) = page.next else { break };
+        let sort = match query.order {
+            Order::Name => "name",
+            Order::LastSeen => "last_seen",
+            Order::Enrolled => "enrolled",
+        };
+        let sort = if query.reversed { format!("-{sort}") } else { sort.to_owned() };
+        query = query.sorted(&sort, Some(&next)).unwrap();
+    }
+    assert_eq!(got, want);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Put(u8, u64, String, String, Vec<String>),
+    Touch(u8, i64, Presence),
+    Remove(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let presence =
+        prop_oneof![Just(Presence::Online), Just(Presence::Sleeping), Just(Presence::Lost)];
+    let tags = proptest::collection::btree_set("[ab]", 0..3);
+    prop_oneof![
+        3 => (0..12_u8, 0..5_u64, "[aAbÜ<\n]{0,3}", "(linux|windows|)", tags).prop_map(
+            |(number, version, name, os, tags)| {
+                Step::Put(number, version, name, os, tags.into_iter().collect())
+            }
+        ),
+        2 => (0..12_u8, 0..9_i64, presence).prop_map(|(n, at, p)| Step::Touch(n, at, p)),
+        1 => (0..12_u8).prop_map(Step::Remove),
+    ]
+}
+
+fn query() -> impl Strategy<Value = Query> {
+    let filter = proptest::sample::select(vec![
+        "",
+        "os:linux",
+        "os:linux,os:windows,presence:online",
+        "tag:a,tag:b",
+        "tag:a,presence:lost",
+    ]);
+    let sort = proptest::sample::select(vec![
+        "name",
+        "-name",
+        "last_seen",
+        "-last_seen",
+        "enrolled",
+        "-enrolled",
+    ]);
+    let q = proptest::sample::select(vec!["", "a", "Ü", "a 10.0", "zzz"]);
+    (q, filter, sort, 1..6_u32).prop_map(|(q, filter, sort, limit)| {
+        let query = Query::parse(q, filter, "os,presence,tag").unwrap();
+        query.sorted(sort, None).unwrap().limited(Some(limit)).unwrap()
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_index_answers_as_a_scan_does(
+        steps in proptest::collection::vec(step(), 0..60),
+        queries in proptest::collection::vec(query(), 1..6),
+    ) {
+        let (mut index, mut model) = (Index::default(), Model::default());
+        for step in steps {
+            match step {
+                Step::Put(number, version, name, os, tags) => {
+                    let device = device(number, version, &name, &os, &tags);
+                    let (seen, presence) = (Timestamp::UNIX_EPOCH, Presence::Lost);
+                    index.put(&device, seen, presence);
+                    let older = |known: &(Device, _, _)| known.0.version > version;
+                    if !model.0.get(&device.id).is_some_and(older) {
+                        model.0.insert(device.id, (device, seen, presence));
+                    }
+                }
+                Step::Touch(number, second, presence) => {
+                    let id = DeviceId(Uuid::from_u128(u128::from(number)));
+                    let seen = Timestamp::from_second(second).unwrap();
+                    index.touch(id, seen, presence);
+                    if let Some(known) = model.0.get_mut(&id) {
+                        (known.1, known.2) = (seen, presence);
+                    }
+                }
+                Step::Remove(number) => {
+                    let id = DeviceId(Uuid::from_u128(u128::from(number)));
+                    index.remove(id);
+                    model.0.remove(&id);
+                }
+            }
+        }
+        for query in queries {
+            check(&index, &model, &query);
+        }
+    }
+}
+
+#[test]
+fn values_may_hold_commas_and_colons() {
+    let query = Query::parse("", "vendor:VMware, Inc.,os:linux,tag:a:b,c", "").unwrap();
+    assert_eq!(query.filter[&Attribute::Vendor], ["VMware, Inc."]);
+    assert_eq!(query.filter[&Attribute::Os], ["linux"]);
+    assert_eq!(query.filter[&Attribute::Tag], ["a:b,c"]);
+}
+
+#[test]
+fn wrong_questions_are_refused() {
+    assert!(Query::parse("", "colour:red", "").is_err());
+    assert!(Query::parse("", "", "colour").is_err());
+    let query = || Query::parse("", "", "").unwrap();
+    assert!(query().sorted("colour", None).is_err());
+    assert!(query().limited(Some(0)).is_err());
+    assert!(query().limited(Some(501)).is_err());
+    for cursor in ["", "x", "00", "6e"] {
+        assert!(matches!(query().sorted("name", Some(cursor)), Err(Error::BadCursor)));
+    }
+    let key = Key { value: b"x".to_vec(), id: DeviceId(Uuid::nil()) };
+    assert!(query().sorted("last_seen", Some(&key.encode(b's'))).is_err());
+}

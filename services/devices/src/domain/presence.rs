@@ -1,0 +1,154 @@
+//! Whether a device is there.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// How long a device may stay silent before it counts as lost.
+pub const SILENCE_LIMIT: SignedDuration = SignedDuration::from_secs(90);
+
+/// Whether a device is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Presence {
+    /// Heard from lately.
+    Online,
+    /// Said goodbye.
+    Sleeping,
+    /// Silent without a goodbye.
+    Lost,
+}
+
+impl Presence {
+    /// Its text form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Sleeping => "sleeping",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// How a device's last connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Goodbye {
+    /// Without a word, or not yet.
+    None,
+    /// It shut down.
+    Shutdown,
+    /// It went to sleep.
+    Sleep,
+    /// Its agent is being replaced.
+    Update,
+}
+
+impl Goodbye {
+    /// The number it is kept as: the one of the link protocol.
+    pub fn code(self) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::Shutdown => 1,
+            Self::Sleep => 2,
+            Self::Update => 3,
+        }
+    }
+
+    /// The goodbye of a number; an unknown one is no goodbye.
+    pub fn of_code(code: i64) -> Self {
+        match code {
+            1 => Self::Shutdown,
+            2 => Self::Sleep,
+            3 => Self::Update,
+            _ => Self::None,
+        }
+    }
+}
+
+/// What is known of a device's connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The connection that is open, as the gateway named it.
+    pub open: Option<Box<str>>,
+    /// When the device was last heard from.
+    pub last_heard: Timestamp,
+    /// How the last connection ended.
+    pub goodbye: Goodbye,
+}
+
+impl Link {
+    /// Whether the device is there at `now`. One stamped in the future counts as heard: clocks of
+    /// two replicas differ, and nobody should be paged for that.
+    pub fn presence(&self, now: Timestamp) -> Presence {
+        if self.open.is_none() && self.goodbye != Goodbye::None {
+            return Presence::Sleeping;
+        }
+        if now.duration_since(self.last_heard) > SILENCE_LIMIT {
+            Presence::Lost
+        } else {
+            Presence::Online
+        }
+    }
+
+    /// The device was heard from.
+    pub fn heard(&mut self, now: Timestamp) {
+        self.last_heard = self.last_heard.max(now);
+        // Whoever speaks is awake, whatever was said before a restart of this service.
+        self.goodbye = Goodbye::None;
+    }
+
+    /// The connection `link` has ended. Only the newest may end: the end of an older one can arrive
+    /// after the device has connected again. False when it was an older one.
+    pub fn close(&mut self, link: &str, goodbye: Goodbye) -> bool {
+        if self.open.as_deref().is_some_and(|open| open != link) {
+            return false;
+        }
+        self.open = None;
+        self.goodbye = goodbye;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(open: bool, goodbye: Goodbye, silent_s: i64, want: Presence) {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let last_heard = now - SignedDuration::from_secs(silent_s);
+        let link = Link { open: open.then(|| "a".into()), last_heard, goodbye };
+        assert_eq!(link.presence(now), want);
+    }
+
+    #[test]
+    fn silence_up_to_the_limit_is_online() {
+        check(true, Goodbye::None, 0, Presence::Online);
+        check(true, Goodbye::None, 90, Presence::Online);
+        check(true, Goodbye::None, 91, Presence::Lost);
+        check(true, Goodbye::None, -500, Presence::Online);
+    }
+
+    #[test]
+    fn a_closed_link_is_sleep_only_after_a_goodbye() {
+        check(false, Goodbye::None, 10, Presence::Online);
+        check(false, Goodbye::None, 91, Presence::Lost);
+        for goodbye in [Goodbye::Shutdown, Goodbye::Sleep, Goodbye::Update] {
+            check(false, goodbye, 0, Presence::Sleeping);
+            check(false, goodbye, 1_000_000, Presence::Sleeping);
+            check(true, goodbye, 0, Presence::Online);
+        }
+    }
+
+    #[test]
+    fn only_the_newest_link_closes() {
+        let mut link = Link {
+            open: Some("b".into()),
+            last_heard: Timestamp::UNIX_EPOCH,
+            goodbye: Goodbye::None,
+        };
+        assert!(!link.close("a", Goodbye::Sleep));
+        assert_eq!(link.presence(Timestamp::UNIX_EPOCH), Presence::Online);
+        assert!(link.close("b", Goodbye::Sleep));
+        assert_eq!(link.presence(Timestamp::UNIX_EPOCH), Presence::Sleeping);
+        // A second end of it, or one after a restart, changes nothing worse.
+        assert!(link.close("b", Goodbye::Sleep));
+    }
+}
