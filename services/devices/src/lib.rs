@@ -9,11 +9,13 @@
 //! - a finished command never changes, and a command is accepted at most once;
 //! - nothing of another tenant exists for a caller.
 
+pub mod app;
 mod audit;
 mod config;
 pub mod domain;
 mod error;
 mod links;
+pub mod metrics;
 pub mod store;
 
 pub use audit::{Audit, Entry};

@@ -1,0 +1,171 @@
+//! Connections of devices: what the gateway says of them, and whether devices are there.
+
+use std::collections::hash_map::Entry;
+use std::sync::PoisonError;
+
+use jiff::Timestamp;
+use openframe_tokens::Caller;
+
+use super::{App, Happened, Known, Shown};
+use crate::domain::{Goodbye, Hello, Link, Presence};
+use crate::error::Error;
+use crate::store::{LastSeen, Whose};
+
+/// Characters of a connection's name.
+const LINK_ID_LIMIT: usize = 64;
+
+/// The device that asks, for itself.
+pub fn itself(caller: &Caller) -> Result<Whose, Error> {
+    caller.device().map(|device| (caller.tenant, device)).ok_or(Error::DevicesOnly)
+}
+
+impl App {
+    /// A device has connected. What waits for it is pushed afterwards by [`App::push_waiting`].
+    pub async fn link_opened(
+        &self,
+        caller: &Caller,
+        link_id: &str,
+        hello: Hello,
+    ) -> Result<Whose, Error> {
+        let whose = itself(caller)?;
+        if link_id.is_empty() || link_id.len() > LINK_ID_LIMIT {
+            return Err(Error::BadReport("the connection has no usable name"));
+        }
+        let now = self.clock.now();
+        let device = self.stores.devices.connect(whose, &hello.limited(), now).await?;
+        let device = device.ok_or(Error::NoSuchDevice(whose.1))?;
+        let link = Link { open: Some(link_id.into()), last_heard: now, goodbye: Goodbye::None };
+        let told = link.presence(now);
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        present.insert(whose, Known { link, told, unsaved: false });
+        drop(present);
+        let shown = self.shown(device);
+        self.index(&shown);
+        self.tell(whose, Happened::Device(Box::new(shown)));
+        self.metrics.links_opened.inc();
+        let (tenant, id) = whose;
+        tracing::info!(tenant.id = %tenant, device.id = %id, "device {id} connected");
+        Ok(whose)
+    }
+
+    /// A device's connection has ended.
+    pub async fn link_closed(
+        &self,
+        caller: &Caller,
+        link_id: &str,
+        goodbye: Goodbye,
+    ) -> Result<(), Error> {
+        let whose = itself(caller)?;
+        let at = {
+            let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(known) = present.get_mut(&whose) else { return Ok(()) };
+            if !known.link.close(link_id, goodbye) {
+                return Ok(());
+            }
+            known.link.last_heard
+        };
+        self.stores.devices.seen(&[LastSeen { whose, at, goodbye }]).await?;
+        self.tell_presence(&[whose]).await
+    }
+
+    /// A device was heard from.
+    pub async fn heard(&self, caller: &Caller) -> Result<(), Error> {
+        let whose = itself(caller)?;
+        if !self.is_known(whose) {
+            // A service that has just started knows every device; this one was never here.
+            return Err(Error::NoSuchDevice(whose.1));
+        }
+        self.note_heard(whose).await
+    }
+
+    /// Whether the device has a record.
+    pub fn is_known(&self, whose: Whose) -> bool {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&whose)
+    }
+
+    /// Notes that a device was heard from.
+    pub async fn note_heard(&self, whose: Whose) -> Result<(), Error> {
+        let now = self.clock.now();
+        let changed = {
+            let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+            let Entry::Occupied(mut known) = present.entry(whose) else { return Ok(()) };
+            let known = known.get_mut();
+            known.link.heard(now);
+            known.unsaved = true;
+            let changed = known.told != known.link.presence(now);
+            self.touch(whose, now, known.told);
+            changed
+        };
+        if changed { self.tell_presence(&[whose]).await } else { Ok(()) }
+    }
+
+    /// Looks at every device, and tells which have come or gone.
+    pub async fn look_at_presence(&self) -> Result<(), Error> {
+        let now = self.clock.now();
+        let changed: Vec<Whose> = {
+            let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+            let changed =
+                present.iter().filter(|(_, known)| known.link.presence(now) != known.told);
+            changed.map(|(whose, _)| *whose).collect()
+        };
+        self.tell_presence(&changed).await
+    }
+
+    /// Brings index and followers up to date with where these devices are.
+    async fn tell_presence(&self, changed: &[Whose]) -> Result<(), Error> {
+        let now = self.clock.now();
+        for whose in changed {
+            {
+                let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(known) = present.get_mut(whose) else { continue };
+                let presence = known.link.presence(now);
+                if presence == known.told {
+                    continue;
+                }
+                known.told = presence;
+                self.touch(*whose, known.link.last_heard, presence);
+            }
+            // The record is read only for somebody.
+            if self.events.receiver_count() == 0 {
+                continue;
+            }
+            if let Some(device) = self.stores.devices.get(whose.0, &[whose.1]).await?.pop() {
+                let shown: Shown = self.shown(device);
+                self.tell(*whose, Happened::Device(Box::new(shown)));
+            }
+        }
+        Ok(())
+    }
+
+    fn touch(&self, (tenant, id): Whose, seen: Timestamp, presence: Presence) {
+        let mut indexes = self.indexes.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = indexes.get_mut(&tenant) {
+            index.touch(id, seen, presence);
+        }
+    }
+
+    /// Writes when devices were last heard from, all in one go.
+    pub async fn save_last_seen(&self) -> Result<(), Error> {
+        let seen: Vec<LastSeen> = {
+            let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+            let unsaved = present.iter_mut().filter(|(_, known)| known.unsaved);
+            unsaved
+                .map(|(whose, known)| {
+                    known.unsaved = false;
+                    let (at, goodbye) = (known.link.last_heard, known.link.goodbye);
+                    LastSeen { whose: *whose, at, goodbye }
+                })
+                .collect()
+        };
+        let saved = self.stores.devices.seen(&seen).await;
+        if saved.is_err() {
+            let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+            for seen in &seen {
+                if let Some(known) = present.get_mut(&seen.whose) {
+                    known.unsaved = true;
+                }
+            }
+        }
+        saved
+    }
+}

@@ -1,0 +1,176 @@
+//! What devices report: inventory, and how commands fare. One push is one transaction.
+
+use openframe_ids::CommandId;
+use openframe_tokens::Caller;
+
+use super::links::itself;
+use super::{App, Happened};
+use crate::domain::{self, Chunk, Command, Report, Seen};
+use crate::error::Error;
+use crate::store::{Batch, Whose};
+
+/// Tries at a write that somebody else's write made stale.
+pub const TRIES: u32 = 16;
+/// Reports in one push at most.
+const ITEMS_LIMIT: usize = 1_024;
+
+/// One report.
+#[derive(Debug, Clone)]
+pub enum Item {
+    /// A section of the inventory.
+    Inventory(Seen),
+    /// Something about a command; None when its id is not one.
+    Command(Option<CommandId>, About),
+}
+
+/// What is said of a command.
+#[derive(Debug, Clone)]
+pub enum About {
+    /// Its state.
+    State(Report),
+    /// Its output.
+    Output(Chunk),
+}
+
+impl App {
+    /// Takes reports of the device that asks; returns once all of them are durable.
+    pub async fn report(&self, caller: &Caller, items: &[Item]) -> Result<(), Error> {
+        let whose = itself(caller)?;
+        if items.len() > ITEMS_LIMIT {
+            return Err(Error::BadReport("too many reports at once"));
+        }
+        if !self.is_known(whose) {
+            return Err(Error::NoSuchDevice(whose.1));
+        }
+        for _ in 0..TRIES {
+            let (batch, ignored) = self.gather(whose, items).await?;
+            if !self.commit(whose, &batch).await? {
+                continue;
+            }
+            self.metrics.reports.inc_by(items.len() as u64);
+            self.metrics.reports_ignored.inc_by(ignored);
+            return self.note_heard(whose).await;
+        }
+        Err(busy())
+    }
+
+    /// What `items` change, by the state of things now; and how many of them are about commands
+    /// that are not this device's. Those must not be refused: the device would send them for ever.
+    async fn gather(&self, whose: Whose, items: &[Item]) -> Result<(Batch, u64), Error> {
+        let (mut batch, mut ignored) = (Batch::default(), 0);
+        for item in items {
+            match item {
+                Item::Inventory(seen) => self.gather_section(whose, seen, &mut batch).await?,
+                Item::Command(id, about) => {
+                    let found = match id {
+                        Some(id) => self.command_of(whose, *id, &batch).await?,
+                        None => None,
+                    };
+                    match found {
+                        Some(command) => self.gather_about(&command, about, &mut batch),
+                        None => {
+                            ignored += 1;
+                            let device = whose.1;
+                            tracing::info!(
+                                device.id = %device,
+                                "ignored a report of device {device} on a command that is not its own"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+        Ok((batch, ignored))
+    }
+
+    async fn gather_section(
+        &self,
+        whose: Whose,
+        seen: &Seen,
+        batch: &mut Batch,
+    ) -> Result<(), Error> {
+        // A report is repeated when its acknowledgement was lost: also after a newer one.
+        if self.stores.inventory.has(whose, seen).await? {
+            return Ok(());
+        }
+        let same = batch.sections.iter().rev().find(|it| it.seen.section == seen.section);
+        let newest = match same {
+            Some(version) => Some((version.at, version.seen.hash)),
+            None => {
+                let kept = self.stores.inventory.section(whose, &seen.section, None).await?;
+                kept.map(|version| (version.at, version.seen.hash))
+            }
+        };
+        batch.sections.extend(domain::placed(seen.clone(), newest, self.clock.now()));
+        Ok(())
+    }
+
+    async fn command_of(
+        &self,
+        whose: Whose,
+        id: CommandId,
+        batch: &Batch,
+    ) -> Result<Option<Command>, Error> {
+        if let Some((_, command)) = batch.commands.iter().find(|(_, command)| command.id == id) {
+            return Ok(Some(command.clone()));
+        }
+        let found = self.stores.commands.command(whose.0, id).await?;
+        Ok(found.filter(|command| command.device == whose.1))
+    }
+
+    fn gather_about(&self, command: &Command, about: &About, batch: &mut Batch) {
+        let next = match about {
+            About::State(report) => domain::report(command, report, self.clock.now()),
+            About::Output(chunk) => {
+                let limit = self.config.output_limit_bytes;
+                domain::append(command, chunk.clone(), limit).map(|(next, kept)| {
+                    batch.chunks.extend(kept.map(|kept| (command.id, kept)));
+                    next
+                })
+            }
+        };
+        let Some(next) = next else { return };
+        match batch.commands.iter_mut().find(|(_, known)| known.id == next.id) {
+            Some((_, known)) => *known = next,
+            None => batch.commands.push((command.version, next)),
+        }
+    }
+
+    /// Writes a batch and tells what has changed. False when somebody else was quicker.
+    pub async fn commit(&self, whose: Whose, batch: &Batch) -> Result<bool, Error> {
+        if *batch == Batch::default() {
+            return Ok(true);
+        }
+        if !self.stores.reports.commit(whose, batch, self.config.inventory_versions).await? {
+            // A device that was retired meanwhile can never be reported on.
+            self.find(whose).await?;
+            return Ok(false);
+        }
+        if !batch.sections.is_empty() {
+            self.tell(whose, Happened::Inventory);
+        }
+        if !batch.chunks.is_empty() {
+            self.tell(whose, Happened::Output);
+        }
+        for (_, command) in &batch.commands {
+            if command.finished_at == Some(self.clock.now()) || command.state.is_finished() {
+                self.count_end(command, batch);
+            }
+            self.tell(whose, Happened::Command(Box::new(command.clone())));
+        }
+        Ok(true)
+    }
+
+    /// Counts an end once: late output of a finished command is a change too.
+    fn count_end(&self, command: &Command, batch: &Batch) {
+        let only_output = batch.chunks.iter().any(|(id, _)| *id == command.id);
+        if !only_output {
+            self.metrics.finished(command.state);
+        }
+    }
+}
+
+/// The refusal after too many tries.
+pub fn busy() -> Error {
+    Error::Busy("the command kept changing".into())
+}
