@@ -1,0 +1,178 @@
+//! Series, matchers, and what an evaluation gives.
+
+use std::sync::Arc;
+
+use regex::Regex;
+
+/// The metric's name among the labels.
+pub(crate) const NAME: &str = "__name__";
+
+/// The value that says that a series has ended (Prometheus' staleness marker).
+pub const STALE_NAN: u64 = 0x7ff0_0000_0000_0002;
+
+/// Whether `value` is the staleness marker. Other NaNs are values.
+pub fn is_stale(value: f64) -> bool {
+    value.to_bits() == STALE_NAN
+}
+
+/// Labels of a series, sorted by name, none empty. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Labels(Arc<[(Arc<str>, Arc<str>)]>);
+
+impl Default for Labels {
+    fn default() -> Self {
+        Self(Arc::from(Vec::new()))
+    }
+}
+
+impl Labels {
+    /// Labels of `pairs`, in any order; the last of equal names counts, empty values are left out.
+    pub fn new<N: Into<Arc<str>>, V: Into<Arc<str>>>(
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let mut list: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+        for (name, value) in pairs {
+            let name = name.into();
+            list.retain(|(known, _)| *known != name);
+            list.push((name, value.into()));
+        }
+        list.retain(|(_, value)| !value.is_empty());
+        list.sort();
+        Self(list.into())
+    }
+
+    /// The value of the label `name`; empty when there is none.
+    pub fn get(&self, name: &str) -> &str {
+        let at = self.0.binary_search_by(|(known, _)| known.as_ref().cmp(name)).ok();
+        at.and_then(|at| self.0.get(at)).map_or("", |(_, value)| value)
+    }
+
+    /// Every label, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
+    }
+
+    /// Only the labels that `keep` wants.
+    #[must_use]
+    pub(crate) fn filter(&self, keep: impl Fn(&str) -> bool) -> Self {
+        if self.0.iter().all(|(name, _)| keep(name)) {
+            return self.clone();
+        }
+        Self(self.0.iter().filter(|(name, _)| keep(name)).cloned().collect())
+    }
+
+    /// Without the metric's name.
+    #[must_use]
+    pub(crate) fn nameless(&self) -> Self {
+        self.filter(|name| name != NAME)
+    }
+
+    /// With `name` set to `value`, or removed when that is empty.
+    #[must_use]
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
+        let mut list: Vec<_> =
+            self.0.iter().filter(|(known, _)| known.as_ref() != name).cloned().collect();
+        if !value.is_empty() {
+            list.push((Arc::from(name), Arc::from(value)));
+            list.sort();
+        }
+        Self(list.into())
+    }
+}
+
+/// One value of a series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// When, Unix milliseconds.
+    pub t_ms: i64,
+    /// The value.
+    pub v: f64,
+}
+
+/// A series and its samples, oldest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// What it is called.
+    pub labels: Labels,
+    /// Its samples.
+    pub samples: Vec<Sample>,
+}
+
+/// How a label is compared.
+#[derive(Debug, Clone)]
+pub enum MatchKind {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `=~`, anchored at both ends.
+    Regex(Regex),
+    /// `!~`, anchored at both ends.
+    NotRegex(Regex),
+}
+
+/// A condition on one label. A label that a series does not have is empty.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    /// The label.
+    pub name: String,
+    /// What it is compared with, as written.
+    pub value: String,
+    /// How.
+    pub kind: MatchKind,
+}
+
+impl Matcher {
+    /// Whether a label's value fits.
+    pub fn matches(&self, value: &str) -> bool {
+        match &self.kind {
+            MatchKind::Equal => value == self.value,
+            MatchKind::NotEqual => value != self.value,
+            MatchKind::Regex(regex) => regex.is_match(value),
+            MatchKind::NotRegex(regex) => !regex.is_match(value),
+        }
+    }
+}
+
+/// A source that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SourceError(pub String);
+
+/// Where series come from.
+pub trait Source {
+    /// Every series that all `matchers` fit, with its samples after `start_ms` up to and including
+    /// `end_ms` (Unix milliseconds), oldest first, staleness markers included.
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<Series>, SourceError>;
+}
+
+/// What an evaluation gives.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// One number.
+    Scalar(Sample),
+    /// One text, at an instant in Unix milliseconds.
+    String(i64, String),
+    /// One value per series, at one instant.
+    Vector(Vec<(Labels, Sample)>),
+    /// Several values per series.
+    Matrix(Vec<Series>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_sorted_and_never_empty() {
+        let labels = Labels::new([("b", "2"), ("a", "1"), ("c", ""), ("b", "3")]);
+        assert_eq!(labels.iter().collect::<Vec<_>>(), [("a", "1"), ("b", "3")]);
+        assert_eq!((labels.get("b"), labels.get("z")), ("3", ""));
+        assert_eq!(labels.with("a", ""), Labels::new([("b", "3")]));
+    }
+}
