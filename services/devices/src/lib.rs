@@ -14,6 +14,7 @@ mod audit;
 mod config;
 pub mod domain;
 mod error;
+pub mod http;
 mod links;
 pub mod metrics;
 pub mod store;

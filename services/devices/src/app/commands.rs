@@ -23,7 +23,7 @@ const WAITING_LIMIT: u32 = 1_000;
 /// Characters of an idempotency key.
 const KEY_LIMIT: usize = 128;
 /// Pieces of output in one answer.
-pub const OUTPUT_LIMIT: u32 = 256;
+pub(super) const OUTPUT_LIMIT: u32 = 256;
 
 /// What somebody wants to run.
 #[derive(Debug, Clone, PartialEq, Eq)]

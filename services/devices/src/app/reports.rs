@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::store::{Batch, Whose};
 
 /// Tries at a write that somebody else's write made stale.
-pub const TRIES: u32 = 16;
+pub(super) const TRIES: u32 = 16;
 /// Reports in one push at most.
 const ITEMS_LIMIT: usize = 1_024;
 
@@ -171,6 +171,6 @@ impl App {
 }
 
 /// The refusal after too many tries.
-pub fn busy() -> Error {
+pub(super) fn busy() -> Error {
     Error::Busy("the command kept changing".into())
 }
