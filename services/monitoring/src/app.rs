@@ -1,6 +1,7 @@
 //! What the monitoring service does: one public method per thing a caller can ask.
 
 mod ingest;
+pub mod query;
 mod upkeep;
 
 use std::collections::VecDeque;
@@ -55,6 +56,11 @@ impl Monitoring {
         let (live, _) = broadcast::channel(config.live_queue.max(1));
         let (head, hours) = (RwLock::default(), Mutex::default());
         Self(Arc::new(Inner { config, clock, log, head, hours, live, metrics }))
+    }
+
+    /// The time now, Unix milliseconds.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.0.clock.now().as_millisecond()
     }
 
     /// The largest body that carries samples.

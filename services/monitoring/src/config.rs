@@ -22,6 +22,10 @@ pub struct Config {
     /// Samples further ahead of the platform's clock than this many seconds are dropped and
     /// counted. Default 600.
     pub max_future_s: u32,
+    /// Samples that one query may read. Default 50,000,000.
+    pub query_samples: usize,
+    /// Seconds after which a query is given up. Default 30.
+    pub query_timeout_s: u64,
     /// How many live events a slow viewer may be behind before it misses some. Default 1,024.
     pub live_queue: usize,
     /// Seconds between two looks at the log: tries a failed one again, trims an old one. Default 5.
@@ -37,6 +41,8 @@ impl Default for Config {
             max_decompressed_bytes: 32 << 20,
             max_snapshots: 1_000,
             max_future_s: 600,
+            query_samples: 50_000_000,
+            query_timeout_s: 30,
             live_queue: 1_024,
             upkeep_interval_s: 5,
         }

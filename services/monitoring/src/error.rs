@@ -37,6 +37,9 @@ pub enum Error {
     /// The tenant has as many series as it may have.
     #[error("the tenant has {0} series, which is the most it may have")]
     TooManySeries(usize),
+    /// A query that has no answer.
+    #[error("{0}")]
+    Query(openframe_promql::Error),
     /// The log cannot be written. Nothing was stored.
     #[error("telemetry cannot be stored now; try again")]
     Log(#[source] LogError),
@@ -49,7 +52,9 @@ impl Error {
             Self::Forbidden(_) => Kind::Forbidden,
             Self::NoSuchDevice => Kind::NotFound,
             Self::UnknownTable(_) => Kind::Conflict,
-            Self::BadBody(_) | Self::UnsupportedMedia | Self::BadLabels(_) => Kind::Invalid,
+            Self::BadBody(_) | Self::UnsupportedMedia | Self::BadLabels(_) | Self::Query(_) => {
+                Kind::Invalid
+            }
             Self::TooManySeries(_) => Kind::TooMany,
             Self::Log(_) => Kind::Unavailable,
         }
@@ -64,6 +69,7 @@ impl Error {
             Self::BadBody(_) => "bad_body",
             Self::UnsupportedMedia => "unsupported_media_type",
             Self::BadLabels(_) => "bad_labels",
+            Self::Query(_) => "bad_query",
             Self::TooManySeries(_) => "too_many_series",
             Self::Log(_) => "log_unavailable",
         }
@@ -81,6 +87,7 @@ impl From<Error> for Fault {
             | Error::UnknownTable(_)
             | Error::BadBody(_)
             | Error::BadLabels(_)
+            | Error::Query(_)
             | Error::TooManySeries(_) => fault,
         }
     }

@@ -1,5 +1,7 @@
 //! The routes. Handlers decode, call [`Monitoring`], encode; they decide nothing.
 
+mod prometheus;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
@@ -30,6 +32,16 @@ pub(crate) fn router(app: Monitoring, verifier: Verifier, clock: Clock) -> Route
     let router = Router::new()
         .route(TELEMETRY, post(push))
         .route(&format!("{PROMETHEUS}/write"), post(write))
+        .route(&format!("{PROMETHEUS}/query"), get(prometheus::query).post(prometheus::query))
+        .route(
+            &format!("{PROMETHEUS}/query_range"),
+            get(prometheus::query_range).post(prometheus::query_range),
+        )
+        .route(&format!("{PROMETHEUS}/series"), get(prometheus::series).post(prometheus::series))
+        .route(&format!("{PROMETHEUS}/labels"), get(prometheus::labels).post(prometheus::labels))
+        .route(&format!("{PROMETHEUS}/label/{{name}}/values"), get(prometheus::label_values))
+        .route(&format!("{PROMETHEUS}/metadata"), get(prometheus::metadata))
+        .route(&format!("{PROMETHEUS}/status/buildinfo"), get(prometheus::buildinfo))
         .route(&format!("{PREFIX}/devices/{{id}}/latest"), get(latest))
         .route(&format!("{PREFIX}/live"), get(live))
         .with_state(app);
