@@ -1,2 +1,48 @@
-//! xtask
-fn main() {}
+//! The project's chores: `cargo xtask setup`, `cargo xtask test`, `cargo xtask tidy`.
+
+mod run;
+mod say;
+mod setup;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's chores.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Install what the tests need, and say what and why
+    Setup,
+    /// Set up, then run every check and test
+    Test {
+        /// Go on after a failed step
+        #[arg(long)]
+        keep_going: bool,
+    },
+    /// Check the structure: dependencies, sizes, absences
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().chore {
+        Chore::Setup => setup::setup(),
+        Chore::Test { keep_going } => test::test(keep_going),
+        Chore::Tidy => tidy::tidy(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::error(&format!("error: {error:#}"));
+            ExitCode::from(if error.is::<setup::NotRoot>() { 2 } else { 1 })
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `cargo xtask test`: every check and test, in the order in which they fail fastest.
+
+use std::time::Instant;
+
+use anyhow::bail;
+
+use crate::run::{root, run, run_with};
+use crate::say::line;
+use crate::{setup, tidy};
+
+type Step = (&'static str, fn() -> anyhow::Result<()>);
+
+const STEPS: [Step; 8] = [
+    ("set-up", setup::setup),
+    ("format", || run("cargo", &["fmt", "--all", "--check"])),
+    ("tidy", tidy::tidy),
+    ("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+    ("documentation", documentation),
+    ("executables", || cargo(&["build", "-p", "openframe", "-p", "openframe-agent"])),
+    ("tests", || cargo(&["test", "--workspace", "--no-fail-fast"])),
+    ("licences and sources", || {
+        cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"])
+    }),
+];
+
+/// Runs every step; stops at the first that fails unless `keep_going`.
+pub(crate) fn test(keep_going: bool) -> anyhow::Result<()> {
+    let mut table = Vec::new();
+    let mut failed = 0;
+    for (name, step) in STEPS.into_iter().chain(console()) {
+        line(&format!("== {name}"));
+        let started = Instant::now();
+        let result = step();
+        let seconds = started.elapsed().as_secs();
+        let verdict = if result.is_ok() { "passed" } else { "FAILED" };
+        table.push(format!("{verdict}  {seconds:>5} s  {name}"));
+        if let Err(error) = result {
+            line(&format!("{error:#}"));
+            failed += 1;
+            if !keep_going {
+                break;
+            }
+        }
+    }
+    line("");
+    for row in &table {
+        line(row);
+    }
+    line(&format!("{} passed, {failed} failed", table.len() - failed));
+    if failed > 0 {
+        bail!("{failed} step(s) failed");
+    }
+    Ok(())
+}
+
+/// Steps of the console, once it has sources.
+fn console() -> Vec<Step> {
+    if !root().join("console/web/package.json").exists() {
+        return Vec::new();
+    }
+    vec![
+        ("console: types, lints, format", || npm("check")),
+        ("console: unit tests", || npm("test")),
+    ]
+}
+
+fn npm(script: &str) -> anyhow::Result<()> {
+    run_with("npm", &["run", "--silent", script], |command| {
+        command.current_dir(root().join("console/web"));
+    })
+}
+
+fn cargo(args: &[&str]) -> anyhow::Result<()> {
+    run("cargo", args)
+}
+
+fn documentation() -> anyhow::Result<()> {
+    run_with("cargo", &["doc", "--workspace", "--no-deps", "--quiet"], |command| {
+        command.env("RUSTDOCFLAGS", "-D warnings");
+    })
+}
