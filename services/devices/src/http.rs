@@ -1,5 +1,9 @@
 //! The gateway's way in: what devices say, as messages of the link protocol. Decides nothing.
 
+mod public;
+
+pub use public::public;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;

@@ -17,10 +17,13 @@ mod error;
 pub mod http;
 mod links;
 pub mod metrics;
+mod start;
 pub mod store;
+mod tasks;
 
 pub use audit::{Audit, Entry};
 pub use config::Config;
 pub use error::Error;
 pub use links::{Gateway, Links, Said, frame};
+pub use start::{Deps, Running, start};
 pub use store::Stores;

@@ -1,268 +1,279 @@
-//! One request, from its head to its answer.
+//! One request from head to answer.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse as _, Response};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST};
-use http::{HeaderValue, Method, StatusCode};
+use axum::routing::any;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use openframe_agent_api::LINK_PATH;
 use openframe_agent_api::enrolment::{ENROL_PATH, RENEW_PATH};
-use openframe_fault::{Fault, Kind, body};
+use openframe_fault::{Fault, Kind, REQUEST_ID, body};
 use openframe_ids::{RequestId, TenantId};
-use openframe_mesh::Peer;
+use openframe_mesh::{Peer, identity};
 use openframe_pki::DeviceIdentity;
 use openframe_tokens::{Caller, Permission, Subject};
-use tower::ServiceExt as _;
+use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 
-use crate::assets::{self, Assets};
-use crate::config::Config;
-use crate::health::Health;
+use crate::agents::{Agents, not_a_device};
 use crate::identity::{Identity, check_csrf};
-use crate::link::Links;
 use crate::metrics::{Metrics, RequestLabels, RouteLabel};
 use crate::routes::{Route, Routes, Size, Target, is_api};
+use crate::{Assets, Config, Health, assets, headers};
 
-mod headers;
+/// Telemetry writes whose bodies are read at the same time at most: what bounds their memory.
+pub(crate) const WRITES_AT_ONCE: usize = 8;
 
-/// What is known of the connection that a request came on.
-#[derive(Debug, Clone)]
-pub(crate) struct Origin {
-    /// The client's address.
-    pub(crate) remote_address: String,
-    /// Whether TLS is spoken on it.
-    pub(crate) tls: bool,
-    /// Whether it is the agents' listener.
-    pub(crate) agents: bool,
-    /// The device whose certificate was shown.
-    pub(crate) device: Option<DeviceIdentity>,
-}
-
-/// Answers every request from outside. Cheap to clone.
-#[derive(Clone)]
-pub struct Edge {
-    pub(crate) inner: Arc<Inner>,
-    router: Router,
-}
-
-impl std::fmt::Debug for Edge {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Edge")
-    }
-}
-
-pub(crate) struct Inner {
-    pub(crate) config: Config,
+/// What every request shares.
+pub(crate) struct Shared {
     pub(crate) routes: ArcSwap<Routes>,
     pub(crate) identity: Identity,
-    pub(crate) auth: Peer,
-    pub(crate) devices: Peer,
-    pub(crate) monitoring: Peer,
-    pub(crate) assets: Arc<dyn Assets>,
+    pub(crate) peers: [Peer; 3],
+    pub(crate) console: Arc<dyn Assets>,
     pub(crate) health: Arc<dyn Health>,
-    pub(crate) openapi: serde_json::Value,
+    pub(crate) openapi: Bytes,
     pub(crate) tenant: TenantId,
-    pub(crate) links: Links,
     pub(crate) metrics: Metrics,
+    pub(crate) agents: Agents,
+    pub(crate) writes: Semaphore,
+    pub(crate) config: Config,
+}
+
+/// The public side of the gateway.
+#[derive(Clone)]
+pub struct Edge {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) users: Router,
+    pub(crate) agents: Router,
+}
+
+/// The connection that a request came on.
+#[derive(Debug, Clone)]
+pub(crate) struct Connection {
+    pub(crate) remote: SocketAddr,
+    pub(crate) tls: bool,
+    pub(crate) device: Option<Arc<DeviceIdentity>>,
 }
 
 impl Edge {
-    pub(crate) fn new(inner: Inner) -> Self {
-        let inner = Arc::new(inner);
-        let router = Router::new().fallback(dispatch).with_state(Arc::clone(&inner));
-        let router = guarded(router).layer(CompressionLayer::new());
-        Self { inner, router }
-    }
-
-    /// Replaces the route table. Requests under way keep the one they began with, and no
-    /// connection is closed.
-    pub fn replace_routes(&self, routes: Routes) {
-        self.inner.routes.store(Arc::new(routes));
-    }
-
-    /// Answers one request.
-    pub(crate) async fn answer(&self, mut request: Request, origin: Origin) -> Response {
-        let started = Instant::now();
-        let id = RequestId::new();
-        let method = request.method().clone();
-        let class = self.class(&request, &origin);
-        headers::clean(&mut request, id, &origin);
-        request.extensions_mut().insert(origin);
-        let mut response = match self.router.clone().oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
+    pub(crate) fn new(shared: Shared) -> Self {
+        let shared = Arc::new(shared);
+        let users = Router::new().route("/", any(users)).route("/{*path}", any(users));
+        let agents = Router::new().route("/{*path}", any(from_agents));
+        let layer = |router: Router<Arc<Shared>>| {
+            openframe_fault::layer(router.with_state(Arc::clone(&shared)))
         };
-        headers::finish(&mut response, id);
-        let (status, seconds) = (response.status(), started.elapsed().as_secs_f64());
-        self.inner.metrics.observe(class, status, seconds);
-        let duration_ms = seconds * 1e3;
-        tracing::info!(
-            request.id = %id, route = class, status = status.as_u16(), duration_ms,
-            "answered {method} {class} with {}", status.as_u16()
-        );
-        response
+        let users = layer(users).layer(CompressionLayer::new());
+        let agents = layer(agents);
+        Self { shared, users, agents }
     }
 
-    fn class(&self, request: &Request, origin: &Origin) -> &'static str {
-        if origin.agents {
-            return "agent";
+    /// The table of routes. Storing another one holds for the requests that begin after it.
+    pub fn routes(&self) -> &ArcSwap<Routes> {
+        &self.shared.routes
+    }
+
+    /// Asks every agent to connect elsewhere, each at a moment of its own, and waits until they
+    /// are gone, at most for `grace`.
+    pub async fn drain(&self, grace: Duration) {
+        self.shared.agents.drain.cancel();
+        self.shared.agents.tasks.close();
+        if tokio::time::timeout(grace, self.shared.agents.tasks.wait()).await.is_err() {
+            tracing::info!(links = self.shared.agents.tasks.len(), "agents still connected");
         }
-        let routes = self.inner.routes.load();
-        let found = routes.find(request.method(), request.uri().path());
-        found.map_or("console", |route| route.target.name())
     }
 }
 
-impl Metrics {
-    fn observe(&self, route: &'static str, status: StatusCode, seconds: f64) {
-        let status = match status.as_u16() {
-            ..300 => "2xx",
-            300..400 => "3xx",
-            400..500 => "4xx",
+/// Gives a request its id, and its answer the headers that every answer has.
+pub(crate) async fn answer(
+    router: Router,
+    mut request: Request,
+    connection: Connection,
+) -> Response {
+    let id = RequestId::new().to_string();
+    let id = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"));
+    // The inbound one goes first: the refusals of the layer below must carry ours.
+    request.headers_mut().insert(REQUEST_ID, id.clone());
+    let api = is_api(request.uri().path());
+    let tls = connection.tls;
+    request.extensions_mut().insert(connection);
+    let mut response = match tower::ServiceExt::oneshot(router, request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    response.extensions_mut().clear();
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        headers::remove_hop(response.headers_mut());
+    }
+    headers::secure(response.headers_mut(), api, tls);
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+async fn users(
+    State(shared): State<Arc<Shared>>,
+    Extension(from): Extension<Connection>,
+    request: Request,
+) -> Result<Response, Fault> {
+    let start = Instant::now();
+    let table = shared.routes.load_full();
+    let route = table.find(request.method(), request.uri().path());
+    let name = route.map_or("console", |route| route.target.name());
+    let answer = match route {
+        Some(route) => shared.routed(route, request, &from).await,
+        None => shared.console(&request),
+    };
+    shared.seen(name, start, &answer);
+    answer
+}
+
+async fn from_agents(
+    State(shared): State<Arc<Shared>>,
+    Extension(from): Extension<Connection>,
+    request: Request,
+) -> Result<Response, Fault> {
+    let start = Instant::now();
+    let answer = shared.agent(request, &from).await;
+    shared.seen("agent", start, &answer);
+    answer
+}
+
+impl Shared {
+    fn seen(&self, route: &'static str, start: Instant, answer: &Result<Response, Fault>) {
+        let status = answer.as_ref().map_or_else(Fault::status, Response::status);
+        let class = match status.as_u16() {
+            0..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
             _ => "5xx",
         };
-        self.requests.get_or_create(&RequestLabels { route, status }).inc();
-        self.duration.get_or_create(&RouteLabel { route }).observe(seconds);
+        let taken = start.elapsed();
+        self.metrics.requests.get_or_create(&RequestLabels { route, status: class }).inc();
+        self.metrics.duration.get_or_create(&RouteLabel { route }).observe(taken.as_secs_f64());
+        let duration_ms = u64::try_from(taken.as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(route, status = status.as_u16(), duration_ms, "request answered");
     }
-}
 
-/// `fault::layer` without its fallback, which the dispatcher is.
-fn guarded(router: Router) -> Router {
-    let inner = openframe_fault::layer(Router::new()).fallback_service(router);
-    Router::new().fallback_service(inner)
-}
-
-async fn dispatch(State(inner): State<Arc<Inner>>, mut request: Request) -> Response {
-    let Some(origin) = request.extensions_mut().remove::<Origin>() else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    let answer = if origin.agents {
-        inner.agent(request, &origin).await
-    } else {
-        inner.person(request, &origin).await
-    };
-    answer.unwrap_or_else(Fault::into_response)
-}
-
-impl Inner {
-    /// A request on the listener of people.
-    async fn person(&self, mut request: Request, origin: &Origin) -> Result<Response, Fault> {
+    async fn agent(&self, mut request: Request, from: &Connection) -> Result<Response, Fault> {
+        headers::check(&mut request)?;
+        let remote = from.remote.ip().to_string();
         let path = request.uri().path().to_owned();
-        let route = self.routes.load().find(request.method(), &path).cloned();
-        let Some(route) = route else { return self.page(&request) };
-        check_size(&route, &request, &self.config)?;
-        let csrf_headers = request.headers().clone();
-        let caller = if route.open {
-            self.identity.forget(request.headers()).await;
-            self.nobody()
-        } else {
-            if path == "/api/auth/v1/logout" {
-                self.identity.forget(request.headers()).await;
+        let subject = match (request.method(), path.as_str()) {
+            (&Method::POST, ENROL_PATH) => Subject::Service { name: "gateway".to_owned() },
+            (&Method::POST, RENEW_PATH) => {
+                let device = from.device.as_ref().ok_or_else(not_a_device)?;
+                self.agents.check(device).await?;
+                Subject::Device { device: device.device }
             }
-            let remote = &origin.remote_address;
-            let resolved = self.identity.resolve(request.headers_mut(), remote).await?;
-            check_csrf(&resolved, request.method(), &csrf_headers, origin.tls)?;
+            (&Method::GET, LINK_PATH) => {
+                let device = from.device.as_ref().ok_or_else(not_a_device)?;
+                return self.agents.link(request, Arc::clone(device), remote).await;
+            }
+            _ => return Err(openframe_fault::not_found().await),
+        };
+        headers_for_service(request.headers_mut(), &remote);
+        let caller = Caller { tenant: self.tenant, subject };
+        self.forward((Target::Auth, Size::Usual), request, &caller).await
+    }
+
+    async fn routed(
+        &self,
+        route: &Route,
+        mut request: Request,
+        from: &Connection,
+    ) -> Result<Response, Fault> {
+        headers::check(&mut request)?;
+        let remote = from.remote.ip().to_string();
+        let ends_session = !request.method().is_safe() && request.uri().path().contains("/logout");
+        let shown = ends_session.then(|| request.headers().clone());
+        let caller = if route.open {
+            check_origin(request.method(), request.headers(), from.tls)?;
+            let subject = Subject::Service { name: "gateway".to_owned() };
+            Caller { tenant: self.tenant, subject }
+        } else {
+            let resolved = self.identity.resolve(request.headers_mut(), &remote).await?;
+            check_csrf(&resolved, request.method(), request.headers(), from.tls)?;
             resolved.caller.clone()
         };
-        match route.target {
-            Target::Auth => self.forward(&self.auth, &route, &caller, request).await,
-            Target::Devices => self.forward(&self.devices, &route, &caller, request).await,
-            Target::Monitoring => self.forward(&self.monitoring, &route, &caller, request).await,
+        headers_for_service(request.headers_mut(), &remote);
+        let answer = match route.target {
             Target::Health => self.platform_health(&caller),
-            Target::OpenApi => Ok(openframe_fault::Json(self.openapi.clone()).into_response()),
-        }
-    }
-
-    /// A request on the listener of agents.
-    async fn agent(&self, mut request: Request, origin: &Origin) -> Result<Response, Fault> {
-        let route = |path| Route {
-            path,
-            whole: true,
-            method: Some(Method::POST),
-            target: Target::Auth,
-            open: true,
-            size: Size::Usual,
+            Target::OpenApi => Ok(json(self.openapi.clone())),
+            Target::Auth | Target::Devices | Target::Monitoring => {
+                self.forward((route.target, route.size), request, &caller).await
+            }
         };
-        let path = request.uri().path().to_owned();
-        match (request.method().clone(), path.as_str()) {
-            (Method::POST, ENROL_PATH) => {
-                check_size(&route(ENROL_PATH), &request, &self.config)?;
-                self.forward(&self.auth, &route(ENROL_PATH), &self.nobody(), request).await
-            }
-            (Method::POST, RENEW_PATH) => {
-                check_size(&route(RENEW_PATH), &request, &self.config)?;
-                let caller = device_caller(origin)?;
-                self.forward(&self.auth, &route(RENEW_PATH), &caller, request).await
-            }
-            (Method::GET, LINK_PATH) => {
-                let device = origin.device.clone().ok_or_else(no_certificate)?;
-                self.links.upgrade(&mut request, device, &origin.remote_address).await
-            }
-            _ => Err(openframe_fault::not_found().await),
+        if let Some(shown) = shown {
+            self.identity.forget(&shown).await;
         }
+        answer
     }
 
-    /// Hands a request to a service, with a token that says who asks.
+    /// Sends a request on, in the caller's name. The caller is known before the body is read, so
+    /// that nobody unknown can make the gateway hold large bodies.
     async fn forward(
         &self,
-        peer: &Peer,
-        route: &Route,
-        caller: &Caller,
+        (target, size): (Target, Size),
         request: Request,
+        caller: &Caller,
     ) -> Result<Response, Fault> {
-        let token = self.identity.token(caller, route.target.name()).await;
-        let limit = self.limit(route);
         let (mut head, content) = request.into_parts();
-        // Read whole before the service sees anything, so that a slow sender holds only this task.
-        let reading = tokio::time::timeout(self.config.body_timeout(), body::read(content, limit));
-        let content = reading.await.map_err(|_| {
+        if size == Size::Usual && headers::is_encoded(&head.headers) {
+            let message = "send the body without compression";
+            return Err(Fault::invalid("encoded_body", message)
+                .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        let content = self.read(size, content).await?;
+        let token = self.identity.token(caller, target.name()).await;
+        identity::insert(&mut head.headers, &token);
+        let [auth, devices, monitoring] = &self.peers;
+        let peer = match target {
+            Target::Devices => devices,
+            Target::Monitoring => monitoring,
+            Target::Auth | Target::Health | Target::OpenApi => auth,
+        };
+        head.version = http::Version::HTTP_11;
+        peer.call(Request::from_parts(head, Body::from(content))).await
+    }
+
+    async fn read(&self, size: Size, content: Body) -> Result<Bytes, Fault> {
+        let late = || {
             Fault::invalid("body_too_slow", "the body did not arrive in time")
                 .with_status(StatusCode::REQUEST_TIMEOUT)
-        })??;
-        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(content.len()));
-        openframe_mesh::identity::insert(&mut head.headers, &token);
-        let mut answer = peer.call(Request::from_parts(head, Body::from(content))).await?;
-        headers::drop_hop_by_hop(answer.headers_mut());
-        Ok(answer)
+        };
+        let read = async {
+            match size {
+                Size::Usual => body::read(content, self.config.body_bytes).await,
+                Size::Write => {
+                    let _permit = self.writes.acquire().await;
+                    body::read(content, self.config.write_bytes).await
+                }
+            }
+        };
+        tokio::time::timeout(self.config.body_timeout(), read).await.map_err(|_| late())?
     }
 
-    fn limit(&self, route: &Route) -> usize {
-        match route.size {
-            Size::Usual => self.config.body_bytes,
-            Size::Write => self.config.write_bytes,
-        }
-    }
-
-    /// Who asks where nobody needs to be signed in.
-    fn nobody(&self) -> Caller {
-        let subject = Subject::Service { name: "gateway".to_owned() };
-        Caller { tenant: self.tenant, subject }
-    }
-
-    fn page(&self, request: &Request) -> Result<Response, Fault> {
+    fn console(&self, request: &Request) -> Result<Response, Fault> {
         let path = request.uri().path();
-        let missing =
-            || Fault::new(Kind::NotFound, "no_such_path", "nothing is served at this path");
-        if is_api(path) {
-            return Err(missing());
-        }
-        if ![Method::GET, Method::HEAD].contains(request.method()) {
-            let message = format!("this path does not answer {}", request.method());
-            return Err(Fault::invalid("method_not_allowed", message)
-                .with_status(StatusCode::METHOD_NOT_ALLOWED));
-        }
-        assets::serve(&self.assets, path, request.headers()).ok_or_else(missing)
+        let get = [Method::GET, Method::HEAD].contains(request.method());
+        let found = (get && !is_api(path))
+            .then(|| assets::serve(&self.console, path, request.headers()))
+            .flatten();
+        found.ok_or_else(|| Fault::new(Kind::NotFound, "no_such_path", "nothing is served here"))
     }
 
     fn platform_health(&self, caller: &Caller) -> Result<Response, Fault> {
         if !caller.may(Permission::PlatformRead) {
-            let message = "your role does not show the platform's health";
-            return Err(Fault::new(Kind::Forbidden, "forbidden", message));
+            let message = "your role may not see the platform's health";
+            return Err(Fault::new(Kind::Forbidden, "not_allowed", message));
         }
         let part = |part: crate::Part| {
             serde_json::json!({
@@ -273,43 +284,44 @@ impl Inner {
             })
         };
         let parts: Vec<_> = self.health.parts().into_iter().map(part).collect();
-        let text = serde_json::json!({
+        let health = serde_json::json!({
             "parts": parts,
             "version": self.health.version(),
             "uptime_s": self.health.uptime_s(),
         });
-        Ok(openframe_fault::Json(text).into_response())
+        Ok(json(health.to_string().into()))
     }
 }
 
-fn device_caller(origin: &Origin) -> Result<Caller, Fault> {
-    let device = origin.device.as_ref().ok_or_else(no_certificate)?;
-    let subject = Subject::Device { device: device.device };
-    Ok(Caller { tenant: device.tenant, subject })
+/// Takes away every secret and every forged header; what is left may go to a service.
+fn headers_for_service(headers: &mut HeaderMap, remote: &str) {
+    let id = headers.get(REQUEST_ID).cloned();
+    headers::clean(headers, remote);
+    headers.remove(http::header::COOKIE);
+    headers.remove(http::header::AUTHORIZATION);
+    // The body is read here and sent on whole, with a length of its own.
+    headers.remove(http::header::CONTENT_LENGTH);
+    if let Some(id) = id {
+        headers.insert(REQUEST_ID, id);
+    }
 }
 
-fn no_certificate() -> Fault {
-    let message = "this path needs a device's certificate; enrol the device first";
-    Fault::new(Kind::Unauthenticated, "no_certificate", message)
+/// Refuses a sign-in that a page of another origin sends.
+fn check_origin(method: &Method, headers: &HeaderMap, tls: bool) -> Result<(), Fault> {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let scheme = if tls { "https" } else { "http" };
+    let own = format!("{scheme}://{host}");
+    if method.is_safe()
+        || headers.get(ORIGIN).is_none_or(|origin| origin.as_bytes() == own.as_bytes())
+    {
+        return Ok(());
+    }
+    Err(Fault::new(Kind::Forbidden, "csrf", "the request did not come from a page of this console"))
 }
 
-/// Refuses what can be refused by the head alone.
-fn check_size(route: &Route, request: &Request, config: &Config) -> Result<(), Fault> {
-    let limit = match route.size {
-        Size::Usual => config.body_bytes,
-        Size::Write => config.write_bytes,
-    };
-    let length = request.headers().get(CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > limit as u64) {
-        return Err(body::too_large(limit));
-    }
-    if route.size == Size::Usual && request.headers().contains_key(CONTENT_ENCODING) {
-        return Err(Fault::invalid("compressed_body", "send the body without compression")
-            .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
-    }
-    if request.uri().authority().is_none() && !request.headers().contains_key(HOST) {
-        return Err(Fault::invalid("no_host", "the request names no host"));
-    }
-    Ok(())
+fn json(body: Bytes) -> Response {
+    ([(CONTENT_TYPE, "application/json")], body).into_response()
 }
+
+#[cfg(test)]
+mod tests;

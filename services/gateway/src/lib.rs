@@ -10,9 +10,11 @@
 //! - a frame is acknowledged to an agent only after the service behind has said it is durable;
 //! - a changed route table never closes a connection.
 
+mod agents;
 mod assets;
 mod config;
 mod edge;
+mod headers;
 mod health;
 mod http;
 mod identity;

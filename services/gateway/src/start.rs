@@ -8,21 +8,20 @@ use axum::Router;
 use openframe_auth_api::AuthClient;
 use openframe_clock::Clock;
 use openframe_ids::TenantId;
-use openframe_mesh::identity::{require, service_credential};
+use openframe_mesh::identity::service_credential;
 use openframe_mesh::{Client, Peer};
-use openframe_tokens::internal::Minter;
+use openframe_tokens::internal::{Minter, Verifier};
 use prometheus_client::registry::Registry;
 
-use crate::assets::Assets;
-use crate::config::Config;
-use crate::edge::{Edge, Inner};
-use crate::health::Health;
+use crate::agents::Agents;
+use crate::edge::{Edge, Shared};
 use crate::identity::Identity;
-use crate::link::Links;
+use crate::link::{Registry as Links, Services};
 use crate::metrics::Metrics;
 use crate::routes::Routes;
+use crate::{Assets, Config, Health};
 
-/// What the gateway needs.
+/// What the gateway needs from outside.
 pub struct Deps<'a> {
     /// The auth service.
     pub auth: Peer,
@@ -31,57 +30,66 @@ pub struct Deps<'a> {
     /// The monitoring service.
     pub monitoring: Peer,
     /// The console's files.
-    pub assets: Arc<dyn Assets>,
+    pub console: Arc<dyn Assets>,
+    /// Makes the internal tokens.
+    pub minter: Minter,
+    /// Reads internal tokens for the audience `gateway`.
+    pub verifier: Verifier,
+    /// The time.
+    pub clock: Clock,
     /// How the platform is.
     pub health: Arc<dyn Health>,
     /// The merged API document.
     pub openapi: serde_json::Value,
-    /// Makes internal tokens.
-    pub minter: Minter,
-    /// The time.
-    pub clock: Clock,
-    /// The tenant of requests that name nobody.
+    /// The tenant that this platform serves.
     pub tenant: TenantId,
     /// Where metrics are registered.
     pub metrics: &'a mut Registry,
 }
 
-/// A gateway that runs.
-#[derive(Debug)]
+/// A gateway that has started.
 pub struct Running {
-    /// Answers requests from outside.
+    /// Routes for the platform's own services.
+    pub internal: Router,
+    /// Routes for everybody else; give it sockets.
     pub edge: Edge,
-    /// Answers the devices service.
-    pub inner: Router,
 }
 
-/// Puts the gateway together.
+/// Starts the gateway.
 pub fn start(config: Config, deps: Deps<'_>) -> Running {
-    let names = ("gateway", "auth");
-    let credential =
-        service_credential(deps.minter.clone(), deps.clock.clone(), names, deps.tenant);
-    let auth = AuthClient::new(Client::new(deps.auth.clone(), credential));
-    let believe = Duration::from_millis(config.identity_cache_ms);
-    let identity = Identity::new(auth, deps.minter.clone(), deps.clock.clone(), believe);
+    let own = |peer: &Peer, audience: &'static str| {
+        let minter = deps.minter.clone();
+        let names = ("gateway", audience);
+        let credential = service_credential(minter, deps.clock.clone(), names, deps.tenant);
+        Client::new(peer.clone(), credential)
+    };
+    let auth = AuthClient::new(own(&deps.auth, "auth"));
+    let believe = Duration::from_millis(config.identity_cache_ms.min(1_000));
     let metrics = Metrics::new(deps.metrics);
-    let peers = (deps.auth.clone(), deps.devices.clone(), deps.monitoring.clone());
-    let links =
-        Links::new(config.clone(), identity.clone(), peers, deps.clock.clone(), metrics.clone());
-    let verifier = deps.minter.verifier("gateway");
-    let inner = require(crate::http::router(links.clone()), verifier, deps.clock);
-    let edge = Edge::new(Inner {
-        config,
+    let links = Arc::new(Links::default());
+    let identity = Identity::new(auth.clone(), deps.minter.clone(), deps.clock.clone(), believe);
+    let services = Services {
+        devices: deps.devices.clone(),
+        monitoring: deps.monitoring.clone(),
+        minter: deps.minter,
+        clock: deps.clock.clone(),
+        metrics: metrics.clone(),
+    };
+    let agents = Agents::new(auth, services, Arc::clone(&links), config.clone(), deps.tenant);
+    let shared = Shared {
         routes: ArcSwap::from_pointee(Routes::public()),
         identity,
-        auth: deps.auth,
-        devices: deps.devices,
-        monitoring: deps.monitoring,
-        assets: deps.assets,
+        peers: [deps.auth, deps.devices, deps.monitoring],
+        console: deps.console,
         health: deps.health,
-        openapi: deps.openapi,
+        openapi: deps.openapi.to_string().into(),
         tenant: deps.tenant,
-        links,
         metrics,
-    });
-    Running { edge, inner: openframe_fault::layer(inner) }
+        agents,
+        writes: tokio::sync::Semaphore::new(crate::edge::WRITES_AT_ONCE),
+        config,
+    };
+    let internal = crate::http::router(links);
+    let internal = openframe_mesh::identity::require(internal, deps.verifier, deps.clock);
+    Running { internal: openframe_fault::layer(internal), edge: Edge::new(shared) }
 }

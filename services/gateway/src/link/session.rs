@@ -1,123 +1,193 @@
-//! What a received frame means, without I/O.
+//! The platform's half of the link's protocol, without I/O: what to hand on, and what to answer.
 //!
-//! A [`Lane`] is one channel of one connection. Law (tested): a frame is acknowledged only after it
-//! and every frame before it on this connection was durable.
+//! Laws (tested): a frame is acknowledged only once it is durable, and acknowledgements never go
+//! back. An agent may go back (it repeats what was not acknowledged) and may leave numbers out (its
+//! ring on disk has an end), so the order of arrival counts and not the difference of numbers.
+
+use std::collections::VecDeque;
 
 use openframe_agent_api::link::frame::Body;
-use openframe_agent_api::link::{Channel, Frame};
+use openframe_agent_api::link::{Ack, Channel, Frame, NeedTable};
+use openframe_fault::{Fault, Kind};
+use prost::Message as _;
 
-/// Which lane a frame belongs to, or what it says of the link itself.
+/// Frames that wait at most, per link and channel; past it the link is not read.
+const QUEUE_FRAMES: usize = 64;
+/// Bytes that wait at most, per link and channel.
+const QUEUE_BYTES: usize = 1 << 20;
+/// Frames handed on together at most.
+const BATCH: usize = 16;
+
+/// What a link broke of the protocol; the link is closed with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Violation {
+    #[error("a frame has no number")]
+    NoNumber,
+    #[error("a frame is not of its channel")]
+    WrongChannel,
+}
+
+/// What to do after a service has answered.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Meaning {
-    /// Telemetry, for the monitoring service.
-    Telemetry(Frame),
-    /// A report, for the devices service.
-    Control(Frame),
-    /// The agent lives, and its clock shows this.
-    Ping(i64),
-    /// The agent is about to go.
-    Goodbye(i32),
-    /// Nothing that an agent may send here: the link must be closed.
-    Violation(&'static str),
+pub(crate) enum Next {
+    /// Send this to the agent.
+    Answer(Body),
+    /// Hand the same on again, frame by frame, at once.
+    Split,
+    /// Hand the same on again after a while.
+    Wait,
+    /// The service does not know the device any more.
+    Close,
 }
 
-/// Reads what a frame means. The first frame of a link, `Hello`, is read elsewhere.
-pub(super) fn meaning(frame: Frame) -> Meaning {
-    let channel = frame.channel();
-    match (&frame.body, channel) {
-        (Some(Body::Ping(ping)), Channel::Unspecified) => Meaning::Ping(ping.time_ms),
-        (Some(Body::Goodbye(goodbye)), Channel::Unspecified) => Meaning::Goodbye(goodbye.reason),
-        (Some(Body::Snapshot(_)), Channel::Telemetry) if frame.seq > 0 => Meaning::Telemetry(frame),
-        (
-            Some(Body::Inventory(_) | Body::CommandState(_) | Body::CommandOutput(_)),
-            Channel::Control,
-        ) if frame.seq > 0 => Meaning::Control(frame),
-        (None, _) => Meaning::Violation("a frame of an unknown kind"),
-        _ => Meaning::Violation("a frame that does not belong here"),
-    }
-}
-
-/// The order of one channel on one connection.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Lane {
-    /// The number that must come next; none before the first frame.
-    expected: Option<u64>,
+/// One channel of one link.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    channel: Channel,
+    queue: VecDeque<Frame>,
+    queued_bytes: usize,
+    flying: Vec<Frame>,
+    /// The highest number that came, kept or not.
+    highest: u64,
+    acked: u64,
+    /// A table was asked for: what comes before the agent goes back is dropped.
+    rewinding: bool,
+    /// The last batch was refused: one frame at a time for so many frames.
+    singly: usize,
 }
 
 impl Lane {
-    /// Whether a frame of this number is to be handed on. Frames after a gap are left: the agent
-    /// sends again from the gap on.
-    pub(super) fn takes(&self, seq: u64) -> bool {
-        self.expected.is_none_or(|expected| seq <= expected)
+    pub(crate) fn new(channel: Channel) -> Self {
+        Self {
+            channel,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            flying: Vec::new(),
+            highest: 0,
+            acked: 0,
+            rewinding: false,
+            singly: 0,
+        }
     }
 
-    /// Notes that the frame of this number is durable; returns the number to acknowledge.
-    pub(super) fn durable(&mut self, seq: u64) -> u64 {
-        let next = self.expected.map_or(seq + 1, |expected| expected.max(seq + 1));
-        self.expected = Some(next);
-        next - 1
+    /// Whether the link should not be read now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queue.len() >= QUEUE_FRAMES || self.queued_bytes >= QUEUE_BYTES
     }
 
-    /// Notes that the frame of this number must come again.
-    pub(super) fn again(&mut self, seq: u64) {
-        self.expected = Some(seq);
+    /// Takes a frame. Returns an acknowledgement when it was durable before.
+    pub(crate) fn receive(&mut self, frame: Frame) -> Result<Option<Body>, Violation> {
+        if frame.seq == 0 {
+            return Err(Violation::NoNumber);
+        }
+        if channel_of(&frame) != Some(self.channel) || frame.channel() != self.channel {
+            return Err(Violation::WrongChannel);
+        }
+        let back = frame.seq <= self.highest;
+        self.highest = self.highest.max(frame.seq);
+        if frame.seq <= self.acked {
+            return Ok(Some(self.ack()));
+        }
+        if back {
+            self.rewinding = false;
+            while self.queue.back().is_some_and(|last| last.seq >= frame.seq) {
+                let dropped = self.queue.pop_back();
+                self.queued_bytes -= dropped.map_or(0, |frame| frame.encoded_len());
+            }
+        } else if self.rewinding {
+            return Ok(None);
+        }
+        self.queued_bytes += frame.encoded_len();
+        self.queue.push_back(frame);
+        Ok(None)
+    }
+
+    /// The frames to hand on now: those handed on before without success, else the next ones.
+    pub(crate) fn batch(&mut self) -> &[Frame] {
+        if !self.flying.is_empty() {
+            return &self.flying;
+        }
+        let most = if self.singly > 0 { 1 } else { BATCH };
+        while self.flying.len() < most {
+            let Some(frame) = self.queue.pop_front() else { break };
+            self.queued_bytes -= frame.encoded_len();
+            // Repeated by the agent while it was handed on.
+            if frame.seq > self.acked {
+                self.flying.push(frame);
+            }
+        }
+        &self.flying
+    }
+
+    /// Says what the service answered about the last batch.
+    pub(crate) fn answered(&mut self, answer: &Result<(), Fault>) -> Next {
+        let Err(fault) = answer else { return self.durable() };
+        match fault.kind() {
+            Kind::Unavailable | Kind::TooMany | Kind::Internal => Next::Wait,
+            Kind::Unauthenticated | Kind::Forbidden => Next::Close,
+            Kind::Invalid | Kind::NotFound | Kind::Conflict if self.flying.len() > 1 => {
+                self.split();
+                Next::Split
+            }
+            Kind::Conflict if fault.code() == "unknown_series_table" => self.need_table(),
+            // Refused for good: kept, it would block all that comes after it for ever.
+            Kind::Invalid | Kind::NotFound | Kind::Conflict => self.durable(),
+        }
+    }
+
+    fn durable(&mut self) -> Next {
+        let last = self.flying.iter().map(|frame| frame.seq).max().unwrap_or(0);
+        self.singly = self.singly.saturating_sub(self.flying.len());
+        self.flying.clear();
+        self.acked = self.acked.max(last);
+        Next::Answer(self.ack())
+    }
+
+    fn split(&mut self) {
+        self.singly = self.flying.len();
+        while self.flying.len() > 1 {
+            let Some(frame) = self.flying.pop() else { break };
+            self.queued_bytes += frame.encoded_len();
+            self.queue.push_front(frame);
+        }
+    }
+
+    /// Forgets what came after a snapshot whose table is unknown: the agent goes back to it.
+    fn need_table(&mut self) -> Next {
+        let Some(frame) = self.flying.pop() else { return Next::Wait };
+        let table_hash = match &frame.body {
+            Some(Body::Snapshot(snapshot)) => snapshot.table_hash,
+            _ => 0,
+        };
+        self.queue.clear();
+        self.queued_bytes = 0;
+        self.singly = 0;
+        self.rewinding = true;
+        Next::Answer(Body::NeedTable(NeedTable { seq: frame.seq, table_hash }))
+    }
+
+    fn ack(&self) -> Body {
+        Body::Ack(Ack { channel: self.channel.into(), seq: self.acked })
+    }
+}
+
+/// The channel that a frame's body belongs to; `None` when an agent must not send it.
+pub(crate) fn channel_of(frame: &Frame) -> Option<Channel> {
+    match frame.body.as_ref()? {
+        Body::Snapshot(_) => Some(Channel::Telemetry),
+        Body::Inventory(_) | Body::CommandState(_) | Body::CommandOutput(_) => {
+            Some(Channel::Control)
+        }
+        Body::Hello(_) | Body::Goodbye(_) | Body::Ping(_) => Some(Channel::Unspecified),
+        Body::Welcome(_)
+        | Body::Ack(_)
+        | Body::NeedTable(_)
+        | Body::Drain(_)
+        | Body::Pong(_)
+        | Body::Command(_)
+        | Body::Cancel(_) => None,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use openframe_agent_api::link::{Hello, Snapshot};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn frames_after_a_gap_wait_for_it() {
-        let mut lane = Lane::default();
-        assert!(lane.takes(7));
-        assert_eq!(lane.durable(7), 7);
-        assert!(lane.takes(8));
-        lane.again(8);
-        assert!(!lane.takes(9));
-        assert!(lane.takes(8));
-        assert_eq!(lane.durable(8), 8);
-        assert!(lane.takes(7), "a repeated frame is taken again");
-        assert_eq!(lane.durable(7), 8);
-    }
-
-    #[test]
-    fn frames_that_do_not_belong_are_violations() {
-        let frame = |channel: Channel, seq, body| Frame { channel: channel.into(), seq, body };
-        let snapshot = Some(Body::Snapshot(Snapshot::default()));
-        for bad in [
-            frame(Channel::Control, 1, snapshot.clone()),
-            frame(Channel::Telemetry, 0, snapshot),
-            frame(Channel::Unspecified, 0, Some(Body::Hello(Hello::default()))),
-            frame(Channel::Unspecified, 0, None),
-        ] {
-            assert!(matches!(meaning(bad), Meaning::Violation(_)));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_is_acknowledged_before_it_is_durable(steps in prop::collection::vec((1_u64..20, any::<bool>()), 1..200)) {
-            let (mut lane, mut stored, mut first) = (Lane::default(), Vec::new(), None);
-            for (seq, works) in steps {
-                if !lane.takes(seq) {
-                    continue;
-                }
-                let first = *first.get_or_insert(seq);
-                if works {
-                    stored.push(seq);
-                    let acknowledged = lane.durable(seq);
-                    for number in first..=acknowledged {
-                        prop_assert!(stored.contains(&number), "{number} of {acknowledged}");
-                    }
-                } else {
-                    lane.again(seq);
-                }
-            }
-        }
-    }
-}
+mod tests;

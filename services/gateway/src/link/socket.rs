@@ -1,289 +1,384 @@
-//! One link's life: hello, frames in, acknowledgements out, the end.
-//!
-//! Three tasks, so that telemetry never waits for reports: each lane's worker hands frames on in
-//! order and acknowledges them; the main loop reads the socket and writes what is to be sent.
-//! Nothing is kept for long: a lane whose service is slow stops taking, its queue fills, and the
-//! agent keeps what it has.
+//! Reads and writes one link. One task a link, no other memory than its two lanes.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures::{SinkExt as _, StreamExt as _};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
+use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 use openframe_agent_api::MAX_FRAME_BYTES;
 use openframe_agent_api::link::frame::Body;
 use openframe_agent_api::link::{
-    Ack, Channel, Frame, Hello, LinkClosed, LinkOpened, NeedTable, Pong, ReportPush, TelemetryPush,
-    Welcome,
+    Channel, Drain, Frame, Hello, LinkClosed, LinkOpened, Pong, Welcome, goodbye,
 };
-use openframe_devices_api::internal::{HEARD, LINK_CLOSED, LINK_OPENED, REPORT};
-use openframe_fault::{Fault, Kind};
-use openframe_ids::LinkId;
-use openframe_pki::DeviceIdentity;
+use openframe_clock::Clock;
+use openframe_devices_api::internal::{HEARD, LINK_CLOSED, LINK_OPENED};
+use openframe_fault::{Fault, Kind, chain};
 use prost::Message as _;
-use tokio::sync::mpsc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_util::sync::CancellationToken;
 
-use crate::link::session::{Lane, Meaning, meaning};
-use crate::link::{Link, Links, QUEUE, management};
+use super::session::{Lane, Next, channel_of};
+use super::{Behind, Registered, encode};
+use crate::Config;
+use crate::metrics::Metrics;
 
-/// How long an agent may take to say hello.
-const HELLO: Duration = Duration::from_secs(10);
-/// How long is waited before a service is asked again, at first and at most.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// How long a closing link may take to send what is left.
-const GOODBYE: Duration = Duration::from_secs(2);
+/// How long the first frame may take.
+const HELLO_LIMIT: Duration = Duration::from_secs(10);
+/// How long one write may take: a device that does not read for so long is gone.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
+/// Heartbeats that may be missing before a device counts as gone.
+const MISSED: u32 = 3;
+/// The first and the longest wait before frames are handed on again.
+const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+/// The devices service is told at most so often that a device lives.
+const HEARD_EVERY: Duration = Duration::from_secs(30);
 
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
+/// Asks whether the device still counts.
+pub(crate) type Check =
+    Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>> + Send + Sync>;
 
-impl Links {
-    /// Runs a link until it ends.
-    pub(super) async fn run(&self, upgraded: Upgraded, device: DeviceIdentity, remote: String) {
-        let limits = WebSocketConfig::default()
-            .read_buffer_size(4096)
-            .write_buffer_size(0)
-            .max_message_size(Some(MAX_FRAME_BYTES))
-            .max_frame_size(Some(MAX_FRAME_BYTES));
-        let io = TokioIo::new(upgraded);
-        let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits)).await;
-        let said = tokio::time::timeout(HELLO, hello(&mut socket)).await;
-        let Ok(Some(hello)) = said else {
-            return tracing::debug!(device.id = %device.device, "a link said no hello");
-        };
-        let (frames, queue) = mpsc::channel(QUEUE);
-        let link = Link { id: LinkId::new(), frames, close: CancellationToken::new() };
-        let opened =
-            LinkOpened { link_id: link.id.to_string(), hello: Some(hello), remote_address: remote };
-        self.enter(&device, link.clone());
-        let opening = opened.encode_to_vec().into();
-        if let Err(fault) = self.welcome(&mut socket, &device, opening).await {
-            tracing::warn!(device.id = %device.device, "a link was not opened: {fault}");
-            self.leave(&device, link.id);
-            return;
-        }
-        tracing::info!(device.id = %device.device, "device {} connected", device.device);
-        let reason = self.relay(&mut socket, &device, &link, queue).await;
-        self.leave(&device, link.id);
-        let closed = LinkClosed { link_id: link.id.to_string(), reason };
-        let told = self.shared.services.tell_devices(&device, LINK_CLOSED, encode(&closed)).await;
-        if let Err(fault) = told {
-            tracing::warn!(device.id = %device.device, "the end of a link was not noted: {fault}");
-        }
-        tracing::info!(device.id = %device.device, "device {} disconnected", device.device);
-    }
-
-    /// Says welcome first, so that what the devices service pushes comes after it.
-    async fn welcome(
-        &self,
-        socket: &mut Socket,
-        device: &DeviceIdentity,
-        opened: Bytes,
-    ) -> Result<(), Fault> {
-        let config = &self.shared.config;
-        let welcome = Welcome {
-            time_ms: self.shared.clock.now().as_millisecond(),
-            heartbeat_s: config.heartbeat_s,
-            snapshot_interval_s: config.snapshot_interval_s,
-            max_frame_bytes: u32::try_from(MAX_FRAME_BYTES).unwrap_or(u32::MAX),
-        };
-        send(socket, &management(Body::Welcome(welcome))).await.map_err(|error| {
-            Fault::unavailable("link_gone", "the device has gone").because(error)
-        })?;
-        self.shared.services.tell_devices(device, LINK_OPENED, opened).await
-    }
-
-    /// Moves frames both ways until the link ends; returns the agent's reason for its end.
-    async fn relay(
-        &self,
-        socket: &mut Socket,
-        device: &DeviceIdentity,
-        link: &Link,
-        mut queue: mpsc::Receiver<Frame>,
-    ) -> i32 {
-        let stop = link.close.child_token();
-        let _ended = stop.clone().drop_guard();
-        let telemetry = self.worker(Channel::Telemetry, device, link, &stop);
-        let control = self.worker(Channel::Control, device, link, &stop);
-        let check = Duration::from_secs(self.shared.config.device_check_s.max(1));
-        let mut checks = tokio::time::interval(check);
-        // Three heartbeats without a word: the device is gone, whatever TCP thinks.
-        let silence = Duration::from_secs(u64::from(self.shared.config.heartbeat_s) * 3);
-        let mut reason = 0;
-        loop {
-            tokio::select! {
-                () = link.close.cancelled() => break,
-                Some(frame) = queue.recv() => {
-                    if send(socket, &frame).await.is_err() {
-                        break;
-                    }
-                }
-                received = tokio::time::timeout(silence, socket.next()) => {
-                    let Ok(Some(Ok(message))) = received else { break };
-                    let Some(frame) = frame(message) else { continue };
-                    let taken = match meaning(frame) {
-                        Meaning::Telemetry(frame) => telemetry.send(frame).await.is_ok(),
-                        Meaning::Control(frame) => control.send(frame).await.is_ok(),
-                        Meaning::Ping(time_ms) => self.pong(socket, device, time_ms).await,
-                        Meaning::Goodbye(why) => {
-                            reason = why;
-                            false
-                        }
-                        Meaning::Violation(what) => {
-                            tracing::warn!(device.id = %device.device, "link closed: {what}");
-                            false
-                        }
-                    };
-                    if !taken {
-                        break;
-                    }
-                }
-                _ = checks.tick() => {
-                    let checked = self.shared.services.check_device(device).await;
-                    if checked.is_err_and(|fault| fault.kind() == Kind::Unauthenticated) {
-                        tracing::warn!(device.id = %device.device, "link of a revoked device closed");
-                        break;
-                    }
-                }
-            }
-        }
-        let last = async {
-            while let Ok(frame) = queue.try_recv() {
-                send(socket, &frame).await?;
-            }
-            socket.close(None).await
-        };
-        // The other side may be gone already.
-        drop(tokio::time::timeout(GOODBYE, last).await);
-        reason
-    }
-
-    async fn pong(&self, socket: &mut Socket, device: &DeviceIdentity, time_ms: i64) -> bool {
-        let platform_time_ms = self.shared.clock.now().as_millisecond();
-        let pong = management(Body::Pong(Pong { time_ms, platform_time_ms }));
-        let heard = self.shared.services.tell_devices(device, HEARD, Bytes::new()).await;
-        if let Err(fault) = heard {
-            tracing::debug!(device.id = %device.device, "a heartbeat was not noted: {fault}");
-        }
-        send(socket, &pong).await.is_ok()
-    }
-
-    /// Starts the task that hands one channel's frames on.
-    fn worker(
-        &self,
-        channel: Channel,
-        device: &DeviceIdentity,
-        link: &Link,
-        stop: &CancellationToken,
-    ) -> mpsc::Sender<Frame> {
-        let (sender, mut frames) = mpsc::channel(QUEUE);
-        let worker = Worker {
-            links: self.clone(),
-            device: device.clone(),
-            out: link.frames.clone(),
-            channel,
-            lane: Lane::default(),
-        };
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            let mut worker = worker;
-            loop {
-                let frame = tokio::select! {
-                    frame = frames.recv() => frame,
-                    () = stop.cancelled() => None,
-                };
-                let Some(frame) = frame else { break };
-                tokio::select! {
-                    () = worker.take(frame) => {}
-                    () = stop.cancelled() => break,
-                }
-            }
-        });
-        sender
-    }
+/// What a link needs beside its socket.
+pub(crate) struct Line {
+    pub(crate) registered: Registered,
+    pub(crate) behind: Behind,
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
+    pub(crate) remote: String,
+    pub(crate) check: Check,
+    pub(crate) drain: CancellationToken,
 }
 
-struct Worker {
-    links: Links,
-    device: DeviceIdentity,
-    out: mpsc::Sender<Frame>,
+type Handing = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+
+/// A lane, and what is handed on of it now.
+struct Track {
     channel: Channel,
     lane: Lane,
+    handing: Option<Handing>,
+    wait: Duration,
 }
 
-impl Worker {
-    /// Hands one frame on until it is durable or refused for good, and acknowledges it.
-    async fn take(&mut self, frame: Frame) {
-        let seq = frame.seq;
-        if !self.lane.takes(seq) {
+/// Why a link ends.
+struct End(CloseCode, &'static str);
+
+/// Speaks the protocol until the connection ends.
+pub(crate) async fn drive<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    mut socket: WebSocketStream<S>,
+    mut line: Line,
+) {
+    let end = match open(&mut socket, &line).await {
+        Ok(()) => {
+            line.metrics.links.inc();
+            let (end, reason) = talk(&mut socket, &mut line).await;
+            line.metrics.links.dec();
+            let closed =
+                LinkClosed { link_id: line.registered.link.to_string(), reason: reason.into() };
+            if let Err(fault) = line.behind.tell(LINK_CLOSED, closed.encode_to_vec()).await {
+                tracing::warn!(link.id = %line.registered.link, "not told that a link closed: {}", chain(&fault));
+            }
+            end
+        }
+        Err(end) => end,
+    };
+    let frame = CloseFrame { code: end.0, reason: end.1.into() };
+    // The other side may be gone; then nobody waits for this.
+    drop(timeout(Duration::from_secs(2), socket.close(Some(frame))).await);
+}
+
+async fn open<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
+    line: &Line,
+) -> Result<(), End> {
+    let hello = hello(socket).await?;
+    let opened = LinkOpened {
+        link_id: line.registered.link.to_string(),
+        hello: Some(hello),
+        remote_address: line.remote.clone(),
+    };
+    line.behind.tell(LINK_OPENED, opened.encode_to_vec()).await.map_err(|fault| {
+        tracing::warn!(link.id = %line.registered.link, "link refused: {}", chain(&fault));
+        match fault.kind() {
+            Kind::Unavailable | Kind::TooMany | Kind::Internal => {
+                End(CloseCode::Again, "try again later")
+            }
+            Kind::Invalid
+            | Kind::Unauthenticated
+            | Kind::Forbidden
+            | Kind::NotFound
+            | Kind::Conflict => End(CloseCode::Policy, "the device is not welcome"),
+        }
+    })?;
+    let welcome = Welcome {
+        time_ms: line.clock.now().as_millisecond(),
+        heartbeat_s: line.config.heartbeat_s,
+        snapshot_interval_s: line.config.snapshot_interval_s,
+        max_frame_bytes: u32::try_from(MAX_FRAME_BYTES).unwrap_or(u32::MAX),
+    };
+    write(socket, management(Body::Welcome(welcome))).await
+}
+
+async fn hello<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
+) -> Result<Hello, End> {
+    let Ok(first) = timeout(HELLO_LIMIT, socket.next()).await else {
+        return Err(End(CloseCode::Policy, "no hello in time"));
+    };
+    match first {
+        Some(Ok(Message::Binary(bytes))) => match Frame::decode(bytes) {
+            Ok(Frame { body: Some(Body::Hello(hello)), .. }) => Ok(hello),
+            Ok(_) => Err(End(CloseCode::Policy, "the first frame must be a hello")),
+            Err(_) => Err(End(CloseCode::Invalid, "no frame")),
+        },
+        _ => Err(End(CloseCode::Policy, "the first frame must be a hello")),
+    }
+}
+
+/// The main loop. Returns why it ended, and the reason the agent gave.
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
+    line: &mut Line,
+) -> (End, goodbye::Reason) {
+    let mut talk = Talk::new(line);
+    let mut reason = goodbye::Reason::Unspecified;
+    let end = loop {
+        match talk.step(socket, line).await {
+            Ok(None) => {}
+            Ok(Some(said)) => reason = said,
+            Err(end) => break end,
+        }
+    };
+    (end, reason)
+}
+
+struct Talk {
+    telemetry: Track,
+    control: Track,
+    heard: Instant,
+    told: Instant,
+    checked: Instant,
+    draining: bool,
+}
+
+impl Talk {
+    fn new(_line: &Line) -> Self {
+        let now = Instant::now();
+        Self {
+            telemetry: Track::new(Channel::Telemetry),
+            control: Track::new(Channel::Control),
+            heard: now,
+            told: now,
+            checked: now,
+            draining: false,
+        }
+    }
+
+    async fn step<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut WebSocketStream<S>,
+        line: &mut Line,
+    ) -> Result<Option<goodbye::Reason>, End> {
+        let silence = Duration::from_secs(u64::from(line.config.heartbeat_s)) * MISSED;
+        let check_every = Duration::from_secs(line.config.device_check_s.max(1));
+        // While a lane is full the socket is not read, which the agent feels; it is not silent then.
+        let full = self.telemetry.lane.is_full() || self.control.lane.is_full();
+        self.telemetry.hand_on(&line.behind);
+        self.control.hand_on(&line.behind);
+        tokio::select! {
+            message = socket.next(), if !full => {
+                self.heard = Instant::now();
+                return self.message(message, socket, line).await;
+            }
+            answer = self.telemetry.answer() => {
+                self.telemetry.settle(answer, socket, line).await?;
+            }
+            answer = self.control.answer() => {
+                self.control.settle(answer, socket, line).await?;
+            }
+            Some(frame) = line.registered.frames.recv() => write(socket, frame).await?,
+            () = line.registered.replaced.cancelled() => {
+                return Err(End(CloseCode::Policy, "replaced by a newer link"));
+            }
+            () = line.drain.cancelled(), if !self.draining => {
+                self.draining = true;
+                let drain = Drain { reconnect_within_ms: line.config.drain_spread_ms };
+                write(socket, management(Body::Drain(drain))).await?;
+            }
+            () = sleep_until(self.heard + silence), if !full => {
+                return Err(End(CloseCode::Policy, "silent for too long"));
+            }
+            () = sleep_until(self.checked + check_every) => self.check(line).await?,
+        }
+        if full {
+            self.heard = Instant::now();
+        }
+        Ok(None)
+    }
+
+    /// Ends the link of a device that was revoked. An auth service that does not answer ends none.
+    async fn check(&mut self, line: &Line) -> Result<(), End> {
+        let answer = (line.check)().await;
+        self.checked = Instant::now();
+        match answer {
+            Err(fault) if fault.kind() == Kind::Unauthenticated => {
+                Err(End(CloseCode::Policy, "the device's certificate does not count"))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn message<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>,
+        socket: &mut WebSocketStream<S>,
+        line: &Line,
+    ) -> Result<Option<goodbye::Reason>, End> {
+        let bytes = match message {
+            Some(Ok(Message::Binary(bytes))) => bytes,
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => return Ok(None),
+            Some(Ok(Message::Text(_))) => {
+                return Err(End(CloseCode::Unsupported, "frames are binary"));
+            }
+            Some(Ok(Message::Close(_))) | None => return Err(End(CloseCode::Normal, "")),
+            Some(Err(tokio_tungstenite::tungstenite::Error::Capacity(_))) => {
+                return Err(End(CloseCode::Size, "a frame is too large"));
+            }
+            Some(Err(_)) => return Err(End(CloseCode::Protocol, "the connection broke")),
+        };
+        let frame = Frame::decode(bytes).map_err(|_| End(CloseCode::Invalid, "no frame"))?;
+        self.frame(frame, socket, line).await
+    }
+
+    async fn frame<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        frame: Frame,
+        socket: &mut WebSocketStream<S>,
+        line: &Line,
+    ) -> Result<Option<goodbye::Reason>, End> {
+        let track = match channel_of(&frame) {
+            Some(Channel::Telemetry) => &mut self.telemetry,
+            Some(Channel::Control) => &mut self.control,
+            Some(Channel::Unspecified) => return self.manage(frame, socket, line).await,
+            None => return Err(End(CloseCode::Policy, "a frame that agents must not send")),
+        };
+        match track.lane.receive(frame) {
+            Ok(Some(answer)) => write(socket, management(answer)).await.map(|()| None),
+            Ok(None) => Ok(None),
+            Err(violation) => {
+                tracing::info!(link.id = %line.registered.link, "link broke the protocol: {violation}");
+                Err(End(CloseCode::Policy, "the protocol was broken"))
+            }
+        }
+    }
+
+    async fn manage<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        frame: Frame,
+        socket: &mut WebSocketStream<S>,
+        line: &Line,
+    ) -> Result<Option<goodbye::Reason>, End> {
+        match frame.body {
+            Some(Body::Ping(ping)) => {
+                let platform_time_ms = line.clock.now().as_millisecond();
+                let pong = Pong { time_ms: ping.time_ms, platform_time_ms };
+                write(socket, management(Body::Pong(pong))).await?;
+                if self.told.elapsed() >= HEARD_EVERY.min(line_heartbeat(line)) {
+                    self.told = Instant::now();
+                    // Presence is a hint: the next heartbeat says it again.
+                    drop(line.behind.tell(HEARD, Vec::new()).await);
+                }
+                Ok(None)
+            }
+            Some(Body::Goodbye(goodbye)) => Ok(Some(goodbye.reason())),
+            _ => Err(End(CloseCode::Policy, "a second hello")),
+        }
+    }
+}
+
+fn line_heartbeat(line: &Line) -> Duration {
+    Duration::from_secs(u64::from(line.config.heartbeat_s))
+}
+
+impl Track {
+    fn new(channel: Channel) -> Self {
+        Self { channel, lane: Lane::new(channel), handing: None, wait: Duration::ZERO }
+    }
+
+    /// Begins to hand on what waits, unless something is being handed on.
+    fn hand_on(&mut self, behind: &Behind) {
+        if self.handing.is_some() {
             return;
         }
-        let metrics = self.links.shared.metrics.clone();
-        let mut wait = RETRY.0;
-        loop {
-            let Err(fault) = self.hand_on(&frame).await else { break };
-            if fault.code() == "unknown_series_table"
-                && let Some(Body::Snapshot(snapshot)) = &frame.body
-            {
-                self.lane.again(seq);
-                let need = NeedTable { seq, table_hash: snapshot.table_hash };
-                return self.send(management(Body::NeedTable(need))).await;
-            }
-            if !fault.kind().is_retryable() && fault.kind() != Kind::Internal {
-                // It would be refused for ever, and everything behind it would wait for ever.
-                tracing::warn!(device.id = %self.device.device, "a frame was refused: {fault}");
-                metrics.poison_frames.inc();
-                break;
-            }
+        let batch = self.lane.batch();
+        if batch.is_empty() {
+            return;
+        }
+        let body = encode(self.channel, batch);
+        let (behind, channel, wait) = (behind.clone(), self.channel, self.wait);
+        let handing = async move {
             tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(RETRY.1);
+            behind.hand_on(channel, body).await
+        };
+        self.handing = Some(handing.boxed());
+    }
+
+    async fn answer(&mut self) -> Result<(), Fault> {
+        match &mut self.handing {
+            Some(handing) => handing.await,
+            None => std::future::pending().await,
         }
-        metrics.frames.inc();
-        let ack = Ack { channel: self.channel.into(), seq: self.lane.durable(seq) };
-        self.send(management(Body::Ack(ack))).await;
     }
 
-    async fn hand_on(&self, frame: &Frame) -> Result<(), Fault> {
-        let services = &self.links.shared.services;
-        if let Some(Body::Snapshot(snapshot)) = &frame.body {
-            let push = TelemetryPush { snapshots: vec![snapshot.clone()] };
-            return services.tell_monitoring(&self.device, encode(&push)).await;
+    async fn settle<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        answer: Result<(), Fault>,
+        socket: &mut WebSocketStream<S>,
+        line: &Line,
+    ) -> Result<(), End> {
+        self.handing = None;
+        let next = self.lane.answered(&answer);
+        self.wait = match next {
+            Next::Wait => (self.wait * 2).clamp(RETRY.0, RETRY.1),
+            Next::Answer(_) | Next::Split | Next::Close => Duration::ZERO,
+        };
+        match next {
+            Next::Answer(body) => {
+                self.count(&answer, &body, line);
+                write(socket, management(body)).await
+            }
+            Next::Split | Next::Wait => Ok(()),
+            Next::Close => Err(End(CloseCode::Policy, "the device is not welcome")),
         }
-        let push = ReportPush { frames: vec![frame.clone()] };
-        services.tell_devices(&self.device, REPORT, encode(&push)).await
     }
 
-    async fn send(&self, frame: Frame) {
-        // The link has ended when nobody takes it; the agent sends again on the next one.
-        drop(self.out.send(frame).await);
-    }
-}
-
-async fn hello(socket: &mut Socket) -> Option<Hello> {
-    let message = socket.next().await?.ok()?;
-    if let Body::Hello(hello) = frame(message)?.body? { Some(hello) } else { None }
-}
-
-/// The frame in a message. Messages that are none (pings of WebSocket's own) give nothing; bytes
-/// that are none give an empty frame, which is a violation.
-fn frame(message: Message) -> Option<Frame> {
-    match message {
-        Message::Binary(bytes) => Some(Frame::decode(bytes).unwrap_or_default()),
-        Message::Text(_) => Some(Frame::default()),
-        Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => None,
+    fn count(&self, answer: &Result<(), Fault>, body: &Body, line: &Line) {
+        match (answer, body) {
+            (Ok(()), _) => drop(line.metrics.frames.inc()),
+            (Err(fault), Body::Ack(_)) => {
+                line.metrics.poison_frames.inc();
+                tracing::warn!(link.id = %line.registered.link, code = fault.code(), "frame refused for good: {}", chain(fault));
+            }
+            (Err(_), _) => {}
+        }
     }
 }
 
-fn encode(message: &impl prost::Message) -> Bytes {
-    message.encode_to_vec().into()
+async fn write<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
+    frame: Frame,
+) -> Result<(), End> {
+    let message = Message::Binary(frame.encode_to_vec().into());
+    match timeout(WRITE_LIMIT, socket.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(End(CloseCode::Away, "the device does not read")),
+    }
 }
 
-async fn send(
-    socket: &mut Socket,
-    frame: &Frame,
-) -> Result<(), tokio_tungstenite::tungstenite::Error> {
-    socket.send(Message::Binary(encode(frame))).await
+fn management(body: Body) -> Frame {
+    Frame { channel: Channel::Unspecified.into(), seq: 0, body: Some(body) }
 }

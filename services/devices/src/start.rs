@@ -1,0 +1,69 @@
+//! Puts the service together.
+
+use std::sync::{Arc, Mutex, RwLock};
+
+use axum::Router;
+use openframe_auth_api::AuthClient;
+use openframe_clock::Clock;
+use openframe_devices_api::PREFIX;
+use openframe_mesh::{Client, identity};
+use openframe_tokens::internal::Verifier;
+use prometheus_client::registry::Registry;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::{App, Parts};
+use crate::links::Gateway;
+use crate::metrics::Metrics;
+use crate::{Config, Error, Stores, http, tasks};
+
+/// What the service needs from outside.
+#[derive(Debug)]
+pub struct Deps<'a> {
+    /// What is kept.
+    pub stores: Stores,
+    /// The time.
+    pub clock: Clock,
+    /// Reads the tokens that say who asks.
+    pub verifier: Verifier,
+    /// The gateway, with this service's credential.
+    pub gateway: Client,
+    /// The audit trail, with this service's credential.
+    pub audit: AuthClient,
+    /// Where metrics are registered.
+    pub metrics: &'a mut Registry,
+}
+
+/// The service at work.
+#[derive(Debug)]
+pub struct Running {
+    /// Answers requests.
+    pub router: Router,
+    /// The background loops: cancel `stop`, then close and wait.
+    pub tasks: TaskTracker,
+    /// Ends the loops.
+    pub stop: CancellationToken,
+}
+
+/// Loads the index and starts the loops. Binds nothing.
+pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
+    let backlog = usize::try_from(config.event_backlog.clamp(1, 1 << 20)).unwrap_or(1);
+    let app = App(Arc::new(Parts {
+        stores: deps.stores,
+        audit: Arc::new(deps.audit),
+        links: Arc::new(Gateway(deps.gateway)),
+        clock: deps.clock.clone(),
+        config,
+        metrics: Metrics::register(deps.metrics),
+        indexes: RwLock::default(),
+        present: Mutex::default(),
+        events: broadcast::channel(backlog).0,
+    }));
+    app.load().await?;
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    tasks::spawn(&app, &tasks, &stop);
+    let router = http::internal(app.clone()).nest(PREFIX, http::public(app));
+    let router = identity::require(router, deps.verifier, deps.clock);
+    Ok(Running { router: openframe_fault::layer(router), tasks, stop })
+}

@@ -1,0 +1,153 @@
+//! The agents' door: enrol without a certificate, renew and link with one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::header::{
+    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
+use http::{HeaderMap, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use moka::future::Cache;
+use openframe_agent_api::MAX_FRAME_BYTES;
+use openframe_auth_api::AuthClient;
+use openframe_auth_api::internal::DeviceCheck;
+use openframe_fault::{Fault, Kind};
+use openframe_ids::TenantId;
+use openframe_pki::DeviceIdentity;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::Config;
+use crate::link::{Line, Registry, Services, drive};
+
+/// How long a good answer about a device is believed.
+const BELIEVED: Duration = Duration::from_secs(1);
+/// Devices remembered at most.
+const REMEMBERED: u64 = 100_000;
+/// Bytes that a link reads at once.
+const READ_BUFFER_BYTES: usize = 4 << 10;
+
+/// What the agents' door needs.
+#[derive(Clone)]
+pub(crate) struct Agents {
+    auth: AuthClient,
+    services: Services,
+    links: Arc<Registry>,
+    config: Config,
+    tenant: TenantId,
+    good: Cache<DeviceIdentity, ()>,
+    pub(crate) drain: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Agents {
+    pub(crate) fn new(
+        auth: AuthClient,
+        services: Services,
+        links: Arc<Registry>,
+        config: Config,
+        tenant: TenantId,
+    ) -> Self {
+        let good = Cache::builder().max_capacity(REMEMBERED).time_to_live(BELIEVED).build();
+        let (drain, tasks) = (CancellationToken::new(), TaskTracker::new());
+        Self { auth, services, links, config, tenant, good, drain, tasks }
+    }
+
+    /// Fails unless the device's certificate still counts.
+    pub(crate) async fn check(&self, device: &DeviceIdentity) -> Result<(), Fault> {
+        if device.tenant != self.tenant || device.not_after <= self.services.clock.now() {
+            return Err(not_a_device());
+        }
+        if self.good.contains_key(device) {
+            return Ok(());
+        }
+        let check = DeviceCheck {
+            tenant_id: device.tenant,
+            device_id: device.device,
+            serial: device.serial.clone(),
+        };
+        self.auth.check_device(&check).await?;
+        self.good.insert(device.clone(), ()).await;
+        Ok(())
+    }
+
+    /// Answers the upgrade to a link, and drives the link in a task of its own.
+    pub(crate) async fn link(
+        &self,
+        mut request: Request<Body>,
+        device: Arc<DeviceIdentity>,
+        remote: String,
+    ) -> Result<Response<Body>, Fault> {
+        let accept = accept_key(request.headers())?;
+        self.check(&device).await?;
+        let upgrade = hyper::upgrade::on(&mut request);
+        let agents = self.clone();
+        self.tasks.spawn(async move {
+            let Ok(io) = upgrade.await else { return };
+            let config = WebSocketConfig::default()
+                .read_buffer_size(READ_BUFFER_BYTES)
+                .write_buffer_size(0)
+                .max_write_buffer_size(2 * MAX_FRAME_BYTES)
+                .max_message_size(Some(MAX_FRAME_BYTES))
+                .max_frame_size(Some(MAX_FRAME_BYTES));
+            let io = TokioIo::new(io);
+            let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+            drive(socket, agents.line(&device, remote)).await;
+        });
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        Ok(response)
+    }
+
+    fn line(&self, device: &Arc<DeviceIdentity>, remote: String) -> Line {
+        let (agents, known) = (self.clone(), Arc::clone(device));
+        let check = move || {
+            let (agents, known) = (agents.clone(), Arc::clone(&known));
+            let future = async move { agents.check(&known).await };
+            let boxed: std::pin::Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(future);
+            boxed
+        };
+        Line {
+            registered: self.links.enter(device.tenant, device.device),
+            behind: self.services.for_device(device),
+            config: self.config.clone(),
+            clock: self.services.clock.clone(),
+            metrics: self.services.metrics.clone(),
+            remote,
+            check: Box::new(check),
+            drain: self.drain.clone(),
+        }
+    }
+}
+
+/// The answer's half of the WebSocket handshake (RFC 6455, section 4.2).
+fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Fault> {
+    let is = |name, want: &str| {
+        let value = headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        value.is_some_and(|value| value.split(',').any(|it| it.trim().eq_ignore_ascii_case(want)))
+    };
+    let key = headers.get(SEC_WEBSOCKET_KEY).filter(|key| key.len() == 24);
+    let whole =
+        is(UPGRADE, "websocket") && is(CONNECTION, "upgrade") && is(SEC_WEBSOCKET_VERSION, "13");
+    let bad = || {
+        Fault::invalid("not_a_websocket", "upgrade to a WebSocket of version 13")
+            .with_status(StatusCode::UPGRADE_REQUIRED)
+    };
+    let key = key.filter(|_| whole).ok_or_else(bad)?;
+    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| bad())
+}
+
+/// The refusal of a connection that shows no certificate, or one that does not count.
+pub(crate) fn not_a_device() -> Fault {
+    Fault::new(Kind::Unauthenticated, "not_a_device", "show the certificate of an enrolled device")
+}

@@ -1,0 +1,173 @@
+//! Which headers cross the door: none that names a caller, an address or a request comes in.
+
+use http::header::{
+    CONNECTION, CONTENT_ENCODING, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, Request, Version};
+use openframe_fault::Fault;
+
+/// Where services read a client's address.
+const REMOTE_ADDRESS: [&str; 2] = ["x-forwarded-for", "x-openframe-remote-address"];
+/// Headers of one hop (RFC 9110, section 7.6.1).
+const HOP: [HeaderName; 8] = [
+    CONNECTION,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    EXPECT,
+];
+/// Beginnings of names that only a proxy of ours may set.
+const TRUSTED: [&str; 7] =
+    ["x-user-", "x-forwarded-", "x-openframe-", "x-real-", "l5d-", "x-request-id", "client-cert"];
+
+/// Removes what must not come in, and tells the services the client's address.
+pub(crate) fn clean(headers: &mut HeaderMap, remote: &str) {
+    remove_hop(headers);
+    let forged = |name: &&HeaderName| {
+        let name = name.as_str();
+        TRUSTED.iter().any(|start| name.starts_with(start)) || name == "keep-alive"
+    };
+    let names: Vec<HeaderName> = headers.keys().filter(forged).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+    headers.remove(FORWARDED);
+    if let Ok(value) = HeaderValue::from_str(remote) {
+        for name in REMOTE_ADDRESS {
+            headers.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+}
+
+/// Removes what belongs to one connection only, and what its `Connection` header names.
+pub(crate) fn remove_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    // Naming `host` there would take away what the request is about.
+    for name in named.iter().filter(|name| **name != HOST).chain(&HOP) {
+        headers.remove(name);
+    }
+}
+
+/// Refuses a request that two parties could read differently.
+pub(crate) fn check<B>(request: &mut Request<B>) -> Result<(), Fault> {
+    let old = request.version() < Version::HTTP_2;
+    let authority = request.uri().authority().map(ToString::to_string);
+    match authority {
+        Some(_) if old => {
+            return Err(Fault::invalid("absolute_form", "send the path only, and Host"));
+        }
+        Some(authority) => {
+            let host = HeaderValue::from_str(&authority)
+                .map_err(|error| Fault::invalid("bad_host", "Host is wrong").because(error))?;
+            request.headers_mut().insert(HOST, host);
+        }
+        None => {}
+    }
+    if request.headers().get_all(HOST).iter().count() != 1 {
+        return Err(Fault::invalid("bad_host", "send exactly one Host"));
+    }
+    check_path(request.uri().path())
+}
+
+fn check_path(path: &str) -> Result<(), Fault> {
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        let hex = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
+        if byte == b'%' && !(hex(bytes.next()) && hex(bytes.next())) {
+            return Err(Fault::invalid(
+                "bad_path",
+                "a % in the path must be followed by two hex digits",
+            ));
+        }
+    }
+    let dots = |segment: &str| {
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+        plain == "." || plain == ".."
+    };
+    if path.split('/').any(dots) {
+        return Err(Fault::invalid("bad_path", "the path must not hold . or .. segments"));
+    }
+    Ok(())
+}
+
+/// Whether a request's body is compressed.
+pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity")
+}
+
+/// Headers that every answer gets.
+pub(crate) fn secure(headers: &mut HeaderMap, api: bool, tls_name: bool) {
+    let fixed = [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("x-frame-options", "DENY"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if tls_name {
+        let value = HeaderValue::from_static("max-age=31536000");
+        headers.insert(http::header::STRICT_TRANSPORT_SECURITY, value);
+    }
+    if api {
+        let value = HeaderValue::from_static("no-store");
+        headers.entry(http::header::CACHE_CONTROL).or_insert(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forged_headers_do_not_come_in() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "x-user-id",
+            "x-forwarded-for",
+            "x-forwarded-client-cert",
+            "x-real-ip",
+            "forwarded",
+            "client-cert",
+            "l5d-client-id",
+            "x-request-id",
+            "te",
+            "upgrade",
+            "x-hop",
+        ] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("forged"));
+        }
+        headers.insert("connection", HeaderValue::from_static("x-hop, host"));
+        headers.insert("host", HeaderValue::from_static("h"));
+        clean(&mut headers, "192.0.2.1");
+        let mut left: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        left.sort_unstable();
+        let address = b"192.0.2.1".as_slice();
+        let want = [("host", b"h".as_slice()), ("x-forwarded-for", address)];
+        assert_eq!(left, [&want[..], &[("x-openframe-remote-address", address)]].concat());
+    }
+
+    #[test]
+    fn doubtful_paths_are_refused() {
+        for path in ["/a/%", "/a/%2", "/a/%zz", "/a/../b", "/a/%2E%2e/b", "/."] {
+            assert!(check_path(path).is_err(), "{path}");
+        }
+        for path in ["/", "/a%20b", "/a/..b", "/a/b.js"] {
+            assert!(check_path(path).is_ok(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Enrolment tokens and devices.
+
+use openframe_auth::domain::EnrolmentToken;
+use openframe_auth::store::Joining;
+use sqlx::{Result, SqliteConnection as Connection};
+use uuid::Uuid;
+
+use super::ms;
+use crate::rows::{DeviceRow, TokenRow};
+
+pub(crate) async fn add_token(db: &mut Connection, it: &EnrolmentToken) -> Result<u64> {
+    let (left, uses) = (i64::from(it.uses_left), i64::from(it.uses));
+    let (created, expires) = (ms(it.created), ms(it.expires));
+    let (secret, last_used) = (it.secret.0.as_slice(), it.last_used.map(ms));
+    let done = sqlx::query!(
+        r#"insert into enrolment_tokens (id, tenant_id, name, secret, uses_left, uses, created_ms,
+           expires_ms, last_used_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
+        it.id.0,
+        it.tenant.0,
+        it.name,
+        secret,
+        left,
+        uses,
+        created,
+        expires,
+        last_used
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn tokens(db: &mut Connection, tenant: Uuid, now: i64) -> Result<Vec<TokenRow>> {
+    sqlx::query_as!(
+        TokenRow,
+        r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", name as "name!", secret as "secret!",
+           uses_left as "uses_left!", uses as "uses!", created_ms as "created_ms!",
+           expires_ms as "expires_ms!", last_used_ms as "last_used_ms?"
+           from enrolment_tokens
+           where tenant_id = $1 and uses_left > 0 and expires_ms > $2 order by id"#,
+        tenant,
+        now
+    )
+    .fetch_all(db)
+    .await
+}
+
+pub(crate) async fn remove_token(db: &mut Connection, tenant: Uuid, id: Uuid) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"delete from enrolment_tokens where tenant_id = $1 and id = $2"#,
+        tenant,
+        id
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// The tenant of a token that holds now, whether or not it has uses left.
+pub(crate) async fn good_token(
+    db: &mut Connection,
+    joining: &Joining,
+    now: i64,
+) -> Result<Option<Uuid>> {
+    let secret = joining.secret.0.as_slice();
+    sqlx::query_scalar!(
+        r#"select tenant_id as "tenant_id!: Uuid" from enrolment_tokens
+           where id = $1 and secret = $2 and expires_ms > $3"#,
+        joining.token.0,
+        secret,
+        now
+    )
+    .fetch_optional(db)
+    .await
+}
+
+pub(crate) async fn use_token(db: &mut Connection, joining: &Joining, now: i64) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"update enrolment_tokens
+           set uses_left = uses_left - 1, uses = uses + 1, last_used_ms = $2
+           where id = $1 and uses_left > 0"#,
+        joining.token.0,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn device_of_key(
+    db: &mut Connection,
+    joining: &Joining,
+) -> Result<Option<DeviceRow>> {
+    let spki = joining.spki.as_slice();
+    sqlx::query_as!(
+        DeviceRow,
+        r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", token_id as "token_id!: Uuid",
+           spki as "spki!", revoked as "revoked!: bool", created_ms as "created_ms!"
+           from devices where token_id = $1 and spki = $2"#,
+        joining.token.0,
+        spki
+    )
+    .fetch_optional(db)
+    .await
+}
+
+pub(crate) async fn add_device(
+    db: &mut Connection,
+    joining: &Joining,
+    tenant: Uuid,
+    now: i64,
+) -> Result<u64> {
+    let spki = joining.spki.as_slice();
+    let done = sqlx::query!(
+        r#"insert into devices (id, tenant_id, token_id, spki, revoked, created_ms)
+           values ($1, $2, $3, $4, false, $5)"#,
+        joining.device.0,
+        tenant,
+        joining.token.0,
+        spki,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn device(
+    db: &mut Connection,
+    tenant: Uuid,
+    id: Uuid,
+) -> Result<Option<DeviceRow>> {
+    sqlx::query_as!(
+        DeviceRow,
+        r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", token_id as "token_id!: Uuid",
+           spki as "spki!", revoked as "revoked!: bool", created_ms as "created_ms!"
+           from devices where tenant_id = $1 and id = $2"#,
+        tenant,
+        id
+    )
+    .fetch_optional(db)
+    .await
+}
+
+pub(crate) async fn revoke_device(db: &mut Connection, tenant: Uuid, id: Uuid) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"update devices set revoked = true where tenant_id = $1 and id = $2 and not revoked"#,
+        tenant,
+        id
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}

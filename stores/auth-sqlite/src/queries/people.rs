@@ -1,0 +1,157 @@
+//! Set-up and people.
+
+use openframe_auth::domain::User;
+use openframe_auth::store::Change;
+use sqlx::{Result, SqliteConnection as Connection};
+use uuid::Uuid;
+
+use super::ms;
+use crate::rows::UserRow;
+
+pub(crate) async fn count_users(db: &mut Connection, tenant: Uuid) -> Result<i64> {
+    sqlx::query_scalar!(r#"select count(*) as "n!: i64" from users where tenant_id = $1"#, tenant)
+        .fetch_one(db)
+        .await
+}
+
+pub(crate) async fn count_other_owners(db: &mut Connection, tenant: Uuid, id: Uuid) -> Result<i64> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "n!: i64" from users
+           where tenant_id = $1 and role = 'owner' and not disabled and id <> $2"#,
+        tenant,
+        id
+    )
+    .fetch_one(db)
+    .await
+}
+
+pub(crate) async fn set_setup(db: &mut Connection, tenant: Uuid, secret: &[u8]) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"insert into setup (tenant_id, secret) values ($1, $2)
+           on conflict (tenant_id) do update set secret = excluded.secret"#,
+        tenant,
+        secret
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn setup(db: &mut Connection, tenant: Uuid) -> Result<Option<Vec<u8>>> {
+    sqlx::query_scalar!(r#"select secret as "secret!" from setup where tenant_id = $1"#, tenant)
+        .fetch_optional(db)
+        .await
+}
+
+pub(crate) async fn remove_setup(db: &mut Connection, tenant: Uuid) -> Result<u64> {
+    let done =
+        sqlx::query!(r#"delete from setup where tenant_id = $1"#, tenant).execute(db).await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn add_user(db: &mut Connection, user: &User) -> Result<u64> {
+    let (role, created) = (user.role.as_str(), ms(user.created));
+    let done = sqlx::query!(
+        r#"insert into users (id, tenant_id, email, name, role, disabled, password, created_ms)
+           values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (tenant_id, email) do nothing"#,
+        user.id.0,
+        user.tenant.0,
+        user.email,
+        user.name,
+        role,
+        user.disabled,
+        user.password,
+        created
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn user(db: &mut Connection, tenant: Uuid, id: Uuid) -> Result<Option<UserRow>> {
+    sqlx::query_as!(
+        UserRow,
+        r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", email as "email!", name as "name!",
+           role as "role!", disabled as "disabled!: bool", password as "password!",
+           created_ms as "created_ms!"
+           from users where tenant_id = $1 and id = $2"#,
+        tenant,
+        id
+    )
+    .fetch_optional(db)
+    .await
+}
+
+pub(crate) async fn user_by_email(
+    db: &mut Connection,
+    tenant: Uuid,
+    email: &str,
+) -> Result<Option<UserRow>> {
+    sqlx::query_as!(
+        UserRow,
+        r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", email as "email!", name as "name!",
+           role as "role!", disabled as "disabled!: bool", password as "password!",
+           created_ms as "created_ms!"
+           from users where tenant_id = $1 and email = $2"#,
+        tenant,
+        email
+    )
+    .fetch_optional(db)
+    .await
+}
+
+pub(crate) async fn users(db: &mut Connection, tenant: Uuid) -> Result<Vec<UserRow>> {
+    sqlx::query_as!(
+        UserRow,
+        r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", email as "email!", name as "name!",
+           role as "role!", disabled as "disabled!: bool", password as "password!",
+           created_ms as "created_ms!"
+           from users where tenant_id = $1 order by id"#,
+        tenant
+    )
+    .fetch_all(db)
+    .await
+}
+
+pub(crate) async fn change_user(
+    db: &mut Connection,
+    tenant: Uuid,
+    id: Uuid,
+    to: &Change,
+) -> Result<u64> {
+    let role = to.role.as_str();
+    let done = sqlx::query!(
+        r#"update users set name = $3, role = $4, disabled = $5 where tenant_id = $1 and id = $2"#,
+        tenant,
+        id,
+        to.name,
+        role,
+        to.disabled
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn remove_sessions_of(
+    db: &mut Connection,
+    tenant: Uuid,
+    user: Uuid,
+) -> Result<u64> {
+    let done =
+        sqlx::query!(r#"delete from sessions where tenant_id = $1 and user_id = $2"#, tenant, user)
+            .execute(db)
+            .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn remove_keys_of(db: &mut Connection, tenant: Uuid, user: Uuid) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"delete from api_keys where tenant_id = $1 and owner_id = $2"#,
+        tenant,
+        user
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
