@@ -40,7 +40,9 @@ impl ListenAddress {
             .min_by_key(SocketAddr::is_ipv6)
             .with_context(|| format!("`{setting}`: the host {host:?} has no address"))?;
         if !tls && !socket.ip().is_loopback() {
-            bail!("`{setting}`: http:// is served on loopback only, since nothing protects what is sent");
+            bail!(
+                "`{setting}`: http:// is served on loopback only, since nothing protects what is sent"
+            );
         }
         Ok(Self { socket, host, tls })
     }

@@ -89,12 +89,8 @@ pub(crate) enum ConfigCommand {
 pub(crate) enum DocsCommand {
     /// The settings, as Markdown
     Config,
-    /// The OpenAPI document of one service
-    Openapi {
-        /// Which service
-        #[arg(value_parser = ["auth", "devices", "monitoring"])]
-        service: String,
-    },
+    /// The OpenAPI document
+    Openapi,
     /// The help of every subcommand
     Cli,
 }

@@ -14,14 +14,7 @@ pub(crate) fn write(document: &DocsCommand) -> anyhow::Result<()> {
             line("# Settings\n\nWritten by `openframe docs config`; do not edit.\n");
             line(settings.trim_end());
         }
-        DocsCommand::Openapi { service } => {
-            let document = match service.as_str() {
-                "auth" => openframe_auth::openapi(),
-                "devices" => openframe_devices::openapi(),
-                _ => openframe_monitoring::openapi(),
-            };
-            line(&serde_json::to_string_pretty(&document)?);
-        }
+        DocsCommand::Openapi => line(&serde_json::to_string_pretty(&openframe_auth::openapi())?),
         DocsCommand::Cli => help(&mut Arguments::command(), "openframe"),
     }
     Ok(())
@@ -29,7 +22,10 @@ pub(crate) fn write(document: &DocsCommand) -> anyhow::Result<()> {
 
 /// Prints the help of `command` and of each that it has.
 fn help(command: &mut clap::Command, name: &str) {
-    line(&format!("## {name}\n\n```text\n{}\n```\n", command.render_long_help().to_string().trim()));
+    line(&format!(
+        "## {name}\n\n```text\n{}\n```\n",
+        command.render_long_help().to_string().trim()
+    ));
     for inner in command.get_subcommands_mut().filter(|inner| !inner.is_hide_set()) {
         let name = format!("{name} {}", inner.get_name());
         if inner.get_name() != "help" {

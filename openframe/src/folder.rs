@@ -77,7 +77,8 @@ impl DataFolder {
         let texts =
             [made.root_pem(), made.root_key_pem(), made.issuing_pem(), made.issuing_key_pem()];
         for (file, text) in files.into_iter().zip(texts) {
-            let mode = if file.ends_with(".key") { 0o600 } else { 0o644 };
+            let mode =
+                if Path::new(file).extension() == Some("key".as_ref()) { 0o600 } else { 0o644 };
             write(&folder.join(file), text, mode)?;
         }
         Ok(made)
@@ -109,7 +110,8 @@ mod tests {
         let path = folder.path().join("data");
         let taken = DataFolder::take(&path).unwrap();
         let now = Timestamp::UNIX_EPOCH;
-        let (tenant, pin) = (taken.tenant().unwrap(), taken.authority(now).unwrap().pin().to_owned());
+        let (tenant, pin) =
+            (taken.tenant().unwrap(), taken.authority(now).unwrap().pin().to_owned());
         drop(taken);
         let again = DataFolder::take(&path).unwrap();
         assert_eq!(again.tenant().unwrap(), tenant);

@@ -9,6 +9,8 @@ mod args;
 mod backup;
 mod docs;
 mod folder;
+mod health;
+mod page;
 mod platform;
 mod progress;
 mod serve;

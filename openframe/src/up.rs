@@ -16,7 +16,7 @@ use crate::progress::{doing, done, line};
 use crate::{platform, settings};
 
 /// How long the agent may take to be seen online.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const AGENT: &str = "openframe-agent";
@@ -60,10 +60,14 @@ async fn welcome(started: &Started) -> anyhow::Result<()> {
     line(&format!("  Console   {}", started.url));
     if let Some(link) = started.setup_link().await? {
         line(&format!("  Set up    {link}"));
-        line("            (works once, until the first owner exists; a new start prints a new one)");
+        line(
+            "            (works once, until the first owner exists; a new start prints a new one)",
+        );
     }
     line(&format!("  Trust     {}", started.root_certificate.display()));
-    line("            (import it as an authority, or accept the browser's warning on this machine)");
+    line(
+        "            (import it as an authority, or accept the browser's warning on this machine)",
+    );
     line("");
     line("  Ctrl+C stops the server and the agent; nothing is lost.");
     Ok(())
@@ -73,7 +77,8 @@ async fn welcome(started: &Started) -> anyhow::Result<()> {
 async fn agent_executable(no_build: bool) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("where this executable lies is not known")?;
     let beside = own.with_file_name(AGENT);
-    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join("Cargo.toml"));
+    let checkout =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join("Cargo.toml"));
     let manifest = checkout.filter(|manifest| manifest.exists() && !no_build);
     let folder = own.parent().and_then(Path::file_name).and_then(|name| name.to_str());
     // Only what cargo built from this checkout is built again; an installed one is taken as it is.
@@ -166,7 +171,8 @@ async fn wait_until_online(
 
 /// Asks the agent to end, and waits for it a little.
 async fn stop_agent(agent: &mut Child) {
-    let pid = agent.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+    let pid =
+        agent.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
     if let Some(pid) = pid {
         // It may have ended by itself in between.
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();

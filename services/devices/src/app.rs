@@ -229,7 +229,7 @@ impl App {
         let whose = (device.tenant, device.id);
         let link = present.get(&whose).map(|known| known.link.clone());
         drop(present);
-        let link = link.unwrap_or_else(|| Link {
+        let link = link.unwrap_or(Link {
             open: None,
             last_heard: device.last_seen,
             goodbye: device.goodbye,

@@ -89,6 +89,18 @@ impl Database {
     }
 }
 
+/// Writes a consistent copy of the database `from`, which another process may be using, to the file
+/// `to`, which must not exist yet.
+pub async fn copy(from: &Path, to: &Path) -> Result<(), OpenError> {
+    let failed = |cause| OpenError::Database { path: from.to_path_buf(), cause };
+    let options = SqliteConnectOptions::new().filename(from).busy_timeout(BUSY);
+    let pool = pool(1).connect_with(options).await.map_err(failed)?;
+    let database = Database { writer: pool.clone(), reader: pool };
+    let copied = database.backup_to(to).await;
+    database.close().await;
+    copied
+}
+
 fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .min_connections(1)

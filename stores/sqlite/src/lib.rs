@@ -22,6 +22,6 @@ mod database;
 mod error;
 mod lock;
 
-pub use database::{Database, READERS};
+pub use database::{Database, READERS, copy};
 pub use error::{OpenError, Trouble, trouble};
 pub use lock::FolderLock;

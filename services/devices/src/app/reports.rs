@@ -66,16 +66,15 @@ impl App {
                         Some(id) => self.command_of(whose, *id, &batch).await?,
                         None => None,
                     };
-                    match found {
-                        Some(command) => self.gather_about(&command, about, &mut batch),
-                        None => {
-                            ignored += 1;
-                            let device = whose.1;
-                            tracing::info!(
-                                device.id = %device,
-                                "ignored a report of device {device} on a command that is not its own"
-                            );
-                        }
+                    if let Some(command) = found {
+                        self.gather_about(&command, about, &mut batch);
+                    } else {
+                        ignored += 1;
+                        let device = whose.1;
+                        tracing::info!(
+                            device.id = %device,
+                            "ignored a report of device {device} on a command that is not its own"
+                        );
                     }
                 }
             }
@@ -94,12 +93,11 @@ impl App {
             return Ok(());
         }
         let same = batch.sections.iter().rev().find(|it| it.seen.section == seen.section);
-        let newest = match same {
-            Some(version) => Some((version.at, version.seen.hash)),
-            None => {
-                let kept = self.stores.inventory.section(whose, &seen.section, None).await?;
-                kept.map(|version| (version.at, version.seen.hash))
-            }
+        let newest = if let Some(version) = same {
+            Some((version.at, version.seen.hash))
+        } else {
+            let kept = self.stores.inventory.section(whose, &seen.section, None).await?;
+            kept.map(|version| (version.at, version.seen.hash))
         };
         batch.sections.extend(domain::placed(seen.clone(), newest, self.clock.now()));
         Ok(())
@@ -123,7 +121,7 @@ impl App {
             About::State(report) => domain::report(command, report, self.clock.now()),
             About::Output(chunk) => {
                 let limit = self.config.output_limit_bytes;
-                domain::append(command, chunk.clone(), limit).map(|(next, kept)| {
+                domain::append(command, chunk, limit).map(|(next, kept)| {
                     batch.chunks.extend(kept.map(|kept| (command.id, kept)));
                     next
                 })

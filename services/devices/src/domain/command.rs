@@ -282,7 +282,7 @@ fn ended(command: &Command, state: State, reason: &str, now: Timestamp) -> Comma
 /// The device sends output. Output is only ever appended: what lies before the end is known
 /// already, so a reader that has read to the end never misses a piece. Gives the command and what
 /// of the piece is kept; None when it is nothing new.
-pub fn append(command: &Command, chunk: Chunk, limit: u64) -> Option<(Command, Option<Chunk>)> {
+pub fn append(command: &Command, chunk: &Chunk, limit: u64) -> Option<(Command, Option<Chunk>)> {
     let known = usize::try_from(command.output_end.saturating_sub(chunk.offset)).ok()?;
     let fresh = chunk.data.get(known..).filter(|fresh| !fresh.is_empty())?;
     let offset = chunk.offset.max(command.output_end);

@@ -348,7 +348,7 @@ impl Track {
         };
         match next {
             Next::Answer(body) => {
-                self.count(&answer, &body, line);
+                Self::count(&answer, &body, line);
                 write(socket, management(body)).await
             }
             Next::Split | Next::Wait => Ok(()),
@@ -356,7 +356,7 @@ impl Track {
         }
     }
 
-    fn count(&self, answer: &Result<(), Fault>, body: &Body, line: &Line) {
+    fn count(answer: &Result<(), Fault>, body: &Body, line: &Line) {
         match (answer, body) {
             (Ok(()), _) => drop(line.metrics.frames.inc()),
             (Err(fault), Body::Ack(_)) => {

@@ -124,16 +124,16 @@ fn piece(offset: u64, text: &str) -> Chunk {
 #[test]
 fn output_is_appended_once_and_cut_at_the_limit() {
     let first = command(State::Running);
-    let (second, kept) = append(&first, piece(0, "hello"), 8).unwrap();
+    let (second, kept) = append(&first, &piece(0, "hello"), 8).unwrap();
     assert_eq!(kept, Some(piece(0, "hello")));
-    assert_eq!(append(&second, piece(0, "hello"), 8), None);
-    assert_eq!(append(&second, piece(3, ""), 8), None);
-    let (third, kept) = append(&second, piece(3, "lo wor"), 8).unwrap();
+    assert_eq!(append(&second, &piece(0, "hello"), 8), None);
+    assert_eq!(append(&second, &piece(3, ""), 8), None);
+    let (third, kept) = append(&second, &piece(3, "lo wor"), 8).unwrap();
     assert_eq!(kept, Some(piece(5, " wo")));
     assert!(third.output_truncated);
     assert_eq!((third.output_bytes, third.output_end), (8, 8));
-    assert_eq!(append(&third, piece(9, "ld"), 8), None);
-    let (far, kept) = append(&first, piece(u64::MAX, "x"), 8).unwrap();
+    assert_eq!(append(&third, &piece(9, "ld"), 8), None);
+    let (far, kept) = append(&first, &piece(u64::MAX, "x"), 8).unwrap();
     assert_eq!((far.output_truncated, kept), (true, None));
 }
 
@@ -163,7 +163,7 @@ fn take(command: &Command, step: &Step) -> Option<Command> {
         Step::Reported(state) => report(command, &said(*state, 200), at(300)),
         Step::Expire(second) => expire(command, at(*second)),
         Step::Cancel(reached) => cancel(command, *reached, at(300)),
-        Step::Output(offset, text) => append(command, piece(*offset, text), 32).map(|it| it.0),
+        Step::Output(offset, text) => append(command, &piece(*offset, text), 32).map(|it| it.0),
     }
 }
 

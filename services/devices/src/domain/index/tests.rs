@@ -38,7 +38,11 @@ impl Model {
             Attribute::Presence => presence.as_str() == value,
             Attribute::Os => device.hello.facts.os_family == value && !value.is_empty(),
             Attribute::Tag => device.tags.iter().any(|tag| tag == value),
-            _ => false,
+            Attribute::OsVersion
+            | Attribute::Arch
+            | Attribute::Vendor
+            | Attribute::Model
+            | Attribute::AgentVersion => false,
         }
     }
 

@@ -123,7 +123,7 @@ proptest! {
                     prop_assert!((1..=acked).all(|seq| durable.contains(&seq)));
                 }
                 Next::Answer(Body::NeedTable(need)) => sent = need.seq - 1,
-                _ => {}
+                Next::Answer(_) | Next::Split | Next::Wait | Next::Close => {}
             }
         }
     }

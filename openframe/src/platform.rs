@@ -1,0 +1,333 @@
+//! The wiring: every service on its embedded stores, in one process. The only file that knows both
+//! a service and a store.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use openframe_auth_api::AuthClient;
+use openframe_clock::Clock;
+use openframe_devices_api::DevicesClient;
+use openframe_ids::{ApiKeyId, TenantId, UserId};
+use openframe_mesh::identity::{insert, service_credential};
+use openframe_mesh::{Client, Late, Peer};
+use openframe_pki::Authority;
+use openframe_sqlite::Database;
+use openframe_tokens::internal::Minter;
+use openframe_tokens::{Caller, Permission, Role, Subject};
+use prometheus_client::registry::Registry;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{self, Admin};
+use crate::folder::{self, DataFolder};
+use crate::health::PlatformHealth;
+use crate::page::Page;
+use crate::serve::{self, Bound};
+use crate::settings::Settings;
+
+pub(crate) use crate::serve::asked_to_stop;
+
+/// What every service is given, and how each reaches the others.
+pub(crate) struct Platform {
+    clock: Clock,
+    minter: Minter,
+    tenant: TenantId,
+    auth: Peer,
+    devices: Peer,
+}
+
+/// A platform that serves.
+pub(crate) struct Started {
+    pub(crate) platform: Platform,
+    /// The address for people.
+    pub(crate) url: String,
+    /// The address for agents.
+    pub(crate) agents_url: String,
+    /// The data folder.
+    pub(crate) data: PathBuf,
+    /// The platform's root certificate, to be trusted by browsers.
+    pub(crate) root_certificate: PathBuf,
+    auth_app: openframe_auth::Auth,
+    edge: openframe_gateway::Edge,
+    servers: JoinSet<()>,
+    stop: CancellationToken,
+    services: Services,
+    grace: Duration,
+    // Freed last: until then no other process may use the folder.
+    _folder: DataFolder,
+}
+
+/// The services' background work.
+struct Services {
+    auth: CancellationToken,
+    devices: openframe_devices::Running,
+    monitoring: Arc<openframe_monitoring::Running>,
+}
+
+struct Sockets {
+    people: Bound,
+    agents: Bound,
+    admin: Option<Bound>,
+}
+
+/// Starts every service and serves. When this returns, requests are answered.
+pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
+    let sockets = bind(&settings).await?;
+    let folder = DataFolder::take(&settings.data)?;
+    let clock = Clock::system();
+    let authority = Arc::new(folder.authority(clock.now())?);
+    let agents_url = Some(settings.agents_url.clone())
+        .filter(|url| !url.is_empty())
+        .unwrap_or(sockets.agents.url());
+    settings.auth.agents_url.clone_from(&agents_url);
+    let late = [Late::default(), Late::default(), Late::default(), Late::default()];
+    let [auth, devices, monitoring, gateway] = late.clone().map(Peer::Local);
+    let tenant = folder.tenant()?;
+    let minter = Minter::generate();
+    let platform = Platform { clock, minter, tenant, auth, devices };
+    let mut registry = Registry::default();
+    let auth = start_auth(&platform, &settings, &folder, &authority, &mut registry).await?;
+    let devices = start_devices(&platform, &settings, &folder, gateway, &mut registry).await?;
+    let running = start_monitoring(&platform, &settings, &folder, &mut registry).await?;
+    let health = Arc::new(PlatformHealth::new(Arc::clone(&running)));
+    let gateway = openframe_gateway::start(
+        settings.gateway.clone(),
+        openframe_gateway::Deps {
+            auth: platform.auth.clone(),
+            devices: platform.devices.clone(),
+            monitoring,
+            console: Arc::new(Page),
+            minter: platform.minter.clone(),
+            verifier: platform.minter.verifier("gateway"),
+            clock: platform.clock.clone(),
+            health: Arc::clone(&health) as Arc<dyn openframe_gateway::Health>,
+            openapi: serde_json::to_value(openframe_auth::openapi())?,
+            tenant,
+            metrics: &mut registry,
+        },
+    );
+    let routers = [auth.router, devices.router.clone(), running.router.clone(), gateway.internal];
+    for (late, router) in late.iter().zip(routers) {
+        late.set(router);
+    }
+    let admin = Admin { registry: Arc::new(registry), health };
+    let (url, stop) = (sockets.people.url(), CancellationToken::new());
+    let servers = serve(&settings, sockets, (&authority, &gateway.edge, admin), &stop)?;
+    Ok(Started {
+        platform,
+        url,
+        agents_url,
+        data: settings.data.clone(),
+        root_certificate: folder.join("pki").join("root.pem"),
+        auth_app: auth.app,
+        edge: gateway.edge,
+        servers,
+        stop,
+        services: Services { auth: auth.stop, devices, monitoring: running },
+        grace: Duration::from_secs(settings.grace_s),
+        _folder: folder,
+    })
+}
+
+async fn bind(settings: &Settings) -> anyhow::Result<Sockets> {
+    let agents = serve::bind("agents_listen", &settings.agents_listen).await?;
+    anyhow::ensure!(
+        agents.address.tls,
+        "`agents_listen`: devices prove who they are by TLS; write https://HOST:PORT"
+    );
+    let admin = match settings.admin_listen.as_str() {
+        "" => None,
+        text => Some(serve::bind("admin_listen", text).await?),
+    };
+    Ok(Sockets { people: serve::bind("listen", &settings.listen).await?, agents, admin })
+}
+
+async fn start_auth(
+    platform: &Platform,
+    settings: &Settings,
+    folder: &DataFolder,
+    authority: &Arc<Authority>,
+    metrics: &mut Registry,
+) -> anyhow::Result<openframe_auth::Running> {
+    let database =
+        Database::open(&folder.join("auth.db"), &openframe_auth_sqlite::MIGRATIONS).await?;
+    Ok(openframe_auth::start(
+        settings.auth.clone(),
+        openframe_auth::Deps {
+            store: openframe_auth_sqlite::stores(&database),
+            authority: Arc::clone(authority),
+            clock: platform.clock.clone(),
+            verifier: platform.minter.verifier("auth"),
+            tenant: platform.tenant,
+            metrics,
+        },
+    ))
+}
+
+async fn start_devices(
+    platform: &Platform,
+    settings: &Settings,
+    folder: &DataFolder,
+    gateway: Peer,
+    metrics: &mut Registry,
+) -> anyhow::Result<openframe_devices::Running> {
+    let database =
+        Database::open(&folder.join("devices.db"), &openframe_devices_sqlite::MIGRATIONS).await?;
+    let own = |audience, peer| {
+        let (minter, clock) = (platform.minter.clone(), platform.clock.clone());
+        let names = ("devices", audience);
+        Client::new(peer, service_credential(minter, clock, names, platform.tenant))
+    };
+    let deps = openframe_devices::Deps {
+        stores: openframe_devices_sqlite::stores(&database),
+        clock: platform.clock.clone(),
+        verifier: platform.minter.verifier("devices"),
+        gateway: own("gateway", gateway),
+        audit: AuthClient::new(own("auth", platform.auth.clone())),
+        metrics,
+    };
+    let running = openframe_devices::start(settings.devices.clone(), deps).await;
+    running.context("the devices service cannot start")
+}
+
+async fn start_monitoring(
+    platform: &Platform,
+    settings: &Settings,
+    folder: &DataFolder,
+    metrics: &mut Registry,
+) -> anyhow::Result<Arc<openframe_monitoring::Running>> {
+    let options = openframe_monitoring_embedded::Options::default();
+    let stores =
+        openframe_monitoring_embedded::Embedded::open(&folder.join("monitoring"), options)?;
+    let deps = openframe_monitoring::Deps {
+        stores,
+        clock: platform.clock.clone(),
+        verifier: platform.minter.verifier("monitoring"),
+        metrics,
+    };
+    let running = openframe_monitoring::start(settings.monitoring.clone(), deps).await;
+    Ok(Arc::new(running.context("the monitoring service cannot start")?))
+}
+
+/// Gives the sockets to those who answer on them.
+fn serve(
+    settings: &Settings,
+    sockets: Sockets,
+    (authority, edge, admin): (&Authority, &openframe_gateway::Edge, Admin),
+    stop: &CancellationToken,
+) -> anyhow::Result<JoinSet<()>> {
+    let now = Clock::system().now();
+    let names = |bound: &Bound| {
+        let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+        names.push(bound.address.host.clone());
+        names.extend(settings.server_names.iter().cloned());
+        names.sort();
+        names.dedup();
+        names
+    };
+    let mut servers = JoinSet::new();
+    let people = sockets.people;
+    let tls = if people.address.tls {
+        let identity = authority.issue_server(names(&people), now)?;
+        Some(Arc::new(openframe_pki::users_server(identity)?))
+    } else {
+        None
+    };
+    let (own, token) = (edge.clone(), stop.clone());
+    servers.spawn(async move { own.serve_users(people.listener, tls, token).await });
+    let identity = authority.issue_server(names(&sockets.agents), now)?;
+    let tls = Arc::new(openframe_pki::agents_server(identity, authority.root_pem())?);
+    let (own, token) = (edge.clone(), stop.clone());
+    servers.spawn(async move { own.serve_agents(sockets.agents.listener, tls, token).await });
+    if let Some(bound) = sockets.admin {
+        let (router, token) = (admin::router(admin), stop.clone());
+        servers.spawn(async move {
+            let served = axum::serve(bound.listener, router)
+                .with_graceful_shutdown(async move { token.cancelled().await });
+            if let Err(error) = served.await {
+                tracing::error!("the admin port has ended: {error}");
+            }
+        });
+    }
+    Ok(servers)
+}
+
+impl Platform {
+    /// The devices service, for the executable's own look at it: nothing but reading.
+    pub(crate) fn devices(&self) -> DevicesClient {
+        let client = self.own("devices", self.devices.clone(), Permission::DevicesRead);
+        DevicesClient::new(client)
+    }
+
+    /// A token that enrols one device: this machine.
+    pub(crate) async fn enrolment_token(&self) -> anyhow::Result<String> {
+        let client = self.own("auth", self.auth.clone(), Permission::EnrolmentManage);
+        let wanted = openframe_auth_api::NewEnrolmentToken {
+            name: Some("this machine".to_owned()),
+            uses: Some(1),
+            expires_in_minutes: Some(10),
+        };
+        Ok(AuthClient::new(client).create_enrolment_token(&wanted).await?.secret)
+    }
+
+    /// A client that may do one thing, as a key that exists for this process only.
+    fn own(&self, audience: &'static str, peer: Peer, permission: Permission) -> Client {
+        let subject = Subject::ApiKey {
+            key: ApiKeyId::new(),
+            owner: UserId::new(),
+            role: Role::Technician,
+            scopes: vec![permission.as_str().to_owned()],
+        };
+        let caller = Caller { tenant: self.tenant, subject };
+        let (minter, clock) = (self.minter.clone(), self.clock.clone());
+        Client::new(
+            peer,
+            Arc::new(move |headers: &mut http::HeaderMap| {
+                insert(headers, &minter.mint(&caller, audience, clock.now()));
+            }),
+        )
+    }
+}
+
+impl Started {
+    /// The link that makes the first owner; `None` once there is one.
+    pub(crate) async fn setup_link(&self) -> anyhow::Result<Option<String>> {
+        let token = self.auth_app.issue_setup_token().await?;
+        Ok(token.map(|token| format!("{}/setup#token={token}", self.url)))
+    }
+
+    /// Stops in good order: agents are told, requests end, background work ends.
+    pub(crate) async fn stop(mut self) {
+        self.edge.drain(self.grace.min(Duration::from_secs(2))).await;
+        self.stop.cancel();
+        let served = async { while self.servers.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.grace, served).await.is_err() {
+            tracing::warn!("requests were cut off after {} s", self.grace.as_secs());
+        }
+        self.services.auth.cancel();
+        self.services.devices.stop.cancel();
+        self.services.devices.tasks.close();
+        self.services.devices.tasks.wait().await;
+        self.services.monitoring.stop.cancel();
+        self.services.monitoring.tasks.close();
+        self.services.monitoring.tasks.wait().await;
+    }
+}
+
+/// On first start, writes an owner's API key to `file`. An existing file is left as it is.
+pub(crate) async fn write_bootstrap_key(
+    started: &Started,
+    file: Option<&Path>,
+) -> anyhow::Result<()> {
+    let Some(file) = file.filter(|file| !file.exists()) else { return Ok(()) };
+    match started.auth_app.bootstrap_key().await? {
+        Some(key) => folder::write(file, &format!("{key}\n"), 0o600),
+        None => anyhow::bail!(
+            "an owner exists already, so no key was written to {}; make one in the console or with \
+             `openframe api-key create`",
+            file.display()
+        ),
+    }
+}
