@@ -1,2 +1,96 @@
-//! agent
-fn main() {}
+//! `openframe-agent`: what runs on a device.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use openframe_agent::enrol::{Enrolled, enrol_folder};
+use openframe_agent::state::Folder;
+use openframe_agent::{Error, daemon, facts};
+use openframe_clock::Clock;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// The daemon on a device.
+#[derive(Debug, Parser)]
+#[command(name = "openframe-agent", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Folder for what the device keeps
+    #[arg(long, global = true, default_value = "/var/lib/openframe-agent", value_name = "DIR")]
+    state: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Join a platform
+    Enrol {
+        /// Address of the platform for agents
+        #[arg(long)]
+        server: String,
+        /// The enrolment token
+        #[arg(long)]
+        token: String,
+    },
+    /// Report until told to stop
+    Run,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    openframe_pki::install_provider();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(run(arguments)),
+        Err(error) => return failed(&format!("error: no runtime: {error}"), 1),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let text =
+                format!("error: {}\nhint:  {}", openframe_fault::chain(&error), error.advice());
+            failed(&text, error.kind().exit_code())
+        }
+    }
+}
+
+fn failed(text: &str, code: u8) -> ExitCode {
+    say(text);
+    ExitCode::from(code)
+}
+
+/// Prints a line for the person at the device. Nobody is left to tell when that fails.
+fn say(text: &str) {
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
+async fn run(arguments: Arguments) -> Result<(), Error> {
+    let clock = Clock::system();
+    let folder = Folder::open(&arguments.state)?;
+    match arguments.command {
+        Command::Enrol { server, token } => {
+            let names = (server.as_str(), token.as_str());
+            match enrol_folder(&folder, names, false, &facts::hostname(), &clock).await? {
+                Enrolled::New(identity) => say(&format!("enrolled as {}", identity.device_id)),
+                Enrolled::Already(identity) => {
+                    say(&format!("already enrolled as {}", identity.device_id));
+                }
+            }
+            Ok(())
+        }
+        Command::Run => {
+            let stop = CancellationToken::new();
+            let told = stop.clone();
+            let term = signal(SignalKind::terminate());
+            tokio::spawn(async move {
+                let Ok(mut term) = term else { return };
+                term.recv().await;
+                told.cancel();
+            });
+            daemon::run(&folder, &clock, &stop).await
+        }
+    }
+}

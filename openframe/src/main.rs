@@ -62,6 +62,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn serve_until_stopped(args: RunArgs) -> anyhow::Result<()> {
+    let mut signals = serve::StopSignals::listen()?;
     let started = platform::start(settings::load(&args)?).await?;
     platform::write_bootstrap_key(&started, args.bootstrap_key.as_deref()).await?;
     progress::line(&format!("console  {}", started.url));
@@ -70,7 +71,7 @@ async fn serve_until_stopped(args: RunArgs) -> anyhow::Result<()> {
         progress::line(&format!("set up   {link}"));
     }
     progress::line("ready");
-    platform::asked_to_stop().await;
+    signals.wait().await;
     started.stop().await;
     Ok(())
 }

@@ -27,8 +27,6 @@ use crate::page::Page;
 use crate::serve::{self, Bound};
 use crate::settings::Settings;
 
-pub(crate) use crate::serve::asked_to_stop;
-
 /// What every service is given, and how each reaches the others.
 pub(crate) struct Platform {
     clock: Clock,

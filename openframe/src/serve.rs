@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::address::ListenAddress;
 
@@ -32,16 +32,27 @@ pub(crate) async fn bind(name: &str, text: &str) -> anyhow::Result<Bound> {
     Ok(Bound { listener, address, at })
 }
 
-/// Returns when the process is asked to end (SIGTERM, or Ctrl+C).
-pub(crate) async fn asked_to_stop() {
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be received; stop the process by SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// Being asked to end: SIGTERM, or Ctrl+C.
+pub(crate) struct StopSignals {
+    term: Signal,
+    int: Signal,
+}
+
+impl StopSignals {
+    /// Listens from now on. Called before anything is promised, so that no signal ends the process
+    /// in the middle of something.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let failed = "signals cannot be received";
+        let term = signal(SignalKind::terminate()).context(failed)?;
+        let int = signal(SignalKind::interrupt()).context(failed)?;
+        Ok(Self { term, int })
+    }
+
+    /// Returns when the process is asked to end.
+    pub(crate) async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
     }
 }

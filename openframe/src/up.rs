@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use crate::args::UpArgs;
 use crate::platform::{Platform, Started};
 use crate::progress::{doing, done, line};
+use crate::serve::StopSignals;
 use crate::{platform, settings};
 
 /// How long the agent may take to be seen online.
@@ -24,6 +25,7 @@ const AGENT: &str = "openframe-agent";
 /// Starts everything, shows what it does, and stays until it is told to stop.
 pub(crate) async fn up(args: UpArgs) -> anyhow::Result<()> {
     line("OpenFrame");
+    let mut signals = StopSignals::listen()?;
     let agent = agent_executable(args.no_build).await?;
     let settings = settings::load(&args.run)?;
     let state = settings.data.join("agent");
@@ -31,7 +33,7 @@ pub(crate) async fn up(args: UpArgs) -> anyhow::Result<()> {
     done(&format!("all services run; data is kept in {}", started.data.display()));
     platform::write_bootstrap_key(&started, args.run.bootstrap_key.as_deref()).await?;
     let mut child = start_agent(&agent, &state, &started).await?;
-    let online = wait_until_online(&started.platform, &mut child, &state).await;
+    let online = wait_until_online(&started.platform, &mut child, (&state, &mut signals)).await;
     let name = match online {
         Ok(name) => name,
         Err(error) => {
@@ -43,7 +45,7 @@ pub(crate) async fn up(args: UpArgs) -> anyhow::Result<()> {
     done(&format!("device {name} is online"));
     welcome(&started).await?;
     tokio::select! {
-        () = platform::asked_to_stop() => {}
+        () = signals.wait() => {}
         status = child.wait() => {
             started.stop().await;
             bail!("the agent has ended by itself ({})", status?);
@@ -108,7 +110,7 @@ async fn agent_executable(no_build: bool) -> anyhow::Result<PathBuf> {
 
 /// Enrols this machine, unless it was before, and starts the agent.
 async fn start_agent(agent: &Path, state: &Path, started: &Started) -> anyhow::Result<Child> {
-    if !state.join("device.json").exists() {
+    if !state.join("identity.json").exists() {
         doing("enrolling this machine");
         let token = started.platform.enrolment_token().await?;
         let enrol = Command::new(agent)
@@ -142,7 +144,7 @@ async fn start_agent(agent: &Path, state: &Path, started: &Started) -> anyhow::R
 async fn wait_until_online(
     platform: &Platform,
     agent: &mut Child,
-    state: &Path,
+    (state, signals): (&Path, &mut StopSignals),
 ) -> anyhow::Result<String> {
     let devices = platform.devices();
     let wanted = DeviceQuery {
@@ -165,7 +167,7 @@ async fn wait_until_online(
         () = tokio::time::sleep(PATIENCE) => {
             bail!("the agent is not online after a minute; see {}", log.display())
         }
-        () = platform::asked_to_stop() => bail!("stopped before the agent was online"),
+        () = signals.wait() => bail!("stopped before the agent was online"),
     }
 }
 

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say::error(&format!("error: {error:#}"));
-            ExitCode::from(if error.is::<setup::NotRoot>() { 2 } else { 1 })
+            ExitCode::FAILURE
         }
     }
 }

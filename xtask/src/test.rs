@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::bail;
 
-use crate::run::{root, run, run_with};
+use crate::run::{run, run_with};
 use crate::say::line;
 use crate::{setup, tidy};
 
@@ -27,7 +27,7 @@ const STEPS: [Step; 8] = [
 pub(crate) fn test(keep_going: bool) -> anyhow::Result<()> {
     let mut table = Vec::new();
     let mut failed = 0;
-    for (name, step) in STEPS.into_iter().chain(console()) {
+    for (name, step) in STEPS {
         line(&format!("== {name}"));
         let started = Instant::now();
         let result = step();
@@ -51,23 +51,6 @@ pub(crate) fn test(keep_going: bool) -> anyhow::Result<()> {
         bail!("{failed} step(s) failed");
     }
     Ok(())
-}
-
-/// Steps of the console, once it has sources.
-fn console() -> Vec<Step> {
-    if !root().join("console/web/package.json").exists() {
-        return Vec::new();
-    }
-    vec![
-        ("console: types, lints, format", || npm("check")),
-        ("console: unit tests", || npm("test")),
-    ]
-}
-
-fn npm(script: &str) -> anyhow::Result<()> {
-    run_with("npm", &["run", "--silent", script], |command| {
-        command.current_dir(root().join("console/web"));
-    })
 }
 
 fn cargo(args: &[&str]) -> anyhow::Result<()> {

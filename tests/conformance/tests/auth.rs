@@ -1,5 +1,7 @@
 //! The auth service's promises on every engine.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by it, in its helpers as well")]
+
 use openframe_auth::Stores;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::auth as rules;

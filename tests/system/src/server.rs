@@ -5,8 +5,10 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use openframe_auth_api::{AuthClient, NewEnrolmentToken};
 use openframe_devices_api::{Device, DeviceQuery, DevicesClient};
 use openframe_mesh::{Client, Connector, Peer};
@@ -95,6 +97,16 @@ impl Server {
         openframe_pki::install_provider();
         let connector = Connector::new(openframe_pki::public_client(b"")?);
         Ok(Peer::Remote { base: self.url.parse()?, connector: Box::new(connector) })
+    }
+
+    /// Sends a compressed `remote_write` 1.0 body; returns the status of the answer.
+    pub async fn remote_write(&self, body: Bytes) -> anyhow::Result<StatusCode> {
+        let request = Request::post("/prometheus/api/v1/write")
+            .header(AUTHORIZATION, format!("Bearer {}", self.key))
+            .header(CONTENT_TYPE, "application/x-protobuf")
+            .header(CONTENT_ENCODING, "snappy")
+            .body(Body::from(body))?;
+        Ok(self.peer()?.call(request).await?.status())
     }
 
     /// The auth service's typed client, as the owner.

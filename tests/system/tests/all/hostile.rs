@@ -23,7 +23,7 @@ fn send(server: &Server, bytes: &[u8]) -> String {
 async fn malformed_requests_are_refused_and_the_server_lives() {
     let server = Server::start().unwrap();
     let big = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(100_000));
-    let deep = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a/".repeat(3_000));
+    let deep = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a/".repeat(30_000));
     let smuggled = "POST /api/auth/v1/login HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\
                     transfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n";
     let cases: [(&str, &[u8]); 7] = [
@@ -47,10 +47,9 @@ async fn malformed_requests_are_refused_and_the_server_lives() {
 async fn a_bomb_is_refused() {
     let server = Server::start().unwrap();
     let bomb = snap::raw::Encoder::new().compress_vec(&vec![0; 512 << 20]).unwrap();
-    let client = server.client().unwrap();
-    let path = "/prometheus/api/v1/write";
-    let refused = client.post_bytes(path, "application/x-protobuf", bomb.into()).await.unwrap_err();
-    assert_eq!(refused.status().as_u16() / 100, 4, "{refused}");
+    let status = server.remote_write(bomb.into()).await.unwrap();
+    assert!(status.is_client_error(), "{status}");
+    assert!(server.auth().unwrap().me().await.is_ok());
 }
 
 #[test]

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it, in its helpers as well")]
 
 mod access;
-mod commands;
 mod crash;
 mod folder;
 mod hostile;

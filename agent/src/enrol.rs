@@ -1,0 +1,103 @@
+//! Enrolment and renewal. The same key in every request, so that asking twice is harmless.
+
+use std::sync::Arc;
+
+use openframe_agent_api::enrolment::{
+    Certified, ENROL_PATH, EnrolRequest, PinnedToken, RENEW_PATH, RenewRequest,
+};
+use openframe_clock::Clock;
+use openframe_pki::DeviceKey;
+use rustls::ClientConfig;
+
+use crate::Error;
+use crate::net::{Server, post};
+use crate::state::{Folder, Identity};
+
+/// Asks for the first certificate of `key`. The token is sent only after the server's root key was
+/// found to be the one that the token pins.
+pub async fn enrol(
+    server: &Server,
+    token: &PinnedToken,
+    key: &DeviceKey,
+    hostname: &str,
+    clock: &Clock,
+) -> Result<Identity, Error> {
+    let tls = Arc::new(openframe_pki::pinned_client(&token.pin));
+    let csr_pem = key.csr_pem(hostname).map_err(|e| Error::Certificate(e.into()))?;
+    let request =
+        EnrolRequest { token: token.token.clone(), csr_pem, hostname: hostname.to_owned() };
+    let certified: Certified = post(server, tls, ENROL_PATH, &request).await?;
+    identity(server, certified, key, clock)
+}
+
+/// Asks for a new certificate with the current one.
+pub async fn renew(
+    identity_now: &Identity,
+    key: &DeviceKey,
+    hostname: &str,
+    clock: &Clock,
+) -> Result<Identity, Error> {
+    let server = Server::read(&identity_now.server)?;
+    let csr_pem = key.csr_pem(hostname).map_err(|e| Error::Certificate(e.into()))?;
+    let tls = tls(identity_now, key)?;
+    let certified: Certified = post(&server, tls, RENEW_PATH, &RenewRequest { csr_pem }).await?;
+    identity(&server, certified, key, clock)
+}
+
+/// The TLS settings of an enrolled device: its own certificate, and its platform's root only.
+pub fn tls(identity: &Identity, key: &DeviceKey) -> Result<Arc<ClientConfig>, Error> {
+    openframe_pki::device_client(&identity.root_pem, &identity.chain_pem, &key.to_pem())
+        .map(Arc::new)
+        .map_err(|e| Error::Certificate(e.into()))
+}
+
+/// Checks that the answer can be used before it replaces anything.
+fn identity(
+    server: &Server,
+    certified: Certified,
+    key: &DeviceKey,
+    clock: &Clock,
+) -> Result<Identity, Error> {
+    let identity = Identity {
+        server: server.text().to_owned(),
+        device_id: certified.device_id,
+        tenant_id: certified.tenant_id,
+        chain_pem: certified.chain_pem,
+        root_pem: certified.root_pem,
+        issued: clock.now(),
+        not_after: certified.not_after,
+    };
+    tls(&identity, key)?;
+    Ok(identity)
+}
+
+/// What `enrol` found.
+#[derive(Debug)]
+pub enum Enrolled {
+    /// A new identity was made and kept.
+    New(Identity),
+    /// The device was enrolled before.
+    Already(Identity),
+}
+
+/// Enrols the device whose state is in `folder`. With `again`, an existing identity is replaced:
+/// for a device whose certificate has ended.
+pub async fn enrol_folder(
+    folder: &Folder,
+    (server, token): (&str, &str),
+    again: bool,
+    hostname: &str,
+    clock: &Clock,
+) -> Result<Enrolled, Error> {
+    if let Some(identity) = folder.identity()?
+        && !again
+    {
+        return Ok(Enrolled::Already(identity));
+    }
+    let server = Server::read(server)?;
+    let token = PinnedToken::read(token).ok_or(Error::BadToken)?;
+    let key = folder.key()?;
+    let identity = enrol(&server, &token, &key, hostname, clock).await?;
+    folder.keep_identity(&identity)?;
+    Ok(Enrolled::New(identity))
+}

@@ -1,2 +1,0 @@
-//! tests/sim
-fn main() {}
