@@ -1,7 +1,7 @@
 //! What an operator types: the whole API by the same names, for people and for scripts.
 //!
 //! [`Command`] is the list of subcommands, [`run`] carries one out. Each subcommand is a file that
-//! asks through the typed clients of `api/` and prints with [`output`]. Exit codes come from the
+//! asks through the typed clients of `api/` and prints with `output`. Exit codes come from the
 //! eight kinds of failure (`fault::Kind::exit_code`).
 
 mod access;

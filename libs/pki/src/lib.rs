@@ -2,7 +2,7 @@
 //!
 //! One root (P-384, ten years) signs one issuing authority (P-256), which signs device certificates
 //! of 24 hours and the platform's own server certificates. [`Authority`] holds them; [`DeviceKey`]
-//! is a device's half; [`verify`] has the TLS settings of each side. Profile: RFC 5280, and SPIFFE
+//! is a device's half; `verify` has the TLS settings of each side. Profile: RFC 5280, and SPIFFE
 //! X.509-SVID for the URI that names a device.
 
 mod authority;

@@ -1,7 +1,7 @@
 //! What devices measure: taken, made durable, kept in memory and answered from there.
 //!
 //! Reading order: [`domain`] (labels, chunks, series, records), [`store`] (the log's promise),
-//! [`app`] (one method per thing a caller can ask), [`http`] (the routes), [`start`].
+//! [`app`] (one method per thing a caller can ask), `http` (the routes), `start`.
 //!
 //! Invariants: nothing is acknowledged before the log has it; a sample sent twice is kept once; a
 //! series belongs to one tenant, and no other tenant can learn that it exists; everything in memory

@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Asks `look` until it gives something, and returns that.
 ///
 /// # Panics
-/// When nothing came for [`PATIENCE`]; `what` says what was waited for.
+/// When nothing came for a minute and a half; `what` says what was waited for.
 pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
     let waiting = async {
         loop {
