@@ -59,7 +59,7 @@ pub(crate) async fn up(args: UpArgs) -> anyhow::Result<()> {
 
 async fn welcome(started: &Started) -> anyhow::Result<()> {
     line("");
-    line(&format!("  Console   {}", started.url));
+    line(&format!("  Server    {}", started.url));
     if let Some(link) = started.setup_link().await? {
         line(&format!("  Set up    {link}"));
         line(
@@ -135,6 +135,8 @@ async fn start_agent(agent: &Path, state: &Path, started: &Started) -> anyhow::R
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)
+        // Ctrl+C goes to everything in the terminal's group; the agent is told in its turn.
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("{} cannot be started", agent.display()))
