@@ -133,6 +133,10 @@ impl Session {
 
     /// When [`Self::next`] should be asked again although nothing happened, on the monotonic clock.
     pub fn wake_ms(&self) -> u64 {
+        if !self.welcomed {
+            // Nothing may be sent yet: only the silence of the platform is worth waking for.
+            return self.last_heard_ms + 3 * self.heartbeat_ms + 1;
+        }
         self.last_sent_ms.max(self.last_ping_ms) + self.heartbeat_ms
     }
 
