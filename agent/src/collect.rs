@@ -1,12 +1,27 @@
-//! What is measured, from `/proc`. Names follow OpenTelemetry's system semantic conventions in
-//! their Prometheus translation.
+//! What is measured, from `/proc` and `/sys`. Names follow OpenTelemetry's system semantic
+//! conventions in their Prometheus translation.
+//!
+//! A collector that is not due, or fails, leaves its series without a value, so that the table of
+//! series stays the same. One that takes too long is asked less often.
 
+mod disks;
+mod system;
+
+use std::time::{Duration, Instant};
+
+use openframe_agent_api::MAX_SERIES;
 use openframe_agent_api::link::{Label, Series, SeriesTable};
-use procfs::{Current as _, CurrentSI as _};
+
+/// Of anything that a machine may have many of, so many are measured at most.
+const MANY: usize = 64;
+/// A collector may take this part of the time at most; a slower one is asked less often.
+const SHARE: u32 = 200;
+/// Bytes of a label's value.
+const LABEL_BYTES: usize = 256;
 
 /// One value of one series.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Point {
+struct Point {
     name: &'static str,
     labels: Vec<(&'static str, String)>,
     value: f64,
@@ -16,100 +31,129 @@ fn point(name: &'static str, value: f64) -> Point {
     Point { name, labels: Vec::new(), value }
 }
 
-fn labelled(name: &'static str, label: (&'static str, &str), value: f64) -> Point {
-    Point { name, labels: vec![(label.0, label.1.to_owned())], value }
+fn labelled(name: &'static str, labels: &[(&'static str, &str)], value: f64) -> Point {
+    let text = |value: &str| value.chars().take(LABEL_BYTES / 4).collect();
+    let labels = labels.iter().map(|(name, value)| (*name, text(value))).collect();
+    Point { name, labels, value }
 }
 
-/// Everything that can be measured now. What cannot be read is left out.
-pub fn collect() -> Vec<Point> {
-    let mut points = Vec::new();
-    points.extend(load().unwrap_or_default());
-    points.extend(memory().unwrap_or_default());
-    points.extend(cpu().unwrap_or_default());
-    points.extend(network().unwrap_or_default());
-    points
+/// A count as a value.
+#[expect(clippy::cast_precision_loss, reason = "a double holds counts up to petabytes exactly")]
+fn count(number: u64) -> f64 {
+    number as f64
+}
+
+/// What a collector gives: values, or why there are none.
+type Measured = Result<Vec<Point>, String>;
+
+/// Name, seconds between two runs, function.
+type Known = (&'static str, u64, fn(&mut system::Before) -> Measured);
+
+const KNOWN: [Known; 9] = [
+    ("load", 0, system::load),
+    ("memory", 0, system::memory),
+    ("cpu", 0, system::cpu),
+    ("network", 0, system::network),
+    ("disks", 0, disks::io),
+    ("filesystems", 60, disks::filesystems),
+    ("pressure", 0, system::pressure),
+    ("temperatures", 60, system::temperatures),
+    ("processes", 30, system::processes),
+];
+
+/// The names of all collectors.
+pub const NAMES: [&str; 9] = [
+    "load",
+    "memory",
+    "cpu",
+    "network",
+    "disks",
+    "filesystems",
+    "pressure",
+    "temperatures",
+    "processes",
+];
+
+#[derive(Debug)]
+struct Collector {
+    known: Known,
+    due: Option<Instant>,
+    last: Vec<Point>,
+    works: bool,
+}
+
+/// All collectors that are switched on.
+#[derive(Debug)]
+pub struct Collectors {
+    list: Vec<Collector>,
+    before: system::Before,
+}
+
+impl Collectors {
+    /// All but those named.
+    pub fn new(without: &[String]) -> Self {
+        let wanted = KNOWN.into_iter().filter(|known| !without.iter().any(|it| it == known.0));
+        let list = wanted
+            .map(|known| Collector { known, due: None, last: Vec::new(), works: true })
+            .collect();
+        Self { list, before: system::Before::default() }
+    }
+
+    /// Measures what is due: the table of series and their values. `ring` is the ring's bytes, and
+    /// how many snapshots it dropped and lost.
+    pub fn collect(&mut self, ring: (u64, u64, u64)) -> (SeriesTable, Vec<f64>) {
+        let mut points = Vec::new();
+        for collector in &mut self.list {
+            points.extend(collector.run(&mut self.before));
+            let works = f64::from(u8::from(collector.works));
+            let labels = [("collector", collector.known.0)];
+            points.push(labelled("openframe_agent_collector_up", &labels, works));
+        }
+        points.push(point("openframe_agent_ring_bytes", count(ring.0)));
+        points.push(point("openframe_agent_snapshots_dropped_total", count(ring.1)));
+        points.push(point("openframe_agent_snapshots_lost_total", count(ring.2)));
+        points.truncate(MAX_SERIES);
+        table(points)
+    }
+}
+
+impl Collector {
+    fn run(&mut self, before: &mut system::Before) -> Vec<Point> {
+        let start = Instant::now();
+        if self.due.is_some_and(|due| start < due) {
+            let silent = |point: &Point| Point { value: f64::NAN, ..point.clone() };
+            return self.last.iter().map(silent).collect();
+        }
+        let (name, every, measure) = self.known;
+        match measure(before) {
+            Ok(points) => {
+                self.works = true;
+                self.last.clone_from(&points);
+            }
+            Err(why) => {
+                if self.works {
+                    tracing::info!("cannot collect {name}: {why}");
+                }
+                self.works = false;
+                self.last.clear();
+            }
+        }
+        let pause = Duration::from_secs(every).max(start.elapsed() * SHARE);
+        // A little early, so that a tick that comes a moment too soon still counts.
+        self.due = (!pause.is_zero()).then(|| start + pause.saturating_sub(Duration::from_secs(1)));
+        self.last.clone()
+    }
 }
 
 /// The table of the series of `points`, and their values in its order.
-pub fn table(points: &[Point]) -> (SeriesTable, Vec<f64>) {
-    let series = |point: &Point| Series {
+fn table(points: Vec<Point>) -> (SeriesTable, Vec<f64>) {
+    let values = points.iter().map(|point| point.value).collect();
+    let label = |(name, value): (&str, String)| Label { name: name.to_owned(), value };
+    let series = points.into_iter().map(|point| Series {
         name: point.name.to_owned(),
-        labels: point
-            .labels
-            .iter()
-            .map(|(name, value)| Label { name: (*name).to_owned(), value: value.clone() })
-            .collect(),
-    };
-    let table = SeriesTable { series: points.iter().map(series).collect() };
-    (table, points.iter().map(|point| point.value).collect())
-}
-
-fn load() -> Option<Vec<Point>> {
-    let load = procfs::LoadAverage::current().ok()?;
-    let uptime = procfs::Uptime::current().ok()?;
-    Some(vec![
-        point("system_cpu_load_average_1m", f64::from(load.one)),
-        point("system_cpu_load_average_5m", f64::from(load.five)),
-        point("system_cpu_load_average_15m", f64::from(load.fifteen)),
-        point("system_uptime_seconds", uptime.uptime),
-    ])
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a double holds any real memory size exactly")]
-fn memory() -> Option<Vec<Point>> {
-    let memory = procfs::Meminfo::current().ok()?;
-    let cached = memory.cached + memory.buffers;
-    let used = memory.mem_total.saturating_sub(memory.mem_free + cached);
-    let name = "system_memory_usage_bytes";
-    let available = memory.mem_available.unwrap_or(memory.mem_free);
-    let busy = memory.mem_total.saturating_sub(available) as f64 / memory.mem_total.max(1) as f64;
-    Some(vec![
-        labelled(name, ("state", "used"), used as f64),
-        labelled(name, ("state", "free"), memory.mem_free as f64),
-        labelled(name, ("state", "cached"), cached as f64),
-        point("system_memory_utilization_ratio", busy),
-    ])
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a double holds centuries of clock ticks exactly")]
-fn cpu() -> Option<Vec<Point>> {
-    let stat = procfs::KernelStats::current().ok()?;
-    let seconds = |ticks: u64| ticks as f64 / procfs::ticks_per_second().max(1) as f64;
-    let total = &stat.total;
-    let states = [
-        ("user", total.user + total.nice),
-        ("system", total.system),
-        ("idle", total.idle),
-        ("iowait", total.iowait.unwrap_or_default()),
-        ("steal", total.steal.unwrap_or_default()),
-    ];
-    let name = "system_cpu_time_seconds_total";
-    let mut points: Vec<Point> = states
-        .into_iter()
-        .map(|(state, ticks)| labelled(name, ("state", state), seconds(ticks)))
-        .collect();
-    points.push(point("system_cpu_logical_count", stat.cpu_time.len() as f64));
-    Some(points)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a double holds petabytes exactly")]
-fn network() -> Option<Vec<Point>> {
-    let interfaces = procfs::net::dev_status().ok()?;
-    let mut names: Vec<&String> = interfaces.keys().filter(|name| *name != "lo").collect();
-    names.sort();
-    let mut points = Vec::new();
-    for name in names {
-        let Some(status) = interfaces.get(name) else { continue };
-        for (direction, bytes) in [("receive", status.recv_bytes), ("transmit", status.sent_bytes)]
-        {
-            points.push(Point {
-                name: "system_network_io_bytes_total",
-                labels: vec![("interface", name.clone()), ("direction", direction.to_owned())],
-                value: bytes as f64,
-            });
-        }
-    }
-    Some(points)
+        labels: point.labels.into_iter().map(label).collect(),
+    });
+    (SeriesTable { series: series.collect() }, values)
 }
 
 #[cfg(test)]
@@ -117,11 +161,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_measured() {
-        let points = collect();
-        let memory = points.iter().find(|point| point.name == "system_memory_usage_bytes");
-        assert!(memory.is_some_and(|point| point.value > 0.0), "{points:?}");
-        let (table, values) = table(&points);
-        assert_eq!(table.series.len(), values.len());
+    fn this_machine_is_measured_with_a_table_that_stays() {
+        let mut collectors = Collectors::new(&[]);
+        let (first, values) = collectors.collect((0, 0, 0));
+        assert_eq!(first.series.len(), values.len());
+        for name in ["system_memory_usage_bytes", "system_filesystem_usage_bytes"] {
+            let at = first.series.iter().position(|series| series.name == name);
+            assert!(at.is_some_and(|at| values[at] > 0.0), "{name}");
+        }
+        let (second, values) = collectors.collect((0, 0, 0));
+        let at = second.series.iter().position(|s| s.name == "system_filesystem_usage_bytes");
+        assert!(values[at.unwrap()].is_nan(), "not due again");
+        let names = |table: &SeriesTable| table.series.len();
+        assert_eq!(names(&first), names(&second));
+    }
+
+    #[test]
+    fn every_collector_can_be_switched_off() {
+        assert!(KNOWN.iter().map(|known| known.0).eq(NAMES));
+        let without: Vec<String> = NAMES.map(str::to_owned).to_vec();
+        assert_eq!(Collectors::new(&without).collect((1, 2, 3)).1, [1.0, 2.0, 3.0]);
     }
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::Error;
+use crate::collect::NAMES;
 use crate::state::Folder;
 
 /// The name of the settings file in the state folder.
@@ -19,6 +20,9 @@ pub struct Config {
     /// Bytes of telemetry kept on disk until the platform has it; the oldest are dropped beyond.
     /// Default 64 MiB.
     pub ring_bytes: u64,
+    /// Bytes of a command's output that are sent at most; the platform may allow less. Default
+    /// 1 MiB.
+    pub output_limit_bytes: u64,
     /// Seconds between two inventories. Default 900.
     pub inventory_interval_s: u64,
     /// Collectors that are switched off, by name. Default none.
@@ -31,6 +35,7 @@ impl Default for Config {
             commands: true,
             concurrent_commands: 4,
             ring_bytes: 64 << 20,
+            output_limit_bytes: 1 << 20,
             inventory_interval_s: 900,
             without_collectors: Vec::new(),
         }
@@ -53,6 +58,12 @@ impl Config {
         }
         if config.inventory_interval_s < 60 {
             return Err(mistake("inventory_interval_s must be at least 60".to_owned()));
+        }
+        if let Some(unknown) =
+            config.without_collectors.iter().find(|name| !NAMES.contains(&name.as_str()))
+        {
+            let known = NAMES.join(", ");
+            return Err(mistake(format!("without_collectors: no `{unknown}` among {known}")));
         }
         Ok(config)
     }
@@ -79,6 +90,7 @@ mod tests {
         check("", Ok(Config::default()));
         check("commands = false", Ok(Config { commands: false, ..Config::default() }));
         check("comands = false", Err("unknown field `comands`"));
+        check("without_collectors = ['warp']", Err("no `warp` among"));
         check("concurrent_commands = 0", Err("must be 1 to 64"));
     }
 }

@@ -1,109 +1,192 @@
 //! The loop that keeps a device connected and measured.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use openframe_agent_api::link::frame::Body;
-use openframe_agent_api::link::{Channel, Snapshot};
+use openframe_agent_api::link::Snapshot;
 use openframe_agent_api::table;
 use openframe_clock::Clock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::collect::Collectors;
+use crate::commands::{Parts, Runner};
+use crate::config::Config;
 use crate::link::backoff::{Backoff, spread};
-use crate::link::connection::{Ended, Line, drive, lock, open};
-use crate::link::outbox::MemoryOutbox;
+use crate::link::connection::{Ended, Line, Socket, drive, lock, open};
+use crate::link::disk::DiskOutbox;
 use crate::link::session::Action;
 use crate::net::Server;
 use crate::state::Folder;
-use crate::{Error, collect, enrol, facts};
+use crate::status::{self, LinkState};
+use crate::{Error, enrol, facts, inventory, renewal};
 
-/// Time between two snapshots until the platform says another.
-const INTERVAL: Duration = Duration::from_secs(10);
-/// Frames kept for a platform that cannot be reached: a day of them.
-const KEPT: usize = 8_640;
+/// Seconds between two snapshots until the platform says another number.
+const INTERVAL_S: u32 = 10;
+/// Commands have so long to end when the agent stops.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the tasks share.
+#[derive(Debug, Clone)]
+struct Shared {
+    folder: Folder,
+    config: Config,
+    clock: Clock,
+    outbox: Arc<Mutex<DiskOutbox>>,
+    wake: Arc<Notify>,
+    interval_s: Arc<AtomicU32>,
+    connected: Arc<Notify>,
+}
 
 /// Runs until `stop`.
 pub async fn run(folder: &Folder, clock: &Clock, stop: &CancellationToken) -> Result<(), Error> {
     let _lock = folder.lock()?;
+    let config = Config::read(folder)?;
     let identity = folder.identity()?.ok_or(Error::NotEnrolled)?;
     let server = Server::read(&identity.server)?;
-    let outbox = Arc::new(Mutex::new(MemoryOutbox::default()));
-    let wake = Arc::new(Notify::new());
-    let measuring = measure(Arc::clone(&outbox), Arc::clone(&wake), clock.clone());
-    let measuring = tokio::spawn(measuring);
+    let now_ms = clock.now().as_millisecond();
+    let outbox = DiskOutbox::open(folder, config.ring_bytes, now_ms)?;
+    let shared = Shared {
+        folder: folder.clone(),
+        config,
+        clock: clock.clone(),
+        outbox: Arc::new(Mutex::new(outbox)),
+        wake: Arc::default(),
+        interval_s: Arc::new(AtomicU32::new(INTERVAL_S)),
+        connected: Arc::default(),
+    };
+    let runner = Runner::open(shared.parts(stop))?;
+    runner.recover()?;
+    sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
+    tokio::select! {
+        () = stay_connected(&shared, &server, &runner, stop) => {}
+        () = measure(&shared) => {}
+        () = renewal::keep(folder, clock) => {}
+        () = take_stock(&shared) => {}
+    }
+    sd_notify::notify(&[sd_notify::NotifyState::Stopping]).ok();
+    if tokio::time::timeout(STOP_LIMIT, runner.ended()).await.is_err() {
+        tracing::warn!("commands did not end in time");
+    }
+    status::note(folder, LinkState::Stopped, clock);
+    lock(&shared.outbox).close()
+}
+
+impl Shared {
+    fn parts(&self, stop: &CancellationToken) -> Parts {
+        Parts {
+            folder: self.folder.clone(),
+            config: self.config.clone(),
+            outbox: Arc::clone(&self.outbox),
+            wake: Arc::clone(&self.wake),
+            clock: self.clock.clone(),
+            stop: stop.clone(),
+        }
+    }
+}
+
+async fn stay_connected(
+    shared: &Shared,
+    server: &Server,
+    runner: &Runner,
+    stop: &CancellationToken,
+) {
     let mut backoff = Backoff::default();
     while !stop.is_cancelled() {
-        let wait = match connect(folder, &server, clock).await {
-            Err(error) => {
-                tracing::warn!("not connected: {}", openframe_fault::chain(&error));
-                backoff.next_wait()
-            }
+        let wait = match connect(&shared.folder, server).await {
+            Err(error) => failed(shared, &error, &mut backoff),
             Ok(socket) => {
-                backoff.reset();
-                let line = Line { server: &server, clock, outbox: &outbox, wake: &wake, stop };
-                let ended =
-                    drive(socket, facts::hello(clock), &line, |action| welcomed(&action)).await;
-                match ended {
-                    Ended::Stopped => break,
+                let (clock, outbox, wake) = (&shared.clock, &*shared.outbox, &*shared.wake);
+                let line = Line { server, clock, outbox, wake, stop };
+                let hello = facts::hello(clock, &shared.config);
+                let ended = drive(socket, hello, &line, |action| {
+                    act(shared, runner, &mut backoff, action);
+                });
+                match ended.await {
+                    Ended::Stopped => return,
                     Ended::Drained(within) => spread(within),
-                    Ended::Lost(error) => {
-                        tracing::warn!("link lost: {}", openframe_fault::chain(&error));
-                        backoff.next_wait()
-                    }
+                    Ended::Lost(error) => failed(shared, &error, &mut backoff),
                 }
             }
         };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = stop.cancelled() => break,
+            () = stop.cancelled() => return,
         }
     }
-    measuring.abort();
-    Ok(())
 }
 
-fn welcomed(action: &Action) {
-    if let Action::Welcomed { offset_ms, .. } = action {
-        tracing::info!(offset_ms, "connected");
+/// Notes a failure; returns how long to wait.
+fn failed(shared: &Shared, error: &Error, backoff: &mut Backoff) -> Duration {
+    let why = openframe_fault::chain(error).to_string();
+    tracing::warn!("not connected: {why}");
+    status::note(&shared.folder, LinkState::Disconnected { why }, &shared.clock);
+    backoff.next_wait()
+}
+
+/// Does what the platform asks for.
+fn act(shared: &Shared, runner: &Runner, backoff: &mut Backoff, action: Action) {
+    match action {
+        Action::Welcomed { offset_ms, snapshot_interval_s } => {
+            tracing::info!(offset_ms, "connected");
+            // Only now does the connection count: a platform that accepts and closes is left alone.
+            backoff.reset();
+            runner.set_offset(offset_ms);
+            shared.interval_s.store(snapshot_interval_s, Ordering::Relaxed);
+            shared.connected.notify_one();
+            status::note(&shared.folder, LinkState::Connected { offset_ms }, &shared.clock);
+        }
+        Action::Run(command) => runner.run(*command),
+        Action::Cancel(id) => runner.cancel(&id),
+        // The connection ends with it.
+        Action::Drain(_) => {}
     }
 }
 
-/// Connects with the certificate in force, renewed first when half of its life is over.
-async fn connect(
-    folder: &Folder,
-    server: &Server,
-    clock: &Clock,
-) -> Result<crate::link::connection::Socket, Error> {
-    let mut identity = folder.identity()?.ok_or(Error::NotEnrolled)?;
-    let key = folder.key()?;
-    let half = identity.issued + identity.not_after.duration_since(identity.issued) / 2;
-    if clock.now() > half {
-        identity = enrol::renew(&identity, &key, &facts::hostname(), clock).await?;
-        folder.keep_identity(&identity)?;
-    }
-    open(server, enrol::tls(&identity, &key)?).await
+/// Connects with the certificate that is kept now.
+async fn connect(folder: &Folder, server: &Server) -> Result<Socket, Error> {
+    let identity = folder.identity()?.ok_or(Error::NotEnrolled)?;
+    open(server, enrol::tls(&identity, &folder.key()?)?).await
 }
 
 /// Takes a snapshot at each interval.
-async fn measure(outbox: Arc<Mutex<MemoryOutbox>>, wake: Arc<Notify>, clock: Clock) {
-    let mut ticks = tokio::time::interval(INTERVAL);
+async fn measure(shared: &Shared) {
+    let mut collectors = Collectors::new(&shared.config.without_collectors);
     loop {
-        ticks.tick().await;
-        let (series, values) = collect::table(&collect::collect());
-        let hash = table::hash(&series);
+        let interval = Duration::from_secs(shared.interval_s.load(Ordering::Relaxed).into());
+        let due = tokio::time::Instant::now() + interval;
+        let figures = {
+            let outbox = lock(&shared.outbox);
+            (outbox.ring().bytes(), outbox.ring().dropped(), outbox.ring().lost())
+        };
+        let (series, values) = collectors.collect(figures);
         let snapshot = Snapshot {
-            time_ms: clock.now().as_millisecond(),
-            table_hash: hash,
+            time_ms: shared.clock.now().as_millisecond(),
+            table_hash: table::hash(&series),
             table: None,
             values: table::pack(&values).into(),
         };
-        let mut outbox = lock(&outbox);
-        if outbox.len() < KEPT {
-            outbox.keep_table(hash, series);
-            outbox.push(Channel::Telemetry, Body::Snapshot(snapshot));
+        if let Err(error) = lock(&shared.outbox).keep(snapshot, &series) {
+            tracing::warn!("a snapshot is lost: {}", openframe_fault::chain(&error));
         }
-        drop(outbox);
-        wake.notify_one();
+        shared.wake.notify_one();
+        tokio::time::sleep_until(due).await;
+    }
+}
+
+/// Looks at the inventory at each interval, and after each connect if that is not too soon.
+async fn take_stock(shared: &Shared) {
+    let interval = Duration::from_secs(shared.config.inventory_interval_s);
+    loop {
+        if let Err(error) = inventory::report(&shared.folder, &shared.outbox, &shared.clock).await {
+            tracing::warn!("no inventory: {}", openframe_fault::chain(&error));
+        }
+        shared.wake.notify_one();
+        tokio::time::sleep(inventory::SOONEST.min(interval)).await;
+        tokio::select! {
+            () = tokio::time::sleep(interval.saturating_sub(inventory::SOONEST)) => {}
+            () = shared.connected.notified() => {}
+        }
     }
 }

@@ -6,14 +6,24 @@ use openframe_agent_api::link::{Facts, Hello};
 use openframe_clock::Clock;
 use procfs::Current as _;
 
+use crate::config::Config;
+use crate::inventory::network;
+
 /// The first frame's content.
-pub fn hello(clock: &Clock) -> Hello {
+pub fn hello(clock: &Clock, config: &Config) -> Hello {
+    let mut capabilities = vec!["telemetry".to_owned(), "inventory".to_owned()];
+    if config.commands {
+        capabilities.push("commands".to_owned());
+    }
+    if rustix::process::geteuid().is_root() {
+        capabilities.push("root".to_owned());
+    }
     Hello {
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         boot_id: text("/proc/sys/kernel/random/boot_id"),
         time_ms: clock.now().as_millisecond(),
         facts: Some(facts()),
-        capabilities: vec!["telemetry".to_owned()],
+        capabilities,
     }
 }
 
@@ -43,7 +53,7 @@ fn facts() -> Facts {
         model: text("/sys/class/dmi/id/product_name"),
         cpu_count: u32::try_from(cpus).unwrap_or(u32::MAX),
         memory_bytes: memory.unwrap_or_default(),
-        addresses: Vec::new(),
+        addresses: network::addresses(),
     }
 }
 

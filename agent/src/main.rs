@@ -1,13 +1,14 @@
 //! `openframe-agent`: what runs on a device.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use openframe_agent::enrol::{Enrolled, enrol_folder};
 use openframe_agent::state::Folder;
-use openframe_agent::{Error, daemon, facts};
+use openframe_agent::status::Status;
+use openframe_agent::{Error, daemon, facts, install};
 use openframe_clock::Clock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,18 @@ enum Command {
     },
     /// Report until told to stop
     Run,
+    /// Show who this device is and whether it is connected
+    Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the agent a service of systemd and start it
+    Install {
+        /// Only print the unit
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -67,8 +80,27 @@ fn say(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{text}"));
 }
 
+/// Prints what was asked for.
+fn print(text: &str) {
+    drop(writeln!(std::io::stdout().lock(), "{text}"));
+}
+
+fn install_service(state: &Path, dry_run: bool) -> Result<(), Error> {
+    let executable = std::env::current_exe()
+        .map_err(|cause| Error::State { path: "/proc/self/exe".into(), cause })?;
+    if dry_run {
+        print(install::unit(&executable, state).trim_end());
+        return Ok(());
+    }
+    say(&install::install(&executable, state)?);
+    Ok(())
+}
+
 async fn run(arguments: Arguments) -> Result<(), Error> {
     let clock = Clock::system();
+    if let Command::Install { dry_run } = arguments.command {
+        return install_service(&arguments.state, dry_run);
+    }
     let folder = Folder::open(&arguments.state)?;
     match arguments.command {
         Command::Enrol { server, token } => {
@@ -79,6 +111,12 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
                     say(&format!("already enrolled as {}", identity.device_id));
                 }
             }
+            Ok(())
+        }
+        Command::Install { .. } => Ok(()),
+        Command::Status { json } => {
+            let status = Status::read(&folder)?;
+            print(&if json { status.json()? } else { status.text() });
             Ok(())
         }
         Command::Run => {
