@@ -85,12 +85,23 @@ pub(crate) enum ConfigCommand {
     Check(RunArgs),
 }
 
+/// A service with an API of its own.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Service {
+    Auth,
+    Devices,
+    Monitoring,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum DocsCommand {
     /// The settings, as Markdown
     Config,
-    /// The OpenAPI document
-    Openapi,
+    /// The OpenAPI document of the whole API, or of one service
+    Openapi {
+        /// `auth`, `devices` or `monitoring`
+        service: Option<Service>,
+    },
     /// The help of every subcommand
     Cli,
 }

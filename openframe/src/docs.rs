@@ -2,7 +2,7 @@
 
 use clap::CommandFactory as _;
 
-use crate::args::{Arguments, DocsCommand};
+use crate::args::{Arguments, DocsCommand, Service};
 use crate::progress::line;
 use crate::settings::Settings;
 
@@ -14,10 +14,27 @@ pub(crate) fn write(document: &DocsCommand) -> anyhow::Result<()> {
             line("# Settings\n\nWritten by `openframe docs config`; do not edit.\n");
             line(settings.trim_end());
         }
-        DocsCommand::Openapi => line(&serde_json::to_string_pretty(&openframe_auth::openapi())?),
+        DocsCommand::Openapi { service } => {
+            let document = match service {
+                None => openapi(),
+                Some(Service::Auth) => openframe_auth::openapi(),
+                Some(Service::Devices) => openframe_devices::openapi(),
+                Some(Service::Monitoring) => openframe_monitoring::openapi(),
+            };
+            line(&serde_json::to_string_pretty(&document)?);
+        }
         DocsCommand::Cli => help(&mut Arguments::command(), "openframe"),
     }
     Ok(())
+}
+
+/// The document of the whole API.
+pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
+    let mut whole = openframe_auth::openapi();
+    whole.merge(openframe_devices::openapi());
+    whole.merge(openframe_monitoring::openapi());
+    whole.info.title = "OpenFrame".to_owned();
+    whole
 }
 
 /// Prints the help of `command` and of each that it has.

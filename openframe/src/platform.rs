@@ -11,7 +11,7 @@ use openframe_clock::Clock;
 use openframe_devices_api::DevicesClient;
 use openframe_ids::{ApiKeyId, TenantId, UserId};
 use openframe_mesh::identity::{insert, service_credential};
-use openframe_mesh::{Client, Late, Peer};
+use openframe_mesh::{Client, Connector, Late, Peer};
 use openframe_pki::Authority;
 use openframe_sqlite::Database;
 use openframe_tokens::internal::Minter;
@@ -88,7 +88,8 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
     let mut registry = Registry::default();
     let auth = start_auth(&platform, &settings, &folder, &authority, &mut registry).await?;
     let devices = start_devices(&platform, &settings, &folder, gateway, &mut registry).await?;
-    let running = start_monitoring(&platform, &settings, &folder, &mut registry).await?;
+    let running =
+        start_monitoring(&platform, &settings, &folder, &authority, &mut registry).await?;
     let health = Arc::new(PlatformHealth::new(Arc::clone(&running)));
     let gateway = openframe_gateway::start(
         settings.gateway.clone(),
@@ -101,7 +102,7 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
             verifier: platform.minter.verifier("gateway"),
             clock: platform.clock.clone(),
             health: Arc::clone(&health) as Arc<dyn openframe_gateway::Health>,
-            openapi: serde_json::to_value(openframe_auth::openapi())?,
+            openapi: serde_json::to_value(crate::docs::openapi())?,
             tenant,
             metrics: &mut registry,
         },
@@ -173,17 +174,12 @@ async fn start_devices(
 ) -> anyhow::Result<openframe_devices::Running> {
     let database =
         Database::open(&folder.join("devices.db"), &openframe_devices_sqlite::MIGRATIONS).await?;
-    let own = |audience, peer| {
-        let (minter, clock) = (platform.minter.clone(), platform.clock.clone());
-        let names = ("devices", audience);
-        Client::new(peer, service_credential(minter, clock, names, platform.tenant))
-    };
     let deps = openframe_devices::Deps {
         stores: openframe_devices_sqlite::stores(&database),
         clock: platform.clock.clone(),
         verifier: platform.minter.verifier("devices"),
-        gateway: own("gateway", gateway),
-        audit: AuthClient::new(own("auth", platform.auth.clone())),
+        gateway: platform.service(("devices", "gateway"), gateway),
+        audit: platform.audit("devices"),
         metrics,
     };
     let running = openframe_devices::start(settings.devices.clone(), deps).await;
@@ -194,15 +190,20 @@ async fn start_monitoring(
     platform: &Platform,
     settings: &Settings,
     folder: &DataFolder,
+    authority: &Authority,
     metrics: &mut Registry,
 ) -> anyhow::Result<Arc<openframe_monitoring::Running>> {
     let options = openframe_monitoring_embedded::Options::default();
-    let stores =
-        openframe_monitoring_embedded::Embedded::open(&folder.join("monitoring"), options)?;
+    let place = folder.join("monitoring");
+    let stores = openframe_monitoring_embedded::Embedded::open(&place, options).await?;
+    let roots = authority_roots(authority, &settings.webhook_roots);
+    let sender = Connector::new(openframe_pki::public_client(&roots)?);
     let deps = openframe_monitoring::Deps {
         stores,
         clock: platform.clock.clone(),
         verifier: platform.minter.verifier("monitoring"),
+        audit: Arc::new(platform.audit("monitoring")),
+        sender: Arc::new(sender),
         metrics,
     };
     let running = openframe_monitoring::start(settings.monitoring.clone(), deps).await;
@@ -252,7 +253,29 @@ fn serve(
     Ok(servers)
 }
 
+/// The roots that webhooks' servers are checked against: the machine's and the platform's own.
+fn authority_roots(authority: &Authority, file: &Path) -> Vec<u8> {
+    let mut roots = std::fs::read(file).unwrap_or_else(|error| {
+        tracing::warn!("webhooks reach servers of this platform's own root only: {error}");
+        Vec::new()
+    });
+    roots.extend_from_slice(b"\n");
+    roots.extend_from_slice(authority.root_pem().as_bytes());
+    roots
+}
+
 impl Platform {
+    /// A client of one service to another, by both names.
+    fn service(&self, names: (&'static str, &'static str), peer: Peer) -> Client {
+        let (minter, clock) = (self.minter.clone(), self.clock.clone());
+        Client::new(peer, service_credential(minter, clock, names, self.tenant))
+    }
+
+    /// The audit trail, as the service `name` reaches it.
+    fn audit(&self, name: &'static str) -> AuthClient {
+        AuthClient::new(self.service((name, "auth"), self.auth.clone()))
+    }
+
     /// The devices service, for the executable's own look at it: nothing but reading.
     pub(crate) fn devices(&self) -> DevicesClient {
         let client = self.own("devices", self.devices.clone(), Permission::DevicesRead);

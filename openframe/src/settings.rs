@@ -26,6 +26,9 @@ pub(crate) struct Settings {
     /// Address under which agents reach the server, for the line that enrols one; the agents'
     /// listen address when empty.
     pub(crate) agents_url: String,
+    /// File with the roots, PEM, that servers of webhooks are checked against, beside the
+    /// platform's own.
+    pub(crate) webhook_roots: PathBuf,
     /// Seconds that requests under way get when the server stops.
     pub(crate) grace_s: u64,
     /// Log filter, such as `info` or `info,openframe_gateway=debug`.
@@ -51,6 +54,7 @@ impl Default for Settings {
             admin_listen: "http://127.0.0.1:8445".to_owned(),
             server_names: Vec::new(),
             agents_url: String::new(),
+            webhook_roots: PathBuf::from("/etc/ssl/certs/ca-certificates.crt"),
             grace_s: 20,
             log: "info".to_owned(),
             log_json: false,

@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask setup`, `cargo xtask test`, `cargo xtask tidy`.
 
+mod golden;
 mod run;
 mod say;
 mod setup;
@@ -28,6 +29,12 @@ enum Chore {
         #[arg(long)]
         keep_going: bool,
     },
+    /// Compare the generated documents with the checked-in ones
+    Golden {
+        /// Write them instead
+        #[arg(long)]
+        write: bool,
+    },
     /// Check the structure: dependencies, sizes, absences
     Tidy,
 }
@@ -36,6 +43,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Setup => setup::setup(),
         Chore::Test { keep_going } => test::test(keep_going),
+        Chore::Golden { write } => golden::golden(write),
         Chore::Tidy => tidy::tidy(),
     };
     match done {

@@ -6,17 +6,18 @@ use anyhow::bail;
 
 use crate::run::{run, run_with};
 use crate::say::line;
-use crate::{setup, tidy};
+use crate::{golden, setup, tidy};
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("set-up", setup::setup),
     ("format", || run("cargo", &["fmt", "--all", "--check"])),
     ("tidy", tidy::tidy),
     ("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
     ("documentation", documentation),
     ("executables", || cargo(&["build", "-p", "openframe", "-p", "openframe-agent"])),
+    ("golden files", || golden::golden(false)),
     ("tests", || cargo(&["test", "--workspace", "--no-fail-fast"])),
     ("licences and sources", || {
         cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"])

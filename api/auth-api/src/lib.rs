@@ -3,10 +3,12 @@
 //! Public paths begin with `/api/auth/v1`; those of [`internal`] are reached by the platform's own
 //! services only.
 
+mod audit;
 mod client;
 pub mod internal;
 mod types;
 
+pub use audit::{Ask, Audit, Entry};
 pub use client::AuthClient;
 pub use types::*;
 

@@ -158,3 +158,53 @@ pub enum LiveEvent {
     /// An alert has changed.
     Alert(Box<Alert>),
 }
+
+/// What is posted to a webhook: Alertmanager's message, version 4.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Webhook {
+    /// `4`.
+    pub version: String,
+    /// What the message is about.
+    pub group_key: String,
+    /// Alerts left out: none.
+    pub truncated_alerts: u32,
+    /// `firing` or `resolved`.
+    pub status: String,
+    /// The channel.
+    pub receiver: String,
+    /// The labels of the group.
+    pub group_labels: BTreeMap<String, String>,
+    /// The labels that all alerts have.
+    pub common_labels: BTreeMap<String, String>,
+    /// The annotations that all alerts have.
+    pub common_annotations: BTreeMap<String, String>,
+    /// Where the platform is; empty when it does not know.
+    #[serde(rename = "externalURL")]
+    pub external_url: String,
+    /// The alerts: one.
+    pub alerts: Vec<WebhookAlert>,
+}
+
+/// One alert of a webhook's message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookAlert {
+    /// `firing` or `resolved`.
+    pub status: String,
+    /// The series' labels, `alertname` and `severity`.
+    pub labels: BTreeMap<String, String>,
+    /// `summary` and `value`.
+    pub annotations: BTreeMap<String, String>,
+    /// Since when the condition holds.
+    #[schema(value_type = String, format = DateTime)]
+    pub starts_at: Timestamp,
+    /// When it was over; absent while it is not.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ends_at: Option<Timestamp>,
+    /// Where to look at the rule; empty.
+    #[serde(rename = "generatorURL")]
+    pub generator_url: String,
+    /// What tells the alert from others of its rule.
+    pub fingerprint: String,
+}

@@ -17,6 +17,11 @@ const MAX_TEXT: usize = 10_000;
 /// Brackets in brackets at most; the parser is recursive.
 const MAX_DEPTH: usize = 100;
 
+/// Whether `text` is PromQL that can be evaluated at an instant.
+pub fn check(text: &str) -> Result<(), Error> {
+    parse(text).map(drop)
+}
+
 /// What a query may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {

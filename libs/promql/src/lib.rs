@@ -28,7 +28,7 @@ mod over_time;
 mod select;
 mod types;
 
-pub use engine::{Engine, Limits, parse_selector};
+pub use engine::{Engine, Limits, check, parse_selector};
 pub use error::Error;
 pub use format::format_value;
 pub use types::{

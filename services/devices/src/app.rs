@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+pub use openframe_auth_api::Ask;
+use openframe_auth_api::{Audit, Entry};
 use openframe_clock::Clock;
 use openframe_ids::{DeviceId, TenantId};
-use openframe_tokens::{Caller, Permission};
+use openframe_tokens::Permission;
 use tokio::sync::broadcast;
 
-use crate::audit::{Audit, Entry};
 use crate::config::Config;
 use crate::domain::index::{Attribute, Index, Query};
 use crate::domain::{Change, Device, Link, Presence};
@@ -28,15 +29,6 @@ pub use reports::{About, Item};
 
 /// Records read at once when the index is loaded.
 const LOAD_PAGE: u32 = 1_000;
-
-/// Who asks, in which request.
-#[derive(Debug, Clone)]
-pub struct Ask {
-    /// Who.
-    pub caller: Caller,
-    /// In which request.
-    pub request_id: String,
-}
 
 /// A device with what is known of it at this moment.
 #[derive(Debug, Clone)]
@@ -195,6 +187,12 @@ impl App {
         tracing::info!(tenant.id = %whose.0, device.id = %id, "retired device {id}");
         self.tell(whose, Happened::Retired);
         Ok(())
+    }
+
+    /// What happens from now on, of every tenant: the caller of this passes on only its own.
+    pub fn follow(&self, ask: &Ask) -> Result<broadcast::Receiver<Arc<Event>>, Error> {
+        permit(ask, Permission::DevicesRead)?;
+        Ok(self.events.subscribe())
     }
 
     /// Fills the index from the store.

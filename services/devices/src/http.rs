@@ -1,8 +1,11 @@
 //! The gateway's way in: what devices say, as messages of the link protocol. Decides nothing.
 
 mod public;
+mod streams;
+mod views;
 
-pub use public::public;
+use openframe_devices_api::PREFIX;
+use utoipa_axum::router::OpenApiRouter;
 
 use axum::Router;
 use axum::body::Body;
@@ -23,8 +26,24 @@ use crate::error::Error;
 /// Bytes of one push.
 const PUSH_LIMIT: usize = 8 << 20;
 
+/// The public routes.
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new().nest(PREFIX, public::public())
+}
+
+/// The API's document.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    api().into_openapi()
+}
+
+/// Every route.
+pub fn routes(app: App) -> Router {
+    let (public, _) = api().split_for_parts();
+    internal(app.clone()).merge(public.with_state(app))
+}
+
 /// The routes that the gateway uses for devices.
-pub fn internal(app: App) -> Router {
+fn internal(app: App) -> Router {
     Router::new()
         .route(LINK_OPENED, post(opened))
         .route(LINK_CLOSED, post(closed))

@@ -10,7 +10,6 @@
 //! - nothing of another tenant exists for a caller.
 
 pub mod app;
-mod audit;
 mod config;
 pub mod domain;
 mod error;
@@ -21,9 +20,9 @@ mod start;
 pub mod store;
 mod tasks;
 
-pub use audit::{Audit, Entry};
 pub use config::Config;
 pub use error::Error;
+pub use http::openapi;
 pub use links::{Gateway, Links, Said, frame};
 pub use start::{Deps, Running, start};
 pub use store::Stores;

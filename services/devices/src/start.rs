@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, RwLock};
 use axum::Router;
 use openframe_auth_api::AuthClient;
 use openframe_clock::Clock;
-use openframe_devices_api::PREFIX;
 use openframe_mesh::{Client, identity};
 use openframe_tokens::internal::Verifier;
 use prometheus_client::registry::Registry;
@@ -63,7 +62,7 @@ pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
     app.load().await?;
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     tasks::spawn(&app, &tasks, &stop);
-    let router = http::internal(app.clone()).nest(PREFIX, http::public(app));
+    let router = http::routes(app);
     let router = identity::require(router, deps.verifier, deps.clock);
     Ok(Running { router: openframe_fault::layer(router), tasks, stop })
 }

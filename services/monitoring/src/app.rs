@@ -1,5 +1,7 @@
 //! What the monitoring service does: one public method per thing a caller can ask.
 
+pub mod alerting;
+mod channels;
 mod ingest;
 pub mod query;
 mod upkeep;
@@ -7,16 +9,19 @@ mod upkeep;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use openframe_auth_api::Audit;
 use openframe_clock::Clock;
 use openframe_ids::{DeviceId, TenantId};
 use openframe_tokens::{Caller, Permission};
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, Semaphore, broadcast};
 
 use crate::domain::chunk::Sample;
 use crate::domain::head::{Head, Matcher};
 use crate::domain::labels::{DEVICE, Labels};
 use crate::metrics::Metrics;
-use crate::store::TelemetryLog;
+use crate::notify::Sender;
+use crate::store::alerts::Alerts;
+use crate::store::{Stores, TelemetryLog};
 use crate::{Config, Error};
 
 /// New values of a device are durable.
@@ -30,6 +35,27 @@ pub struct Arrived {
     pub at_ms: i64,
 }
 
+/// Something to tell those who watch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Live {
+    /// New values of a device.
+    Telemetry(Arrived),
+    /// An alert has changed.
+    Alert(Box<alerting::AlertShown>),
+}
+
+/// What the service needs beside its settings and the time.
+pub struct Parts {
+    /// Where it keeps things.
+    pub stores: Stores,
+    /// The audit trail.
+    pub audit: Arc<dyn Audit>,
+    /// Sends notifications.
+    pub sender: Arc<dyn Sender>,
+    /// Its counters.
+    pub metrics: Metrics,
+}
+
 /// The service. Cheap to clone.
 #[derive(Clone)]
 pub struct Monitoring(Arc<Inner>);
@@ -41,21 +67,41 @@ struct Inner {
     head: RwLock<Head>,
     /// About one record of each hour: when received, and its number. Tells what may be trimmed.
     hours: Mutex<VecDeque<(i64, u64)>>,
-    live: broadcast::Sender<Arrived>,
+    live: broadcast::Sender<Live>,
+    alerts: Arc<dyn Alerts>,
+    audit: Arc<dyn Audit>,
+    sender: Arc<dyn Sender>,
+    /// What it shows is what the store has. Locked for a few lines.
+    board: Mutex<alerting::Board>,
+    /// Held while a change of the board is being kept, so that changes come one by one.
+    turn: Semaphore,
+    /// There is something to deliver.
+    wake: Notify,
     metrics: Metrics,
 }
 
 impl Monitoring {
     /// The service on an empty head; [`Monitoring::load`] fills it.
-    pub(crate) fn new(
-        config: Config,
-        clock: Clock,
-        log: Arc<dyn TelemetryLog>,
-        metrics: Metrics,
-    ) -> Self {
+    pub(crate) fn new(config: Config, clock: Clock, parts: Parts) -> Self {
+        let Parts { stores: Stores { log, alerts }, audit, sender, metrics } = parts;
         let (live, _) = broadcast::channel(config.live_queue.max(1));
         let (head, hours) = (RwLock::default(), Mutex::default());
-        Self(Arc::new(Inner { config, clock, log, head, hours, live, metrics }))
+        let (board, turn, wake) = (Mutex::default(), Semaphore::new(1), Notify::new());
+        Self(Arc::new(Inner {
+            config,
+            clock,
+            log,
+            head,
+            hours,
+            live,
+            alerts,
+            audit,
+            sender,
+            board,
+            turn,
+            wake,
+            metrics,
+        }))
     }
 
     /// The time now, Unix milliseconds.
@@ -92,17 +138,27 @@ impl Monitoring {
         (start_ms, end_ms): (i64, i64),
     ) -> Result<Vec<(Labels, Vec<Sample>)>, Error> {
         need(caller, Permission::TelemetryRead)?;
+        Ok(self.select_of(caller.tenant, matchers, (start_ms, end_ms)))
+    }
+
+    /// As [`Monitoring::select`], for whoever was checked already.
+    fn select_of(
+        &self,
+        tenant: TenantId,
+        matchers: &[Matcher],
+        (start_ms, end_ms): (i64, i64),
+    ) -> Vec<(Labels, Vec<Sample>)> {
         let head = self.head();
-        let found = head.matching(caller.tenant, matchers).into_iter().filter_map(|number| {
+        let found = head.matching(tenant, matchers).into_iter().filter_map(|number| {
             let samples = head.samples(number, start_ms, end_ms);
             (!samples.is_empty()).then_some(())?;
             Some((head.labels(number)?.clone(), samples))
         });
-        Ok(found.collect())
+        found.collect()
     }
 
     /// What happens from now on, of every tenant: the caller of this passes on only its own.
-    pub fn live(&self, caller: &Caller) -> Result<broadcast::Receiver<Arrived>, Error> {
+    pub fn live(&self, caller: &Caller) -> Result<broadcast::Receiver<Live>, Error> {
         need(caller, Permission::TelemetryRead)?;
         Ok(self.0.live.subscribe())
     }

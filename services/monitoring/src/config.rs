@@ -28,6 +28,10 @@ pub struct Config {
     pub query_timeout_s: u64,
     /// How many live events a slow viewer may be behind before it misses some. Default 1,024.
     pub live_queue: usize,
+    /// Alert rules that one tenant may have. Default 1,000.
+    pub max_rules: usize,
+    /// Seconds between two evaluations of the alert rules. Default 15.
+    pub evaluation_interval_s: u32,
     /// Seconds between two looks at the log: tries a failed one again, trims an old one. Default 5.
     pub upkeep_interval_s: u32,
 }
@@ -44,6 +48,8 @@ impl Default for Config {
             query_samples: 50_000_000,
             query_timeout_s: 30,
             live_queue: 1_024,
+            max_rules: 1_000,
+            evaluation_interval_s: 15,
             upkeep_interval_s: 5,
         }
     }
@@ -53,6 +59,11 @@ impl Config {
     /// How long samples are kept, in milliseconds.
     pub(crate) fn retention_ms(&self) -> i64 {
         i64::from(self.retention_days) * 86_400_000
+    }
+
+    /// Time between two evaluations of the rules.
+    pub(crate) fn evaluation_interval(&self) -> Duration {
+        Duration::from_secs(u64::from(self.evaluation_interval_s.max(1)))
     }
 
     /// Time between two looks at the log.

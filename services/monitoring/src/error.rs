@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use openframe_fault::{Fault, Kind};
+use openframe_fault::{BoxError, Fault, Kind};
 
 use crate::domain::labels::BadLabels;
 use crate::store::LogError;
+use crate::store::alerts::StoreError;
 
 /// When a caller that found the log unavailable should try again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -40,6 +41,30 @@ pub enum Error {
     /// A query that has no answer.
     #[error("{0}")]
     Query(openframe_promql::Error),
+    /// A rule or channel that cannot be.
+    #[error("{0}")]
+    BadRule(String),
+    /// No such rule, or not the caller's.
+    #[error("no such rule")]
+    NoSuchRule,
+    /// No such channel, or not the caller's.
+    #[error("no such channel")]
+    NoSuchChannel,
+    /// Another one has that name.
+    #[error("the name is taken; choose another")]
+    NameTaken,
+    /// The tenant has as many as it may have.
+    #[error("there are {0} already, which is the most there may be; remove one first")]
+    TooManyRules(usize),
+    /// The audit trail cannot be written. Nothing was done.
+    #[error("the audit trail cannot be written now, so nothing was done; try again")]
+    Audit(#[source] BoxError),
+    /// The store of alerts cannot be used. Nothing was done.
+    #[error("alerts cannot be stored now; try again")]
+    Alerts(#[from] StoreError),
+    /// A notification cannot be written down.
+    #[error("something went wrong; the log says what")]
+    Encode(#[source] BoxError),
     /// The log cannot be written. Nothing was stored.
     #[error("telemetry cannot be stored now; try again")]
     Log(#[source] LogError),
@@ -50,13 +75,16 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Forbidden(_) => Kind::Forbidden,
-            Self::NoSuchDevice => Kind::NotFound,
-            Self::UnknownTable(_) => Kind::Conflict,
-            Self::BadBody(_) | Self::UnsupportedMedia | Self::BadLabels(_) | Self::Query(_) => {
-                Kind::Invalid
-            }
-            Self::TooManySeries(_) => Kind::TooMany,
-            Self::Log(_) => Kind::Unavailable,
+            Self::NoSuchDevice | Self::NoSuchRule | Self::NoSuchChannel => Kind::NotFound,
+            Self::UnknownTable(_) | Self::NameTaken => Kind::Conflict,
+            Self::BadBody(_)
+            | Self::UnsupportedMedia
+            | Self::BadLabels(_)
+            | Self::Query(_)
+            | Self::BadRule(_) => Kind::Invalid,
+            Self::TooManySeries(_) | Self::TooManyRules(_) => Kind::TooMany,
+            Self::Log(_) | Self::Audit(_) | Self::Alerts(_) => Kind::Unavailable,
+            Self::Encode(_) => Kind::Internal,
         }
     }
 
@@ -72,6 +100,14 @@ impl Error {
             Self::Query(_) => "bad_query",
             Self::TooManySeries(_) => "too_many_series",
             Self::Log(_) => "log_unavailable",
+            Self::BadRule(_) => "bad_rule",
+            Self::NoSuchRule => "no_such_rule",
+            Self::NoSuchChannel => "no_such_channel",
+            Self::NameTaken => "name_taken",
+            Self::TooManyRules(_) => "too_many_rules",
+            Self::Audit(_) => "audit_unavailable",
+            Self::Alerts(_) => "alerts_unavailable",
+            Self::Encode(_) => "internal",
         }
     }
 }
@@ -82,13 +118,21 @@ impl From<Error> for Fault {
         match error {
             Error::UnsupportedMedia => fault.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Error::Log(cause) => fault.retry_after(RETRY_AFTER).because(cause),
+            Error::Alerts(cause) => fault.retry_after(RETRY_AFTER).because(cause),
+            Error::Audit(cause) => fault.retry_after(RETRY_AFTER).because(cause),
+            Error::Encode(cause) => fault.because(cause),
             Error::Forbidden(_)
             | Error::NoSuchDevice
             | Error::UnknownTable(_)
             | Error::BadBody(_)
             | Error::BadLabels(_)
             | Error::Query(_)
-            | Error::TooManySeries(_) => fault,
+            | Error::TooManySeries(_)
+            | Error::BadRule(_)
+            | Error::NoSuchRule
+            | Error::NoSuchChannel
+            | Error::NameTaken
+            | Error::TooManyRules(_) => fault,
         }
     }
 }

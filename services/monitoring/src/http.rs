@@ -1,5 +1,6 @@
 //! The routes. Handlers decode, call [`Monitoring`], encode; they decide nothing.
 
+mod alerts;
 mod prometheus;
 
 use std::collections::BTreeMap;
@@ -21,9 +22,11 @@ use openframe_monitoring_api::{Latest, LatestValue, LiveEvent, PREFIX, PROMETHEU
 use openframe_tokens::internal::Verifier;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::Error;
-use crate::app::{Arrived, Monitoring};
+use crate::app::{Arrived, Live, Monitoring};
 use crate::domain::chunk::Sample;
 use crate::domain::labels::{DEVICE, Labels, NAME};
 
@@ -42,10 +45,20 @@ pub(crate) fn router(app: Monitoring, verifier: Verifier, clock: Clock) -> Route
         .route(&format!("{PROMETHEUS}/label/{{name}}/values"), get(prometheus::label_values))
         .route(&format!("{PROMETHEUS}/metadata"), get(prometheus::metadata))
         .route(&format!("{PROMETHEUS}/status/buildinfo"), get(prometheus::buildinfo))
-        .route(&format!("{PREFIX}/devices/{{id}}/latest"), get(latest))
-        .route(&format!("{PREFIX}/live"), get(live))
+        .merge(own().split_for_parts().0)
         .with_state(app);
     openframe_fault::layer(identity::require(router, verifier, clock))
+}
+
+/// The service's own API.
+fn own() -> OpenApiRouter<Monitoring> {
+    let routes = OpenApiRouter::new().routes(routes!(latest)).routes(routes!(live));
+    OpenApiRouter::new().nest(PREFIX, routes.merge(alerts::routes()))
+}
+
+/// The API's document.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    own().into_openapi()
 }
 
 async fn push(
@@ -79,6 +92,9 @@ fn check_media(headers: &HeaderMap) -> Result<(), Error> {
     if taken && snappy { Ok(()) } else { Err(Error::UnsupportedMedia) }
 }
 
+/// The newest value of each series of a device.
+#[utoipa::path(get, path = "/devices/{id}/latest", tag = "telemetry",
+    params(("id" = DeviceId, Path)), responses((status = 200, body = Latest)))]
 async fn latest(
     State(app): State<Monitoring>,
     Asking(caller): Asking,
@@ -96,6 +112,9 @@ fn view((labels, (t, value)): (Labels, Sample)) -> LatestValue {
     LatestValue { name: labels.get(NAME).to_owned(), labels: own, at, value }
 }
 
+/// What happens from now on, as server-sent events; `lagged` tells a slow viewer to read again.
+#[utoipa::path(get, path = "/live", tag = "telemetry",
+    responses((status = 200, content_type = "text/event-stream", body = LiveEvent)))]
 async fn live(
     State(app): State<Monitoring>,
     Asking(caller): Asking,
@@ -104,8 +123,12 @@ async fn live(
     let tenant = caller.tenant;
     let events = events.filter_map(move |event| {
         let event = match event {
-            Ok(arrived) if arrived.tenant == tenant => telemetry(arrived),
-            Ok(_) => None,
+            Ok(Live::Telemetry(arrived)) if arrived.tenant == tenant => telemetry(arrived),
+            Ok(Live::Alert(alert)) if alert.rule.tenant == tenant => {
+                let event = LiveEvent::Alert(Box::new(alerts::alert(*alert)));
+                Event::default().json_data(event).ok()
+            }
+            Ok(Live::Telemetry(_) | Live::Alert(_)) => None,
             // The viewer was too slow: it is told to read everything again.
             Err(BroadcastStreamRecvError::Lagged(_)) => Some(Event::default().event("lagged")),
         };

@@ -5,7 +5,8 @@
 //!
 //! Invariants: nothing is acknowledged before the log has it; a sample sent twice is kept once; a
 //! series belongs to one tenant, and no other tenant can learn that it exists; everything in memory
-//! can be rebuilt from the log.
+//! can be rebuilt from the log; an alert's change and the
+//! notification of it are kept together or not at all.
 
 pub mod app;
 pub mod config;
@@ -13,11 +14,15 @@ pub mod domain;
 pub mod error;
 mod http;
 pub mod metrics;
+pub mod notify;
 mod remote_write;
 mod start;
 pub mod store;
 mod tasks;
+#[cfg(test)]
+mod testing;
 
 pub use config::Config;
 pub use error::Error;
+pub use http::openapi;
 pub use start::{Deps, Part, Running, start};

@@ -14,6 +14,12 @@ pub struct Metrics {
     pub(crate) future: Counter,
     /// Series of devices dropped: bad labels, or over the tenant's limit.
     pub(crate) refused_series: Counter,
+    /// Evaluations of rules that failed.
+    pub(crate) failed_evaluations: Counter,
+    /// Notifications that arrived.
+    pub(crate) delivered: Counter,
+    /// Attempts to notify that failed.
+    pub(crate) undelivered: Counter,
 }
 
 impl Metrics {
@@ -25,6 +31,9 @@ impl Metrics {
             ("samples_repeated", "Samples that were there already", &all.repeated),
             ("samples_future", "Samples dropped because they lie in the future", &all.future),
             ("series_refused", "Series of devices dropped for their labels", &all.refused_series),
+            ("rule_evaluations_failed", "Evaluations that failed", &all.failed_evaluations),
+            ("notifications_delivered", "Notifications that arrived", &all.delivered),
+            ("notifications_failed", "Attempts to notify that failed", &all.undelivered),
         ];
         let registry = registry.sub_registry_with_prefix("openframe_monitoring");
         for (name, help, counter) in names {

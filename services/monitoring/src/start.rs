@@ -1,14 +1,18 @@
 //! Starting the service.
 
+use std::sync::Arc;
+
 use axum::Router;
+use openframe_auth_api::Audit;
 use openframe_clock::Clock;
 use openframe_tokens::internal::Verifier;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::Monitoring;
+use crate::app::{Monitoring, Parts};
 use crate::metrics::Metrics;
+use crate::notify::Sender;
 use crate::store::Stores;
 use crate::{Config, Error, http, tasks};
 
@@ -20,6 +24,10 @@ pub struct Deps<'a> {
     pub clock: Clock,
     /// Who asks.
     pub verifier: Verifier,
+    /// The audit trail, with this service's credential.
+    pub audit: Arc<dyn Audit>,
+    /// Sends notifications.
+    pub sender: Arc<dyn Sender>,
     /// Where its own metrics are registered.
     pub metrics: &'a mut Registry,
 }
@@ -55,7 +63,10 @@ impl Running {
 pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
     let metrics = Metrics::register(deps.metrics);
     let interval = config.upkeep_interval();
-    let app = Monitoring::new(config, deps.clock.clone(), deps.stores.log, metrics);
+    let evaluation = config.evaluation_interval();
+    let parts = Parts { stores: deps.stores, audit: deps.audit, sender: deps.sender, metrics };
+    let app = Monitoring::new(config, deps.clock.clone(), parts);
+    app.load_alerts().await?;
     let replayed = app.load().await.map_err(Error::Log)?;
     for line in &replayed.damage {
         tracing::error!("the telemetry log is damaged: {line}");
@@ -63,6 +74,8 @@ pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
     tracing::info!(records = replayed.records, "read {} records of telemetry", replayed.records);
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     tasks.spawn(tasks::upkeep(app.clone(), interval, stop.clone()));
+    tasks.spawn(tasks::evaluate(app.clone(), evaluation, stop.clone()));
+    tasks.spawn(tasks::deliver(app.clone(), stop.clone()));
     let router = http::router(app.clone(), deps.verifier, deps.clock);
     Ok(Running { router, tasks, stop, app })
 }

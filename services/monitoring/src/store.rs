@@ -1,5 +1,6 @@
 //! What must be kept.
 
+pub mod alerts;
 pub mod memory;
 
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use openframe_fault::BoxError;
 pub struct Stores {
     /// The log of telemetry.
     pub log: Arc<dyn TelemetryLog>,
+    /// Rules, alerts and notifications.
+    pub alerts: Arc<dyn alerts::Alerts>,
 }
 
 /// The log did not do what was asked.

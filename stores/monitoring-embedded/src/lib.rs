@@ -1,22 +1,38 @@
 //! Keeps the monitoring service's promises in one folder: the telemetry log in segments
-//! (`openframe_wal`), each record durable before it is acknowledged, many by one `fdatasync`.
+//! (`openframe_wal`), each record durable before it is acknowledged, many by one `fdatasync`; rules,
+//! alerts and notifications in a SQLite file.
 
+mod alerts;
 mod log;
+mod record;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use openframe_monitoring::store::Stores;
+use openframe_sqlite::Database;
 
+pub use alerts::SqliteAlerts;
 pub use log::{Log, Options};
+
+/// The tables. Give them to [`Database::open`].
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// The folder could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("the telemetry log in {} cannot be opened", dir.display())]
-pub struct OpenError {
-    dir: std::path::PathBuf,
-    #[source]
-    cause: openframe_wal::WalError,
+pub enum OpenError {
+    /// The log is the cause.
+    #[error("the telemetry log in {} cannot be opened", dir.display())]
+    Log {
+        /// Which folder.
+        dir: std::path::PathBuf,
+        /// Why.
+        #[source]
+        cause: openframe_wal::WalError,
+    },
+    /// The database is the cause.
+    #[error(transparent)]
+    Database(#[from] openframe_sqlite::OpenError),
 }
 
 /// The embedded engine.
@@ -25,9 +41,10 @@ pub struct Embedded;
 
 impl Embedded {
     /// Opens the stores in `dir`, or makes them. The caller keeps other processes out of it.
-    pub fn open(dir: &Path, options: Options) -> Result<Stores, OpenError> {
+    pub async fn open(dir: &Path, options: Options) -> Result<Stores, OpenError> {
         let log = Log::open(&dir.join("telemetry"), options);
-        let log = log.map_err(|cause| OpenError { dir: dir.to_owned(), cause })?;
-        Ok(Stores { log: Arc::new(log) })
+        let log = log.map_err(|cause| OpenError::Log { dir: dir.to_owned(), cause })?;
+        let database = Database::open(&dir.join("alerts.db"), &MIGRATIONS).await?;
+        Ok(Stores { log: Arc::new(log), alerts: Arc::new(SqliteAlerts::new(database)) })
     }
 }

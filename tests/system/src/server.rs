@@ -29,6 +29,7 @@ pub struct Server {
     /// The owner's API key.
     pub key: String,
     agents_port: String,
+    settings: Vec<String>,
 }
 
 impl Server {
@@ -37,12 +38,22 @@ impl Server {
         Self::start_in(tempfile::tempdir()?)
     }
 
+    /// Starts a server on an empty folder, with settings as `NAME=VALUE`.
+    pub fn start_with(settings: &[&str]) -> anyhow::Result<Self> {
+        let settings = settings.iter().map(|&one| one.to_owned()).collect();
+        Self::begin(tempfile::tempdir()?, settings)
+    }
+
     /// Starts a server on `folder`.
     pub fn start_in(folder: TempDir) -> anyhow::Result<Self> {
-        let (process, url, agents_url) = launch(folder.path(), "0")?;
+        Self::begin(folder, Vec::new())
+    }
+
+    fn begin(folder: TempDir, settings: Vec<String>) -> anyhow::Result<Self> {
+        let (process, url, agents_url) = launch(folder.path(), "0", &settings)?;
         let key = std::fs::read_to_string(folder.path().join("owner.key"))?.trim().to_owned();
         let agents_port = agents_url.rsplit(':').next().unwrap_or_default().to_owned();
-        Ok(Self { process, folder, url, agents_url, key, agents_port })
+        Ok(Self { process, folder, url, agents_url, key, agents_port, settings })
     }
 
     /// Its data folder.
@@ -69,7 +80,8 @@ impl Server {
     }
 
     fn restart(&mut self) -> anyhow::Result<()> {
-        (self.process, self.url, self.agents_url) = launch(self.folder.path(), &self.agents_port)?;
+        (self.process, self.url, self.agents_url) =
+            launch(self.folder.path(), &self.agents_port, &self.settings)?;
         Ok(())
     }
 
@@ -151,7 +163,11 @@ impl Server {
 }
 
 /// Starts the process; returns it with its two addresses.
-fn launch(folder: &Path, agents_port: &str) -> anyhow::Result<(Process, String, String)> {
+fn launch(
+    folder: &Path,
+    agents_port: &str,
+    settings: &[String],
+) -> anyhow::Result<(Process, String, String)> {
     let mut command = Command::new(executable("openframe")?);
     command
         .arg("run")
@@ -161,6 +177,9 @@ fn launch(folder: &Path, agents_port: &str) -> anyhow::Result<(Process, String, 
         .arg(folder.join("data"))
         .arg("--bootstrap-key")
         .arg(folder.join("owner.key"));
+    for setting in settings {
+        command.arg("--set").arg(setting);
+    }
     let mut process = Process::start(&mut command)?;
     let url = process.line("console ")?;
     let agents_url = process.line("agents ")?;

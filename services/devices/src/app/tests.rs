@@ -3,7 +3,7 @@
 use openframe_clock::{ManualClock, SignedDuration, Timestamp};
 use openframe_fault::{BoxError, Fault, Kind};
 use openframe_ids::{SessionId, UserId};
-use openframe_tokens::{Role, Subject};
+use openframe_tokens::{Caller, Role, Subject};
 
 use super::*;
 use crate::domain::{Chunk, Hello, Report, ReportedState, State, Stream};

@@ -1,44 +1,52 @@
-//! The public paths. Streams of events are not among them yet.
+//! The public paths.
+#![expect(unused_qualifications, reason = "utoipa repeats the handlers' types")]
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
 use openframe_devices_api as api;
 use openframe_fault::{Fault, Json, Path, Query, REQUEST_ID};
 use openframe_ids::{CommandId, DeviceId};
 use openframe_mesh::identity::Asking;
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::app::{App, Ask, Shown, Wanted};
-use crate::domain::{Change, Chunk, Command, Version, hex, index};
+use crate::app::{App, Ask, Wanted};
+use crate::domain::{Change, hex, index};
 use crate::error::Error;
+use crate::http::streams::{__path_events, __path_stream, events, stream};
+use crate::http::views;
 
 /// Commands in one page.
 const COMMANDS_PAGE: u32 = 50;
 
 /// The public routes, to be put under the service's prefix.
-pub fn public(app: App) -> Router {
-    Router::new()
-        .route("/devices", get(devices))
-        .route("/devices/{id}", get(device).patch(change).delete(retire))
-        .route("/devices/{id}/inventory", get(inventory))
-        .route("/devices/{id}/inventory/{section}", get(section))
-        .route("/devices/{id}/inventory/{section}/history", get(history))
-        .route("/devices/{id}/commands", get(commands).post(run))
-        .route("/commands/{id}", get(command))
-        .route("/commands/{id}/cancel", post(cancel))
-        .route("/commands/{id}/output", get(output))
-        .with_state(app)
+pub(super) fn public() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(devices))
+        .routes(routes!(device, change, retire))
+        .routes(routes!(inventory))
+        .routes(routes!(section))
+        .routes(routes!(history))
+        .routes(routes!(commands, run))
+        .routes(routes!(command))
+        .routes(routes!(cancel))
+        .routes(routes!(output))
+        .routes(routes!(events))
+        .routes(routes!(stream))
 }
 
-fn ask(Asking(caller): Asking, headers: &HeaderMap) -> Ask {
+pub(super) fn ask(Asking(caller): Asking, headers: &HeaderMap) -> Ask {
     let id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     Ask { caller, request_id: id.unwrap_or_default().to_owned() }
 }
 
 type Answer<T> = Result<Json<T>, Fault>;
 
+/// Lists devices.
+#[utoipa::path(get, path = "/devices", tag = "devices", params(api::DeviceQuery),
+    responses((status = 200, body = api::DevicePage)))]
 async fn devices(
     State(app): State<App>,
     who: Asking,
@@ -55,7 +63,7 @@ async fn devices(
         (attribute.as_str().to_owned(), counts.collect())
     });
     Ok(Json(api::DevicePage {
-        items: page.devices.into_iter().map(wire_device).collect(),
+        items: page.devices.into_iter().map(views::device).collect(),
         next_cursor: page.next,
         total: page.total,
         facets: facets.collect(),
@@ -64,14 +72,20 @@ async fn devices(
     }))
 }
 
+/// Shows a device.
+#[utoipa::path(get, path = "/devices/{id}", tag = "devices", params(("id" = DeviceId, Path)),
+    responses((status = 200, body = api::Device)))]
 async fn device(
     State(app): State<App>,
     who: Asking,
     Path(id): Path<DeviceId>,
 ) -> Answer<api::Device> {
-    Ok(Json(wire_device(app.device(&ask(who, &HeaderMap::new()), id).await?)))
+    Ok(Json(views::device(app.device(&ask(who, &HeaderMap::new()), id).await?)))
 }
 
+/// Renames or tags a device.
+#[utoipa::path(patch, path = "/devices/{id}", tag = "devices", params(("id" = DeviceId, Path)),
+    request_body = api::DeviceChange, responses((status = 200, body = api::Device)))]
 async fn change(
     State(app): State<App>,
     who: Asking,
@@ -80,9 +94,12 @@ async fn change(
     Json(change): Json<api::DeviceChange>,
 ) -> Answer<api::Device> {
     let change = Change { name: change.name, tags: change.tags };
-    Ok(Json(wire_device(app.change(&ask(who, &headers), id, change).await?)))
+    Ok(Json(views::device(app.change(&ask(who, &headers), id, change).await?)))
 }
 
+/// Removes a device with all that is known of it.
+#[utoipa::path(delete, path = "/devices/{id}", tag = "devices", params(("id" = DeviceId, Path)),
+    responses((status = 204)))]
 async fn retire(
     State(app): State<App>,
     who: Asking,
@@ -93,21 +110,31 @@ async fn retire(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Shows the newest inventory of a device.
+#[utoipa::path(get, path = "/devices/{id}/inventory", tag = "inventory",
+    params(("id" = DeviceId, Path)), responses((status = 200, body = api::Inventory)))]
 async fn inventory(
     State(app): State<App>,
     who: Asking,
     Path(id): Path<DeviceId>,
 ) -> Answer<api::Inventory> {
     let sections = app.inventory(&ask(who, &HeaderMap::new()), id).await?;
-    let sections = sections.into_iter().map(wire_section).collect::<Result<_, _>>()?;
+    let sections = sections.into_iter().map(views::section).collect::<Result<_, _>>()?;
     Ok(Json(api::Inventory { sections }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct At {
+    /// The instant; now when absent.
+    #[param(value_type = Option<String>)]
     at: Option<jiff::Timestamp>,
 }
 
+/// Shows one section of the inventory, as it was at an instant.
+#[utoipa::path(get, path = "/devices/{id}/inventory/{section}", tag = "inventory",
+    params(("id" = DeviceId, Path), ("section" = String, Path), At),
+    responses((status = 200, body = api::Section)))]
 async fn section(
     State(app): State<App>,
     who: Asking,
@@ -115,9 +142,13 @@ async fn section(
     Query(At { at }): Query<At>,
 ) -> Answer<api::Section> {
     let found = app.section(&ask(who, &HeaderMap::new()), (id, &section), at).await?;
-    Ok(Json(wire_section(found)?))
+    Ok(Json(views::section(found)?))
 }
 
+/// Lists when a section changed.
+#[utoipa::path(get, path = "/devices/{id}/inventory/{section}/history", tag = "inventory",
+    params(("id" = DeviceId, Path), ("section" = String, Path)),
+    responses((status = 200, body = api::SectionHistory)))]
 async fn history(
     State(app): State<App>,
     who: Asking,
@@ -129,6 +160,10 @@ async fn history(
     Ok(Json(api::SectionHistory { versions: versions.collect() }))
 }
 
+/// Runs a command on a device; `Idempotency-Key` makes repeats safe.
+#[utoipa::path(post, path = "/devices/{id}/commands", tag = "commands",
+    params(("id" = DeviceId, Path)), request_body = api::NewCommand,
+    responses((status = 200, body = api::Command)))]
 async fn run(
     State(app): State<App>,
     who: Asking,
@@ -145,14 +180,19 @@ async fn run(
         idempotent: new.idempotent.unwrap_or(false),
         reason: new.reason.unwrap_or_default(),
     };
-    Ok(Json(wire_command(app.run(&ask(who, &headers), id, wanted, key).await?)))
+    Ok(Json(views::command(app.run(&ask(who, &headers), id, wanted, key).await?)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Cursor {
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
+/// Lists a device's commands, newest first.
+#[utoipa::path(get, path = "/devices/{id}/commands", tag = "commands",
+    params(("id" = DeviceId, Path), Cursor), responses((status = 200, body = api::CommandPage)))]
 async fn commands(
     State(app): State<App>,
     who: Asking,
@@ -165,31 +205,45 @@ async fn commands(
     let more = found.len() > COMMANDS_PAGE as usize;
     found.truncate(COMMANDS_PAGE as usize);
     let next_cursor = found.last().filter(|_| more).map(|command| command.id.to_string());
-    Ok(Json(api::CommandPage { items: found.into_iter().map(wire_command).collect(), next_cursor }))
+    Ok(Json(api::CommandPage {
+        items: found.into_iter().map(views::command).collect(),
+        next_cursor,
+    }))
 }
 
+/// Shows a command.
+#[utoipa::path(get, path = "/commands/{id}", tag = "commands", params(("id" = CommandId, Path)),
+    responses((status = 200, body = api::Command)))]
 async fn command(
     State(app): State<App>,
     who: Asking,
     Path(id): Path<CommandId>,
 ) -> Answer<api::Command> {
-    Ok(Json(wire_command(app.command(&ask(who, &HeaderMap::new()), id).await?)))
+    Ok(Json(views::command(app.command(&ask(who, &HeaderMap::new()), id).await?)))
 }
 
+/// Cancels a command that has not finished.
+#[utoipa::path(post, path = "/commands/{id}/cancel", tag = "commands",
+    params(("id" = CommandId, Path)), responses((status = 200, body = api::Command)))]
 async fn cancel(
     State(app): State<App>,
     who: Asking,
     headers: HeaderMap,
     Path(id): Path<CommandId>,
 ) -> Answer<api::Command> {
-    Ok(Json(wire_command(app.cancel(&ask(who, &headers), id).await?)))
+    Ok(Json(views::command(app.cancel(&ask(who, &headers), id).await?)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct After {
+    /// `next` of the answer before.
     after: Option<u64>,
 }
 
+/// Reads what a command wrote.
+#[utoipa::path(get, path = "/commands/{id}/output", tag = "commands",
+    params(("id" = CommandId, Path), After), responses((status = 200, body = api::Output)))]
 async fn output(
     State(app): State<App>,
     who: Asking,
@@ -198,70 +252,5 @@ async fn output(
 ) -> Answer<api::Output> {
     let after = after.unwrap_or(0);
     let (command, chunks) = app.output(&ask(who, &HeaderMap::new()), id, after).await?;
-    let next = chunks.last().map_or(after, Chunk::end);
-    let complete = command.state.is_finished() && next >= command.output_end;
-    let chunks = chunks.into_iter().map(|chunk| api::OutputChunk {
-        stream: chunk.stream.as_str().to_owned(),
-        offset: chunk.offset,
-        text: String::from_utf8_lossy(&chunk.data).into_owned(),
-    });
-    Ok(Json(api::Output { chunks: chunks.collect(), next, complete }))
-}
-
-fn wire_device(Shown { device, presence }: Shown) -> api::Device {
-    let name = device.name().to_owned();
-    let (hello, facts) = (device.hello.clone(), device.hello.facts);
-    api::Device {
-        id: device.id,
-        name,
-        hostname: facts.hostname,
-        presence: presence.as_str().to_owned(),
-        last_seen_at: Some(device.last_seen),
-        enrolled_at: device.enrolled_at,
-        tags: device.tags,
-        os_family: facts.os_family,
-        os_name: facts.os_name,
-        os_version: facts.os_version,
-        kernel: facts.kernel,
-        arch: facts.arch,
-        vendor: facts.vendor,
-        model: facts.model,
-        serial: facts.serial,
-        cpu_count: facts.cpu_count,
-        memory_bytes: facts.memory_bytes,
-        addresses: facts.addresses,
-        remote_address: hello.remote_address,
-        agent_version: hello.agent_version,
-        capabilities: hello.capabilities,
-        clock_offset_ms: hello.clock_offset_ms,
-    }
-}
-
-fn wire_section(version: Version) -> Result<api::Section, Error> {
-    let body = serde_json::from_slice(&version.seen.body);
-    let body = body.map_err(|cause| Error::Damaged(cause.into()))?;
-    let (section, hash) = (version.seen.section, hex(&version.seen.hash));
-    Ok(api::Section { section, at: version.at, hash, body })
-}
-
-fn wire_command(command: Command) -> api::Command {
-    api::Command {
-        id: command.id,
-        device_id: command.device,
-        state: command.state.as_str().to_owned(),
-        finished: command.state.is_finished(),
-        script: command.script,
-        interpreter: command.interpreter,
-        timeout_s: command.timeout_s,
-        created_at: command.created_at,
-        expires_at: command.expires_at,
-        started_at: command.started_at,
-        finished_at: command.finished_at,
-        exit_code: command.exit_code,
-        status_reason: command.status_reason,
-        created_by: command.created_by,
-        reason: command.reason,
-        output_bytes: command.output_bytes,
-        output_truncated: command.output_truncated,
-    }
+    Ok(Json(views::output(&command, chunks, after)))
 }

@@ -7,7 +7,7 @@ use openframe_ids::{DeviceId, TenantId};
 use openframe_tokens::{Caller, Permission};
 use prost::Message as _;
 
-use super::{Arrived, Monitoring, need};
+use super::{Arrived, Live, Monitoring, need};
 use crate::Error;
 use crate::domain::head::Head;
 use crate::domain::labels::{self, Labels};
@@ -32,7 +32,11 @@ impl Monitoring {
         self.store(record).await?;
         if let Some(at_ms) = newest {
             // Fails when nobody watches, which is fine.
-            drop(self.0.live.send(Arrived { tenant: caller.tenant, device, at_ms }));
+            drop(self.0.live.send(Live::Telemetry(Arrived {
+                tenant: caller.tenant,
+                device,
+                at_ms,
+            })));
         }
         Ok(())
     }

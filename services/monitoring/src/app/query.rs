@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use openframe_ids::TenantId;
 use openframe_promql as promql;
 use openframe_tokens::{Caller, Permission};
 
@@ -16,7 +17,7 @@ const MAX_LISTED: usize = 100_000;
 /// The caller's series as PromQL reads them.
 struct Own<'a> {
     app: &'a Monitoring,
-    caller: &'a Caller,
+    tenant: TenantId,
 }
 
 impl promql::Source for Own<'_> {
@@ -27,10 +28,8 @@ impl promql::Source for Own<'_> {
         end_ms: i64,
     ) -> Result<Vec<promql::Series>, promql::SourceError> {
         // The window of PromQL is left-open, the head's is closed.
-        let found = self
-            .app
-            .select(self.caller, &ours(matchers), (start_ms.saturating_add(1), end_ms))
-            .map_err(|error| promql::SourceError(error.to_string()))?;
+        let range = (start_ms.saturating_add(1), end_ms);
+        let found = self.app.select_of(self.tenant, &ours(matchers), range);
         let series = |(labels, samples): (crate::domain::labels::Labels, Vec<_>)| promql::Series {
             labels: promql::Labels::new(labels.iter()),
             samples: samples.into_iter().map(|(t_ms, v)| promql::Sample { t_ms, v }).collect(),
@@ -57,14 +56,24 @@ impl Monitoring {
         when: When,
     ) -> Result<promql::Value, Error> {
         need(caller, Permission::TelemetryRead)?;
-        let (app, caller) = (self.clone(), caller.clone());
-        let work = move || app.evaluate(&caller, &text, when);
+        self.query_of(caller.tenant, text, when).await
+    }
+
+    /// As [`Monitoring::query`], for whoever was checked already.
+    pub(super) async fn query_of(
+        &self,
+        tenant: TenantId,
+        text: String,
+        when: When,
+    ) -> Result<promql::Value, Error> {
+        let app = self.clone();
+        let work = move || app.evaluate(tenant, &text, when);
         tokio::task::spawn_blocking(work)
             .await
             .map_err(|error| Error::Query(promql::Error::Execution(error.to_string())))?
     }
 
-    fn evaluate(&self, caller: &Caller, text: &str, when: When) -> Result<promql::Value, Error> {
+    fn evaluate(&self, tenant: TenantId, text: &str, when: When) -> Result<promql::Value, Error> {
         let config = &self.0.config;
         let limits = promql::Limits {
             max_samples: config.query_samples,
@@ -72,7 +81,7 @@ impl Monitoring {
             ..promql::Limits::default()
         };
         let engine = promql::Engine { limits };
-        let source = Own { app: self, caller };
+        let source = Own { app: self, tenant };
         match when {
             When::At(t) => engine.instant(&source, text, t),
             When::Steps(start, end, step) => engine.range(&source, text, (start, end, step)),

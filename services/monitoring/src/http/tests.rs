@@ -14,8 +14,9 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::remote_write::{self, TimeSeries, WriteRequest};
-use crate::store::memory::MemoryLog;
+use crate::store::memory::{MemoryAlerts, MemoryLog};
 use crate::store::{Stores, TelemetryLog as _};
+use crate::testing::{Nobody, Trail};
 use crate::{Config, Deps, Running, start};
 
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -31,12 +32,15 @@ impl World {
     async fn new(log: MemoryLog) -> Self {
         let now = Timestamp::from_millisecond(NOW_MS).unwrap();
         let clock = openframe_clock::ManualClock::new(now).clock();
+        let alerts = MemoryAlerts::default();
         let minter = Minter::generate();
         let mut registry = Registry::default();
         let deps = Deps {
-            stores: Stores { log: Arc::new(log.clone()) },
+            stores: Stores { log: Arc::new(log.clone()), alerts: Arc::new(alerts.clone()) },
             clock: clock.clone(),
             verifier: minter.verifier("monitoring"),
+            audit: Arc::new(Trail::default()),
+            sender: Arc::new(Nobody),
             metrics: &mut registry,
         };
         let running = start(Config::default(), deps).await.unwrap();

@@ -1,10 +1,14 @@
 //! The model: keeps the promise as long as the process lives.
 
+mod alerts;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+
+pub use alerts::MemoryAlerts;
 
 use super::{LogError, Replayed, Stores, TelemetryLog, Visit};
 
@@ -34,7 +38,7 @@ impl MemoryLog {
 
 /// Stores that forget everything when dropped.
 pub fn stores() -> Stores {
-    Stores { log: Arc::new(MemoryLog::default()) }
+    Stores { log: Arc::new(MemoryLog::default()), alerts: Arc::new(MemoryAlerts::default()) }
 }
 
 #[async_trait]

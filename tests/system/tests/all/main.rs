@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it, in its helpers as well")]
 
 mod access;
+mod alerts;
 mod crash;
 mod folder;
 mod hostile;

@@ -1,7 +1,5 @@
 //! What is too old goes; what still counts can be read without it.
 
-use std::sync::Arc;
-
 use jiff::{SignedDuration, Timestamp};
 use openframe_clock::ManualClock;
 use openframe_ids::{SessionId, TenantId, UserId};
@@ -9,12 +7,11 @@ use openframe_tokens::{Caller, Role, Subject};
 use prost::Message as _;
 
 use super::*;
-use crate::Config;
 use crate::domain::labels::NAME;
-use crate::metrics::Metrics;
 use crate::remote_write::{Label, Sample, TimeSeries, WriteRequest};
 use crate::store::TelemetryLog as _;
 use crate::store::memory::MemoryLog;
+use crate::{Config, testing};
 
 fn body(t: i64) -> Vec<u8> {
     let labels = vec![Label { name: NAME.into(), value: "up".into() }];
@@ -24,8 +21,7 @@ fn body(t: i64) -> Vec<u8> {
 }
 
 async fn open(log: &MemoryLog, clock: &ManualClock) -> Monitoring {
-    let log = Arc::new(log.clone());
-    let app = Monitoring::new(Config::default(), clock.clock(), log, Metrics::default());
+    let app = Monitoring::new(Config::default(), clock.clock(), testing::parts(log));
     app.load().await.unwrap();
     app
 }

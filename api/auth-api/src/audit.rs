@@ -1,10 +1,20 @@
 //! The promise that what is about to be done is on record first.
 
 use async_trait::async_trait;
-use openframe_auth_api::AuthClient;
-use openframe_auth_api::internal::AuditRecord;
 use openframe_fault::BoxError;
 use openframe_tokens::Caller;
+
+use crate::AuthClient;
+use crate::internal::AuditRecord;
+
+/// Who asks, in which request.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Who.
+    pub caller: Caller,
+    /// In which request.
+    pub request_id: String,
+}
 
 /// One thing that somebody is about to do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,47 @@
+//! What the tests of this service put in the place of its neighbours.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use openframe_auth_api::{Audit, Entry};
+use openframe_fault::BoxError;
+
+use crate::app::Parts;
+use crate::metrics::Metrics;
+use crate::notify::{Refusal, Sender};
+use crate::store::memory::{MemoryAlerts, MemoryLog};
+use crate::store::{Stores, TelemetryLog};
+
+/// The audit trail in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Trail(Mutex<Vec<Entry>>);
+
+#[async_trait]
+impl Audit for Trail {
+    async fn record(&self, entry: Entry) -> Result<(), BoxError> {
+        self.0.lock().unwrap().push(entry);
+        Ok(())
+    }
+}
+
+/// A receiver that is down.
+#[derive(Debug)]
+pub(crate) struct Nobody;
+
+#[async_trait]
+impl Sender for Nobody {
+    async fn post(&self, _url: &str, _key: &str, _body: &str) -> Result<(), Refusal> {
+        Err(Refusal::Temporary("down".to_owned()))
+    }
+}
+
+/// A service on `log`.
+pub(crate) fn parts(log: &MemoryLog) -> Parts {
+    let log = Arc::new(log.clone()) as Arc<dyn TelemetryLog>;
+    Parts {
+        stores: Stores { log, alerts: Arc::new(MemoryAlerts::default()) },
+        audit: Arc::new(Trail::default()),
+        sender: Arc::new(Nobody),
+        metrics: Metrics::default(),
+    }
+}

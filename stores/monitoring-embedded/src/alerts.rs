@@ -1,0 +1,272 @@
+//! Rules, alerts, channels and the outbox, in a SQLite file.
+
+use async_trait::async_trait;
+use openframe_ids::{ChannelId, RuleId, TenantId};
+use openframe_monitoring::domain::alert::{Channel, Rule};
+use openframe_monitoring::store::alerts::{Alerts, Attempt, Kept, Notification, Step, StoreError};
+use openframe_sqlite::{Database, Trouble, trouble};
+use sqlx::{Sqlite, Transaction};
+use uuid::Uuid;
+
+use crate::record;
+
+/// Keeps rules and alerts in one SQLite file. Clones share it.
+#[derive(Debug, Clone)]
+pub struct SqliteAlerts(Database);
+
+impl SqliteAlerts {
+    /// A store in `database`, whose tables are [`crate::MIGRATIONS`].
+    pub fn new(database: Database) -> Self {
+        Self(database)
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.0.writer().begin().await.map_err(failed)
+    }
+}
+
+fn failed(error: sqlx::Error) -> StoreError {
+    StoreError(error.into())
+}
+
+/// Whether a row was written, rather than refused for its name.
+fn taken<T>(result: Result<T, sqlx::Error>) -> Result<bool, StoreError> {
+    match result {
+        Ok(_) => Ok(true),
+        Err(error) => match trouble(&error) {
+            Trouble::Taken => Ok(false),
+            Trouble::Unavailable | Trouble::Other => Err(failed(error)),
+        },
+    }
+}
+
+struct ChannelRow {
+    id: Uuid,
+    tenant: Uuid,
+    name: String,
+    webhook_url: String,
+    delivered_ms: Option<i64>,
+    error: Option<String>,
+}
+
+impl From<ChannelRow> for Channel {
+    fn from(row: ChannelRow) -> Self {
+        Self {
+            id: ChannelId(row.id),
+            tenant: TenantId(row.tenant),
+            name: row.name,
+            webhook_url: row.webhook_url,
+            delivered_ms: row.delivered_ms,
+            error: row.error,
+        }
+    }
+}
+
+async fn notify(
+    transaction: &mut Transaction<'static, Sqlite>,
+    wanted: &[Notification],
+) -> Result<(), StoreError> {
+    for one in wanted {
+        let attempts = i64::from(one.attempts);
+        sqlx::query!(
+            "insert into outbox (key, channel, made_ms, due_ms, attempts, body)
+             select $1, $2, $3, $4, $5, $6
+             where exists (select 1 from channel where id = $2)
+             on conflict (key) do nothing",
+            one.key,
+            one.channel.0,
+            one.made_ms,
+            one.due_ms,
+            attempts,
+            one.body
+        )
+        .execute(&mut **transaction)
+        .await
+        .map_err(failed)?;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Alerts for SqliteAlerts {
+    async fn load(&self) -> Result<Kept, StoreError> {
+        let reader = self.0.reader();
+        let rules = sqlx::query!(r#"select body as "body!" from rule order by id"#);
+        let rules = rules.fetch_all(reader).await.map_err(failed)?;
+        let alerts = sqlx::query!(r#"select body as "body!" from alert order by rule, labels"#);
+        let alerts = alerts.fetch_all(reader).await.map_err(failed)?;
+        let rules = rules.iter().map(|row| record::rule(&row.body).map_err(StoreError));
+        let alerts = alerts.iter().map(|row| record::alert(&row.body).map_err(StoreError));
+        Ok(Kept {
+            rules: rules.collect::<Result<_, _>>()?,
+            alerts: alerts.collect::<Result<_, _>>()?,
+        })
+    }
+
+    async fn put_rule(&self, rule: &Rule) -> Result<bool, StoreError> {
+        let body = record::write_rule(rule).map_err(StoreError)?;
+        let written = sqlx::query!(
+            "insert into rule (id, tenant, name, body) values ($1, $2, $3, $4)
+             on conflict (id) do update set name = excluded.name, body = excluded.body",
+            rule.id.0,
+            rule.tenant.0,
+            rule.definition.name,
+            body
+        )
+        .execute(self.0.writer())
+        .await;
+        taken(written)
+    }
+
+    async fn delete_rule(&self, id: RuleId, wanted: &[Notification]) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let alerts = sqlx::query!("delete from alert where rule = $1", id.0);
+        alerts.execute(&mut *transaction).await.map_err(failed)?;
+        let rules = sqlx::query!("delete from rule where id = $1", id.0);
+        rules.execute(&mut *transaction).await.map_err(failed)?;
+        notify(&mut transaction, wanted).await?;
+        transaction.commit().await.map_err(failed)
+    }
+
+    async fn channels(&self, tenant: TenantId) -> Result<Vec<Channel>, StoreError> {
+        let rows = sqlx::query_as!(
+            ChannelRow,
+            r#"select id as "id!: Uuid", tenant as "tenant!: Uuid", name as "name!",
+                      webhook_url as "webhook_url!", delivered_ms as "delivered_ms?: i64", error
+               from channel where tenant = $1 order by name"#,
+            tenant.0
+        );
+        let rows = rows.fetch_all(self.0.reader()).await.map_err(failed)?;
+        Ok(rows.into_iter().map(Channel::from).collect())
+    }
+
+    async fn channel(&self, id: ChannelId) -> Result<Option<Channel>, StoreError> {
+        let row = sqlx::query_as!(
+            ChannelRow,
+            r#"select id as "id!: Uuid", tenant as "tenant!: Uuid", name as "name!",
+                      webhook_url as "webhook_url!", delivered_ms as "delivered_ms?: i64", error
+               from channel where id = $1"#,
+            id.0
+        );
+        let row = row.fetch_optional(self.0.reader()).await.map_err(failed)?;
+        Ok(row.map(Channel::from))
+    }
+
+    async fn add_channel(&self, channel: &Channel) -> Result<bool, StoreError> {
+        let written = sqlx::query!(
+            "insert into channel (id, tenant, name, webhook_url) values ($1, $2, $3, $4)",
+            channel.id.0,
+            channel.tenant.0,
+            channel.name,
+            channel.webhook_url
+        )
+        .execute(self.0.writer())
+        .await;
+        taken(written)
+    }
+
+    async fn delete_channel(&self, tenant: TenantId, id: ChannelId) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let gone =
+            sqlx::query!("delete from channel where id = $1 and tenant = $2", id.0, tenant.0)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed)?;
+        if gone.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let outbox = sqlx::query!("delete from outbox where channel = $1", id.0);
+        outbox.execute(&mut *transaction).await.map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(true)
+    }
+
+    async fn commit(&self, step: &Step) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        for alert in &step.put {
+            let labels = record::labels(&alert.labels).map_err(StoreError)?;
+            let body = record::write_alert(alert).map_err(StoreError)?;
+            sqlx::query!(
+                "insert into alert (rule, labels, body) values ($1, $2, $3)
+                 on conflict (rule, labels) do update set body = excluded.body",
+                alert.rule.0,
+                labels,
+                body
+            )
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        }
+        for (rule, labels) in &step.gone {
+            let labels = record::labels(labels).map_err(StoreError)?;
+            sqlx::query!("delete from alert where rule = $1 and labels = $2", rule.0, labels)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed)?;
+        }
+        notify(&mut transaction, &step.notify).await?;
+        transaction.commit().await.map_err(failed)
+    }
+
+    async fn due(&self, now_ms: i64, limit: u32) -> Result<Vec<Notification>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select key as "key!", channel as "channel!: Uuid", made_ms as "made_ms!: i64",
+                      due_ms as "due_ms!: i64", attempts as "attempts!: i64", body as "body!"
+               from outbox
+               where seq in (select min(seq) from outbox group by channel) and due_ms <= $1
+               order by seq limit $2"#,
+            now_ms,
+            limit
+        );
+        let rows = rows.fetch_all(self.0.reader()).await.map_err(failed)?;
+        let rows = rows.into_iter().map(|row| Notification {
+            key: row.key,
+            channel: ChannelId(row.channel),
+            made_ms: row.made_ms,
+            due_ms: row.due_ms,
+            attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
+            body: row.body,
+        });
+        Ok(rows.collect())
+    }
+
+    async fn tried(
+        &self,
+        notification: &Notification,
+        attempt: &Attempt,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let (channel, key) = (notification.channel.0, &notification.key);
+        let (error, delivered_ms) = match attempt {
+            Attempt::Delivered => (None, Some(now_ms)),
+            Attempt::Again(_, why) | Attempt::GivenUp(why) => (Some(why), None),
+        };
+        sqlx::query!(
+            "update channel set error = $1, delivered_ms = coalesce($2, delivered_ms) where id = $3",
+            error,
+            delivered_ms,
+            channel
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        match attempt {
+            Attempt::Delivered | Attempt::GivenUp(_) => {
+                let done = sqlx::query!("delete from outbox where key = $1", key);
+                done.execute(&mut *transaction).await.map_err(failed)?;
+            }
+            Attempt::Again(due_ms, _) => {
+                sqlx::query!(
+                    "update outbox set due_ms = $1, attempts = attempts + 1 where key = $2",
+                    due_ms,
+                    key
+                )
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed)?;
+            }
+        }
+        transaction.commit().await.map_err(failed)
+    }
+}

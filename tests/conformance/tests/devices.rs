@@ -1,0 +1,28 @@
+//! The devices service's promises on every engine.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by it, in its helpers as well")]
+
+use openframe_conformance::devices;
+use openframe_devices::Stores;
+use openframe_devices::store::memory::Memory;
+use openframe_sqlite::Database;
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn engines_agree(acts in proptest::collection::vec((0..12u8, 0..6u8, 0..6u8), 1..80)) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (memory, sqlite) = runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("devices.db");
+            let database = Database::open(&path, &openframe_devices_sqlite::MIGRATIONS);
+            let database = database.await.unwrap();
+            let sqlite = openframe_devices_sqlite::stores(&database);
+            let memory = Stores::of(Memory::default());
+            (devices::log(&memory, &acts).await, devices::log(&sqlite, &acts).await)
+        });
+        prop_assert_eq!(memory, sqlite);
+    }
+}
