@@ -126,7 +126,7 @@ impl Runner {
             Ok(Some(entry)) => self.repeat(&entry),
             Ok(None) => self.accept(Entry::accepted(id, command, self.now_ms())),
             Err(error) => {
-                tracing::error!("cannot run command {id}: {}", openframe_fault::chain(&error))
+                tracing::error!("cannot run command {id}: {}", openframe_fault::chain(&error));
             }
         }
     }

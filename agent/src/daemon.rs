@@ -119,7 +119,7 @@ async fn stay_connected(
 
 /// Notes a failure; returns how long to wait.
 fn failed(shared: &Shared, error: &Error, backoff: &mut Backoff) -> Duration {
-    let why = openframe_fault::chain(error).to_string();
+    let why = openframe_fault::chain(error);
     tracing::warn!("not connected: {why}");
     status::note(&shared.folder, LinkState::Disconnected { why }, &shared.clock);
     backoff.next_wait()

@@ -128,7 +128,7 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
                 term.recv().await;
                 told.cancel();
             });
-            daemon::run(&folder, &clock, &stop).await
+            Box::pin(daemon::run(&folder, &clock, &stop)).await
         }
     }
 }

@@ -51,25 +51,25 @@ impl Device {
     }
 
     fn states(&self, id: &str) -> Vec<State> {
-        let state = |body| match body {
-            Body::CommandState(state) if state.id == id => Some(state.state()),
-            _ => None,
+        let state = |body| {
+            let Body::CommandState(state) = body else { return None };
+            (state.id == id).then(|| state.state())
         };
         self.reports().into_iter().filter_map(state).collect()
     }
 
     fn output(&self) -> Vec<u8> {
-        let data = |body| match body {
-            Body::CommandOutput(output) => Some(output.data.to_vec()),
-            _ => None,
+        let data = |body| {
+            let Body::CommandOutput(output) = body else { return None };
+            Some(output.data.to_vec())
         };
         self.reports().into_iter().filter_map(data).flatten().collect()
     }
 
     fn last(&self) -> CommandState {
-        let state = |body| match body {
-            Body::CommandState(state) => Some(state),
-            _ => None,
+        let state = |body| {
+            let Body::CommandState(state) = body else { return None };
+            Some(state)
         };
         self.reports().into_iter().filter_map(state).next_back().unwrap()
     }

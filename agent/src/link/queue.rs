@@ -172,7 +172,7 @@ impl Queue {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::error!("a frame is lost: {}", openframe_fault::chain(&error))
+                    tracing::error!("a frame is lost: {}", openframe_fault::chain(&error));
                 }
             }
         }

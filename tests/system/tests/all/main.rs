@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it, in its helpers as well")]
 
 mod access;
+mod agent_faults;
 mod alerts;
+mod commands;
 mod crash;
 mod folder;
 mod hostile;
