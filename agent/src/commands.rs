@@ -207,9 +207,9 @@ impl Runner {
         };
         entry.stage = Stage::Started;
         if let Err(error) = self.0.journal.write(&entry) {
+            // Not begun: it is looked at again when the agent starts again.
             tracing::error!("cannot begin a command: {}", openframe_fault::chain(&error));
-            return self
-                .end(entry, Ending::of(State::Failed, "the device cannot write its journal"));
+            return;
         }
         self.say(self.state(&entry.id, State::Running, &Ending::default()));
         let ending = process::run(
@@ -241,14 +241,19 @@ impl Runner {
     }
 
     fn end(&self, mut entry: Entry, ending: Ending) {
+        let may_have_run = entry.stage == Stage::Started;
         entry.stage = Stage::Finished;
         entry.ending = Some(ending);
         entry.script.clear();
         entry.ended_ms = self.now_ms();
         self.0.journal.clean(&entry.id);
         if let Err(error) = self.0.journal.write(&entry) {
-            // It stays started on disk: after a crash it counts as interrupted, never as new.
             tracing::error!("cannot keep how a command ended: {}", openframe_fault::chain(&error));
+            // Started on disk, it counts as interrupted after a crash and never as new. Accepted on
+            // disk, it will run when the agent starts again: then nothing may be said now.
+            if !may_have_run {
+                return;
+            }
         }
         self.tell_end(entry);
     }

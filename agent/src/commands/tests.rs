@@ -275,3 +275,23 @@ async fn a_group_that_outlived_its_agent_is_killed() {
     assert!(!child.wait().await.unwrap().success());
     assert_eq!(device.states(&command.id), [State::Interrupted]);
 }
+
+#[tokio::test]
+async fn without_a_journal_nothing_runs() {
+    let device = device();
+    let marks = device.dir.path().join("marks");
+    let command = command(&format!("echo x >> {}", marks.display()));
+    // A folder where the file would be written first: every write of this command's entry fails.
+    let blocked = device.dir.path().join(format!("state/commands/{}.json.new", command.id));
+    fs::create_dir(&blocked).unwrap();
+    device.runner.run(command.clone());
+    device.stop.cancel();
+    device.runner.ended().await;
+    assert!(!marks.exists());
+    assert_eq!(device.states(&command.id), []);
+    fs::remove_dir(&blocked).unwrap();
+    let device = device.restarted();
+    device.runner.run(command.clone());
+    device.until(|it| it.states(&command.id).contains(&State::Succeeded)).await;
+    assert_eq!(fs::read_to_string(&marks).unwrap(), "x\n");
+}
