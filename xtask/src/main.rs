@@ -50,7 +50,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say::error(&format!("error: {error:#}"));
-            ExitCode::FAILURE
+            // As for every other mistake of the caller: nothing was wrong with the product.
+            if error.is::<setup::NeedsRoot>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

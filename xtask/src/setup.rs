@@ -1,14 +1,32 @@
 //! `cargo xtask setup`: what the tests need besides Rust.
 
-use crate::run::{run, succeeds};
+use std::fs;
+use std::path::Path;
+
+use crate::run::{root, run, run_with, succeeds};
 use crate::say::line;
 
+/// Debian's packages: the program looked for, the package that has it, why.
+const DEBIAN: [(&str, &str, &str); 4] = [
+    ("node", "nodejs", "builds the console and runs its tests"),
+    ("npm", "npm", "fetches the console's libraries, as its lock file names them"),
+    ("chromium", "chromium", "the end-to-end tests use the console in a real browser"),
+    ("unshare", "util-linux", "the full-disk test mounts a small disk in a namespace of its own"),
+];
 /// Tools of cargo: name, version, why.
 const CARGO: [(&str, &str, &str); 1] =
     [("cargo-deny", "0.20.2", "checks licences, sources and banned crates")];
+/// The console's sources.
+const WEB: &str = "console/web";
+
+/// Packages are missing, and only root may install them.
+#[derive(Debug, thiserror::Error)]
+#[error("packages are missing and you are not root; run this, then the same command again:\n  {0}")]
+pub(crate) struct NeedsRoot(String);
 
 /// Installs what is missing.
 pub(crate) fn setup() -> anyhow::Result<()> {
+    debian()?;
     for (name, version, why) in CARGO {
         if succeeds(name, &["--version"]) {
             continue;
@@ -16,8 +34,47 @@ pub(crate) fn setup() -> anyhow::Result<()> {
         line(&format!("installing {name} {version}: {why}"));
         run("cargo", &["install", "--locked", "--quiet", name, "--version", version])?;
     }
+    npm()?;
     line("fetching the crates of every platform: later steps use no network");
     run("cargo", &["fetch", "--locked"])?;
     line("everything that the tests need is there");
     Ok(())
+}
+
+fn debian() -> anyhow::Result<()> {
+    let missing = DEBIAN.iter().filter(|(program, ..)| !succeeds(program, &["--version"]));
+    let missing: Vec<_> = missing.collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for (_, package, why) in &missing {
+        line(&format!("installing {package}: {why}"));
+    }
+    let packages: Vec<&str> = missing.iter().map(|(_, package, _)| *package).collect();
+    if !rustix::process::geteuid().is_root() {
+        let packages = packages.join(" ");
+        let command = format!("sudo apt-get install --yes --no-install-recommends {packages}");
+        return Err(NeedsRoot(command).into());
+    }
+    let quiet = |command: &mut std::process::Command| {
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+    };
+    run_with("apt-get", &["update", "--quiet"], quiet)?;
+    let mut install = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
+    install.extend(packages);
+    run_with("apt-get", &install, quiet)
+}
+
+/// Fetches the console's libraries unless they are newer than their lock file.
+fn npm() -> anyhow::Result<()> {
+    let web = root().join(WEB);
+    let changed = |file: &Path| fs::metadata(file).and_then(|meta| meta.modified()).ok();
+    let fetched = changed(&web.join("node_modules/.package-lock.json"));
+    if fetched.is_some() && fetched >= changed(&web.join("package-lock.json")) {
+        return Ok(());
+    }
+    line("fetching the console's libraries: they build and test it");
+    run_with("npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund"], |command| {
+        command.current_dir(&web);
+    })
 }

@@ -66,7 +66,7 @@ fn data() -> Data {
 type Flat = Vec<(String, Vec<(i64, f64)>)>;
 
 fn labels(labels: &Labels) -> String {
-    labels.iter().map(|(name, value)| format!("{name}={value:?} ")).collect()
+    labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect::<Vec<_>>().join(" ")
 }
 
 fn ours(value: Value) -> Flat {
@@ -132,7 +132,8 @@ fn difference(ordered: bool, mut got: Flat, mut wanted: Flat) -> Option<String> 
         if times(a) != times(b) {
             return Some(format!("{name}: times {:?}\n  wanted {:?}", times(a), times(b)));
         }
-        for ((t, a), (_, b)) in a.iter().zip(b).filter(|(a, b)| !same(a.1, b.1)) {
+        let pairs = a.iter().zip(b);
+        if let Some(((t, a), (_, b))) = pairs.into_iter().find(|(a, b)| !same(a.1, b.1)) {
             let (a, b) = (format_value(*a), format_value(*b));
             return Some(format!("{name} at {t}: {a}, wanted {b}"));
         }

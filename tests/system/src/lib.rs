@@ -5,6 +5,7 @@
 //! waits for a length of time.
 
 mod process;
+pub mod remote_write;
 mod server;
 
 pub use process::{Process, executable};

@@ -1,7 +1,7 @@
 //! Processes under test.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -14,8 +14,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The executable `name`, built by the same cargo as this test.
 pub fn executable(name: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let profile =
-        own.parent().and_then(Path::parent).context("tests lie in target/PROFILE/deps")?;
+    // Tests lie in target/PROFILE/deps, other executables in target/PROFILE.
+    let folder = own.parent().context("an executable lies in a folder")?;
+    let profile = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     let path = profile.join(name);
     if !path.exists() {
         bail!("{} is not built; run `cargo build -p {name}`", path.display());

@@ -44,6 +44,21 @@ impl Server {
         Self::begin(tempfile::tempdir()?, settings)
     }
 
+    /// Starts a server by a command that `wrap` makes for its folder: it is given the executable
+    /// and its arguments. What it keeps may be hidden from this process.
+    pub fn start_under(wrap: impl FnOnce(&Path) -> Command) -> anyhow::Result<Self> {
+        let (folder, keys) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        let key_file = keys.path().join("owner.key");
+        let mut command = wrap(folder.path());
+        command.arg(executable("openframe")?);
+        arguments(&mut command, folder.path(), "0", &[]);
+        command.arg("--bootstrap-key").arg(&key_file);
+        let (process, url, agents_url) = addresses(&mut command)?;
+        let key = std::fs::read_to_string(&key_file)?.trim().to_owned();
+        let agents_port = String::new();
+        Ok(Self { process, folder, url, agents_url, key, agents_port, settings: Vec::new() })
+    }
+
     /// Starts a server on `folder`.
     pub fn start_in(folder: TempDir) -> anyhow::Result<Self> {
         Self::begin(folder, Vec::new())
@@ -88,6 +103,11 @@ impl Server {
     /// The process itself.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
+    }
+
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// A client that shows the owner's key.
@@ -169,18 +189,25 @@ fn launch(
     settings: &[String],
 ) -> anyhow::Result<(Process, String, String)> {
     let mut command = Command::new(executable("openframe")?);
+    arguments(&mut command, folder, agents_port, settings);
+    command.arg("--bootstrap-key").arg(folder.join("owner.key"));
+    addresses(&mut command)
+}
+
+fn arguments(command: &mut Command, folder: &Path, agents_port: &str, settings: &[String]) {
     command
         .arg("run")
         .args(["--listen", "http://127.0.0.1:0", "--admin-listen", "http://127.0.0.1:0"])
         .args(["--agents-listen", &format!("https://127.0.0.1:{agents_port}")])
         .arg("--data")
-        .arg(folder.join("data"))
-        .arg("--bootstrap-key")
-        .arg(folder.join("owner.key"));
+        .arg(folder.join("data"));
     for setting in settings {
         command.arg("--set").arg(setting);
     }
-    let mut process = Process::start(&mut command)?;
+}
+
+fn addresses(command: &mut Command) -> anyhow::Result<(Process, String, String)> {
+    let mut process = Process::start(command)?;
     let url = process.line("console ")?;
     let agents_url = process.line("agents ")?;
     process.line("ready")?;

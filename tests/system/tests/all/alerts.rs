@@ -25,7 +25,7 @@ async fn take(
     headers: HeaderMap,
     axum::Json(message): axum::Json<Webhook>,
 ) -> StatusCode {
-    let key = headers["idempotency-key"].to_str().unwrap().to_owned();
+    let key = headers.get("idempotency-key").unwrap().to_str().unwrap().to_owned();
     let mut inbox = inbox.lock().unwrap();
     if inbox.refused.len() < inbox.refuse {
         inbox.refused.push(key);

@@ -2,40 +2,10 @@
 
 use bytes::Bytes;
 use http::StatusCode;
+use openframe_system::remote_write::{Label, Sample, TimeSeries, WriteRequest};
 use openframe_system::{Server, until};
-use prost::Message;
+use prost::Message as _;
 use serde_json::Value;
-
-/// `remote_write` 1.0 (prometheus/prompb), as little of it as the test needs.
-#[derive(Clone, PartialEq, Message)]
-struct WriteRequest {
-    #[prost(message, repeated, tag = "1")]
-    timeseries: Vec<TimeSeries>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct TimeSeries {
-    #[prost(message, repeated, tag = "1")]
-    labels: Vec<Label>,
-    #[prost(message, repeated, tag = "2")]
-    samples: Vec<Sample>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Label {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(string, tag = "2")]
-    value: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Sample {
-    #[prost(double, tag = "1")]
-    value: f64,
-    #[prost(int64, tag = "2")]
-    timestamp: i64,
-}
 
 fn one_sample(number: i64, start_ms: i64) -> Bytes {
     let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };

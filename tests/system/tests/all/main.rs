@@ -8,5 +8,6 @@ mod alerts;
 mod commands;
 mod crash;
 mod folder;
+mod full_disk;
 mod hostile;
 mod telemetry;

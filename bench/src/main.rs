@@ -1,0 +1,78 @@
+//! Measures the product beside its peers. `bench/RESULTS.md` keeps the figures, each with the
+//! command that made it.
+
+mod client;
+mod differ;
+mod footprint;
+mod ingest;
+mod peer;
+mod usage;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(about = "Measures the product beside its peers")]
+struct Arguments {
+    #[command(subcommand)]
+    measure: Measure,
+}
+
+#[derive(Debug, Subcommand)]
+enum Measure {
+    /// Memory, CPU and network of an idle server and one idle agent; time of a start
+    Footprint {
+        /// Seconds to watch
+        #[arg(long, default_value_t = 120)]
+        seconds: u64,
+    },
+    /// CPU per sample of `remote_write`, beside Prometheus
+    Ingest {
+        /// The Prometheus executable
+        #[arg(long)]
+        prometheus: PathBuf,
+        /// Series
+        #[arg(long, default_value_t = 10_000)]
+        series: usize,
+        /// Requests of each round, with one sample of each series
+        #[arg(long, default_value_t = 50)]
+        requests: usize,
+        /// Rounds, taken in turn
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// A real Prometheus writes into the product, and both answer the same queries
+    Differ {
+        /// The Prometheus executable
+        #[arg(long)]
+        prometheus: PathBuf,
+        /// Seconds that it writes
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Arguments::parse().measure {
+        Measure::Footprint { seconds } => footprint::run(seconds).await,
+        Measure::Ingest { prometheus, series, requests, rounds } => {
+            ingest::run(&prometheus, ingest::Load { series, requests, rounds }).await
+        }
+        Measure::Differ { prometheus, seconds } => differ::run(&prometheus, seconds).await,
+    }
+}
+
+/// The time, Unix milliseconds.
+#[expect(clippy::disallowed_methods, reason = "servers refuse samples that are not of now")]
+fn now_ms() -> anyhow::Result<u64> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    Ok(u64::try_from(now.as_millis())?)
+}
+
+/// Prints a line of a table.
+#[expect(clippy::print_stdout, reason = "this is what the program is for")]
+fn say(line: &str) {
+    println!("{line}");
+}
