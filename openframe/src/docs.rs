@@ -33,7 +33,7 @@ pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
     let mut whole = openframe_auth::openapi();
     whole.merge(openframe_devices::openapi());
     whole.merge(openframe_monitoring::openapi());
-    whole.info.title = "OpenFrame".to_owned();
+    "OpenFrame".clone_into(&mut whole.info.title);
     whole
 }
 

@@ -17,8 +17,10 @@ use http::{HeaderMap, HeaderName, header};
 use openframe_auth_api::PREFIX;
 use openframe_clock::Clock;
 use openframe_fault::{Fault, REQUEST_ID};
+use openframe_ids::DeviceId;
 use openframe_mesh::identity::{Asking, require};
 use openframe_tokens::internal::Verifier;
+use utoipa::{PartialSchema as _, ToSchema as _};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::Auth;
@@ -70,7 +72,11 @@ fn closed() -> OpenApiRouter<Auth> {
 
 /// The API's document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    open().merge(closed()).into_openapi()
+    let mut document = open().merge(closed()).into_openapi();
+    // Named by a path's parameters only, which utoipa does not collect.
+    let named = document.components.get_or_insert_default();
+    named.schemas.insert(DeviceId::name().into_owned(), DeviceId::schema());
+    document
 }
 
 pub(crate) fn router(app: Auth, verifier: Verifier, clock: Clock) -> Router {

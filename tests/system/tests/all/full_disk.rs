@@ -30,7 +30,7 @@ fn request() -> Bytes {
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let one = |n: i64| {
         let label = |name: &str, value: String| Label { name: name.to_owned(), value };
-        let noise = (0..16).map(|k| hash(number, n, k).to_string()).collect::<Vec<_>>().join("");
+        let noise = (0..16).map(|k| hash(number, n, k).to_string()).collect::<String>();
         let labels = vec![label("__name__", "fill".to_owned()), label("noise", noise)];
         TimeSeries { labels, samples: vec![Sample { value: 1.0, timestamp }] }
     };

@@ -1,0 +1,31 @@
+import js from '@eslint/js';
+import hooks from 'eslint-plugin-react-hooks';
+import ts from 'typescript-eslint';
+
+export default ts.config(
+  {
+    ignores: [
+      'dist',
+      'node_modules',
+      'src/api/auth.ts',
+      'src/api/devices.ts',
+      'src/api/monitoring.ts',
+    ],
+  },
+  js.configs.recommended,
+  ...ts.configs.recommended,
+  { files: ['src/**'], plugins: { 'react-hooks': hooks }, rules: hooks.configs.recommended.rules },
+  {
+    files: ['e2e/**'],
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        setTimeout: 'readonly',
+        URL: 'readonly',
+        window: 'readonly',
+        document: 'readonly',
+      },
+    },
+  },
+);

@@ -1,0 +1,60 @@
+/** Calls of the platform's API. The session is a cookie that scripts cannot read. */
+
+/** What went wrong, as the platform says it (RFC 9457). */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+let csrf: string | undefined;
+
+/** Keeps the token that proves that a change comes from this page. */
+export function setCsrf(token: string | null | undefined) {
+  csrf = token ?? undefined;
+}
+
+async function refusal(answer: Response): Promise<ApiError> {
+  const problem = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
+  const text = [problem.detail, problem.title].find((it) => typeof it === 'string' && it !== '');
+  const code = typeof problem.code === 'string' ? problem.code : 'unknown';
+  const fallback = `the platform answered ${answer.status}; try again`;
+  return new ApiError(answer.status, code, (text as string | undefined) ?? fallback);
+}
+
+/** Sends one request; throws an {@link ApiError} unless it succeeded. */
+export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const headers: Record<string, string> = { accept: 'application/json' };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  if (method !== 'GET') {
+    if (csrf) headers['x-csrf-token'] = csrf;
+    headers['idempotency-key'] = crypto.randomUUID();
+  }
+  let answer: Response;
+  try {
+    answer = await fetch(path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new ApiError(0, 'unreachable', 'the platform cannot be reached; check the network');
+  }
+  if (!answer.ok) throw await refusal(answer);
+  return (answer.status === 204 ? undefined : await answer.json()) as T;
+}
+
+export const get = <T>(path: string) => call<T>('GET', path);
+
+/** Query parameters as text, empty ones left out. */
+export function query(parameters: Record<string, string | number | undefined>): string {
+  const pairs = Object.entries(parameters).filter(
+    ([, value]) => value !== undefined && value !== '',
+  );
+  const text = new URLSearchParams(pairs.map(([name, value]) => [name, String(value)])).toString();
+  return text === '' ? '' : `?${text}`;
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { ago, bytes, labels, number, quoted } from './format';
+
+describe('format', () => {
+  it('writes bytes with a unit', () => {
+    expect([0, 1023, 1024, 1536, 5 * 1024 ** 3].map(bytes)).toEqual([
+      '0 B',
+      '1023 B',
+      '1.0 KiB',
+      '1.5 KiB',
+      '5.0 GiB',
+    ]);
+  });
+
+  it('says how long ago', () => {
+    const now = Date.parse('2026-01-02T00:00:00Z');
+    const cases: [string | null, string][] = [
+      [null, 'never'],
+      ['2026-01-02T00:00:05Z', '0 s ago'],
+      ['2026-01-01T23:59:01Z', '59 s ago'],
+      ['2026-01-01T23:00:01Z', '59 min ago'],
+      ['2026-01-01T00:00:00Z', '1 d ago'],
+    ];
+    for (const [at, text] of cases) expect(ago(at, now)).toBe(text);
+  });
+
+  it('writes numbers of any size', () => {
+    expect([0, 1.23456, 1e9, 1e-9, NaN].map(number)).toEqual([
+      '0',
+      '1.235',
+      '1.000e+9',
+      '1.000e-9',
+      'NaN',
+    ]);
+  });
+
+  it('cannot be led out of a selector', () => {
+    expect(quoted('a"} or vector(1) #')).toBe('"a\\"} or vector(1) #"');
+    expect(labels({ __name__: 'up', job: 'a"b' })).toBe('up{job="a\\"b"}');
+  });
+});

@@ -1,0 +1,25 @@
+import { MantineProvider } from '@mantine/core';
+import { cleanup, render, screen } from '@testing-library/react';
+import { afterEach, expect, it } from 'vitest';
+import { Problem } from './problem';
+import { State } from './state';
+import { Rows } from './table';
+
+afterEach(cleanup);
+
+const HOSTILE = '<img src=x onerror=alert(1)>\u202e\u0000';
+
+it('shows what devices say as text', () => {
+  render(
+    <MantineProvider>
+      <Rows label="x" head={['Name']} rows={[[HOSTILE], [<State value={HOSTILE} />]]} />
+    </MantineProvider>,
+  );
+  expect(document.querySelector('img')).toBeNull();
+  expect(screen.getAllByText((text) => text.includes('<img src=x'))).toHaveLength(2);
+});
+
+it('says what went wrong', () => {
+  render(<Problem error={new Error('the name is taken; choose another')} />);
+  expect(screen.getByRole('alert').textContent).toContain('choose another');
+});
