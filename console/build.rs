@@ -28,6 +28,10 @@ fn main() -> anyhow::Result<()> {
     for name in SOURCES {
         println!("cargo:rerun-if-changed=web/{name}");
     }
+    // The console's types are made from these.
+    for name in ["auth", "devices", "monitoring"] {
+        println!("cargo:rerun-if-changed=../api/{name}-api/openapi.json");
+    }
     println!("cargo:rerun-if-env-changed=OPENFRAME_CONSOLE_DIST");
     println!("cargo:rerun-if-env-changed=OPENFRAME_CONSOLE");
     let dist = match env::var("OPENFRAME_CONSOLE_DIST") {

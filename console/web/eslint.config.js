@@ -4,13 +4,7 @@ import ts from 'typescript-eslint';
 
 export default ts.config(
   {
-    ignores: [
-      'dist',
-      'node_modules',
-      'src/api/auth.ts',
-      'src/api/devices.ts',
-      'src/api/monitoring.ts',
-    ],
+    ignores: ['dist', 'node_modules', 'generated'],
   },
   js.configs.recommended,
   ...ts.configs.recommended,

@@ -10,7 +10,7 @@ use crate::{golden, setup, tidy};
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 11] = [
     ("set-up", setup::setup),
     ("format", || run("cargo", &["fmt", "--all", "--check"])),
     ("tidy", tidy::tidy),
@@ -19,6 +19,8 @@ const STEPS: [Step; 9] = [
     ("executables", || cargo(&["build", "-p", "openframe", "-p", "openframe-agent"])),
     ("golden files", || golden::golden(false)),
     ("tests", || cargo(&["test", "--workspace", "--no-fail-fast"])),
+    ("console", console),
+    ("console in Chromium", || run("node", &["console/web/e2e/run.mjs"])),
     ("licences and sources", || {
         cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"])
     }),
@@ -56,6 +58,12 @@ pub(crate) fn test(keep_going: bool) -> anyhow::Result<()> {
 
 fn cargo(args: &[&str]) -> anyhow::Result<()> {
     run("cargo", args)
+}
+
+/// Types, lints, format and unit tests of the console.
+fn console() -> anyhow::Result<()> {
+    run("npm", &["--prefix", "console/web", "run", "check"])?;
+    run("npm", &["--prefix", "console/web", "test"])
 }
 
 fn documentation() -> anyhow::Result<()> {

@@ -52,7 +52,7 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<Source>) -> anyhow::Result<(
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if path.is_dir() {
-            let skipped = ["target", "node_modules", "dist", "openframe-data"];
+            let skipped = ["target", "node_modules", "generated", "dist", "openframe-data"];
             if !name.starts_with('.') && !skipped.contains(&name) {
                 walk(root, &path, found)?;
             }

@@ -1,7 +1,7 @@
-/** The API's types, from the checked-in OpenAPI documents (`npm run generate`). */
-import type { components as Auth } from './auth';
-import type { components as Devices } from './devices';
-import type { components as Monitoring } from './monitoring';
+/** The API's types, from the checked-in OpenAPI documents, as `npm run generate` writes them. */
+import type { components as Auth } from '../../generated/auth';
+import type { components as Devices } from '../../generated/devices';
+import type { components as Monitoring } from '../../generated/monitoring';
 
 export type Me = Auth['schemas']['Me'];
 export type User = Auth['schemas']['User'];

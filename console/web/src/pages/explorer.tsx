@@ -42,7 +42,8 @@ export function ExplorerPage() {
           <Button type="submit">Ask</Button>
         </Group>
       </form>
-      <Chart title="Answer" expr={expr} minutes={Number(minutes)} name={labels} />
+      <h2>Answer</h2>
+      <Chart title="Over time" expr={expr} minutes={Number(minutes)} name={labels} />
       <Rows
         label="Series"
         head={['Series', 'Newest value']}

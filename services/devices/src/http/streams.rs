@@ -149,13 +149,14 @@ impl Follower {
         let output = views::output(&command, chunks, self.after);
         self.after = output.next;
         self.over = output.complete;
-        if self.look || self.over {
-            self.queue.extend(Sent::default().event("output").json_data(output).ok());
-        }
+        // The state goes first: whoever sees that the output is complete may leave.
         if self.shown != Some(command.version) {
             self.shown = Some(command.version);
             let command = views::command(command);
             self.queue.extend(Sent::default().event("command").json_data(command).ok());
+        }
+        if self.look || self.over {
+            self.queue.extend(Sent::default().event("output").json_data(output).ok());
         }
         Ok(())
     }
