@@ -1,7 +1,5 @@
 //! The promises about alerts on every engine.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by it, in its helpers as well")]
-
 use openframe_conformance::alerts;
 use openframe_monitoring::store::memory::MemoryAlerts;
 use openframe_monitoring_embedded::{MIGRATIONS, SqliteAlerts};

@@ -1,7 +1,5 @@
 //! The devices service's promises on every engine.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by it, in its helpers as well")]
-
 use openframe_conformance::devices;
 use openframe_devices::Stores;
 use openframe_devices::store::memory::Memory;

@@ -292,9 +292,9 @@ mod tests {
     fn history(rule: &Rule, course: &str) -> Vec<Transition> {
         let mut alerts = Vec::new();
         let mut seen = Vec::new();
-        for (second, letter) in course.chars().enumerate() {
+        for (now_ms, letter) in (0_i64..).step_by(1_000).zip(course.chars()) {
             let found = if letter == 'x' { [(labels("a"), 91.0)].into() } else { BTreeMap::new() };
-            let changes = evaluate(rule, alerts, found, second as i64 * 1_000);
+            let changes = evaluate(rule, alerts, found, now_ms);
             assert!(changes.len() <= 1, "{changes:?}");
             seen.extend(changes.iter().map(|change| change.what));
             let stay = changes.into_iter().filter(|change| change.what != Transition::Dropped);
