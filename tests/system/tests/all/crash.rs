@@ -30,8 +30,8 @@ async fn a_killed_server_keeps_each_acknowledged_sample_once() {
     let mut server = Server::start().unwrap();
     let start_ms = jiff::Timestamp::now().as_millisecond() - 60_000;
     let (mut number, mut acknowledged) = (0, 0);
-    for _round in 0..8 {
-        for _ in 0..20 {
+    for _round in 0..50 {
+        for _ in 0..10 {
             let body = one_sample(number, start_ms);
             // The same sample goes twice: it must be stored once.
             for _ in 0..2 {
@@ -52,4 +52,34 @@ async fn an_agent_comes_back_to_a_killed_server() {
     let (_agent, device) = server.agent().await.unwrap();
     server.crash_and_restart().unwrap();
     assert_eq!(server.online().await.unwrap().id, device.id);
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "samples must be of now, or they would be too old")]
+async fn a_flipped_and_a_torn_log_cost_what_they_hit_and_no_more() {
+    let mut server = Server::start().unwrap();
+    let start_ms = jiff::Timestamp::now().as_millisecond() - 60_000;
+    for number in 0..100 {
+        let status = server.remote_write(one_sample(number, start_ms)).await.unwrap();
+        assert_eq!(status, StatusCode::NO_CONTENT);
+    }
+    server.process().kill().unwrap();
+    let log = server.data().join("monitoring/telemetry");
+    let mut segments: Vec<_> =
+        std::fs::read_dir(log).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.retain(|path| path.extension().is_some_and(|end| end == "wal"));
+    segments.sort();
+    let last = segments.last().unwrap();
+    let mut bytes = std::fs::read(last).unwrap();
+    // In the middle, one byte; at the end, half a frame that was never acknowledged.
+    let middle = bytes.len() / 2;
+    *bytes.get_mut(middle).unwrap() ^= 0x40;
+    bytes.extend([7; 11]);
+    std::fs::write(last, bytes).unwrap();
+    server.crash_and_restart().unwrap();
+    let kept = until("an answer", || count(&server, "10m")).await;
+    assert!((98..100).contains(&kept), "{kept} of 100");
+    let status = server.remote_write(one_sample(100, start_ms)).await.unwrap();
+    assert_eq!(status, StatusCode::NO_CONTENT, "it goes on");
+    assert_eq!(until("an answer", || count(&server, "10m")).await, kept + 1);
 }

@@ -7,6 +7,7 @@ mod agent_faults;
 mod alerts;
 mod commands;
 mod crash;
+mod every_route;
 mod folder;
 mod full_disk;
 mod hostile;
