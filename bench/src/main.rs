@@ -3,6 +3,7 @@
 
 mod client;
 mod differ;
+mod fleet;
 mod footprint;
 mod ingest;
 mod peer;
@@ -25,6 +26,15 @@ enum Measure {
     Footprint {
         /// Seconds to watch
         #[arg(long, default_value_t = 120)]
+        seconds: u64,
+    },
+    /// Memory and CPU of a server with many simulated devices
+    Fleet {
+        /// How many
+        #[arg(long, default_value_t = 1_000)]
+        devices: usize,
+        /// Seconds to watch
+        #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
     /// CPU per sample of `remote_write`, beside Prometheus
@@ -57,6 +67,7 @@ enum Measure {
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().measure {
         Measure::Footprint { seconds } => footprint::run(seconds).await,
+        Measure::Fleet { devices, seconds } => fleet::run(devices, seconds).await,
         Measure::Ingest { prometheus, series, requests, rounds } => {
             ingest::run(&prometheus, ingest::Load { series, requests, rounds }).await
         }

@@ -8,6 +8,7 @@ mod alerts;
 mod commands;
 mod crash;
 mod every_route;
+mod fleet;
 mod folder;
 mod full_disk;
 mod hostile;

@@ -1,0 +1,57 @@
+//! A fleet with faults: connections cut, clocks off, the server killed; nothing acknowledged is lost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use openframe_sim::{Fleet, Plan};
+use openframe_system::{Server, until};
+use serde_json::Value;
+
+/// Snapshots of each device that can be read back.
+async fn kept(server: &Server) -> Option<BTreeMap<String, u64>> {
+    let expr = "sum by (device_id) (count_over_time(sim_value{n=\"0\"}[1h]))";
+    let answer = server.monitoring().ok()?.query(expr, None).await.ok()?;
+    let mut kept = BTreeMap::new();
+    for series in answer.pointer("/data/result")?.as_array()? {
+        let device = series.pointer("/metric/device_id")?.as_str()?.to_owned();
+        let count = series.pointer("/value/1").and_then(Value::as_str)?.parse().ok()?;
+        kept.insert(device, count);
+    }
+    Some(kept)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_with_faults_loses_nothing_acknowledged() {
+    let mut server = Server::start().unwrap();
+    let plan = Plan {
+        devices: 30,
+        series: 5,
+        interval: Duration::from_millis(100),
+        cuts: 100,
+        // Each second device is ten minutes behind.
+        skew: SignedDuration::from_mins(-10),
+        seed: 7,
+    };
+    let token = server.enrolment_token(30).await.unwrap();
+    let fleet = Fleet::start(&server.agents_url, &token, plan).await.unwrap();
+    for _ in 0..3 {
+        let before = until("telemetry", || kept(&server)).await.values().sum::<u64>();
+        until("more telemetry", || async {
+            let now = kept(&server).await?.values().sum::<u64>();
+            (now > before + 100).then_some(())
+        })
+        .await;
+        server.crash_and_restart().unwrap();
+    }
+    let told = fleet.stop().await;
+    let kept = until("an answer", || kept(&server)).await;
+    for device in &told {
+        let kept = kept.get(&device.device.to_string()).copied().unwrap_or_default();
+        assert!(device.acknowledged <= kept, "{device:?}: {kept} kept");
+        assert!(kept <= device.taken, "stored twice: {device:?}: {kept} kept");
+    }
+    assert!(told.iter().all(|device| device.acknowledged > 0), "{told:?}");
+    let connects: u64 = told.iter().map(|device| device.connects).sum();
+    assert!(connects > 60, "{connects} connections of 30 devices");
+}
