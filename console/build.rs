@@ -20,7 +20,7 @@ const SOURCES: [&str; 5] =
     ["src", "index.html", "package.json", "package-lock.json", "vite.config.ts"];
 const PLACEHOLDER: &str = "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
 <title>OpenFrame</title></head>\n<body>\n<h1>OpenFrame</h1>\n<p>The server runs, but this build has \
-no console: npm was not there. Install Node.js 20 or later and build again.</p>\n</body>\n</html>\n";
+no console. Install Node.js 20.19 or later and build again.</p>\n</body>\n</html>\n";
 
 fn main() -> anyhow::Result<()> {
     let web = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("web");
@@ -49,12 +49,13 @@ fn main() -> anyhow::Result<()> {
 fn built(web: &Path, out: &Path) -> anyhow::Result<PathBuf> {
     let dist = out.join("dist");
     let skipped = env::var("OPENFRAME_CONSOLE").is_ok_and(|value| value == "skip");
-    let npm = || Command::new("npm").arg("--version").output().is_ok_and(|it| it.status.success());
-    if skipped || !npm() {
+    if skipped || !node_is_new_enough() {
         if env::var("CARGO_FEATURE_REQUIRED").is_ok() {
-            bail!("the console cannot be built: npm is not there; install Node.js 20 or later");
+            bail!("the console cannot be built; install Node.js 20.19 or later");
         }
-        println!("cargo:warning=the console is left out: npm is not there, or it was asked for");
+        println!(
+            "cargo:warning=the console is left out: Node.js 20.19 or later is not there, or it was asked for"
+        );
         fs::create_dir_all(&dist)?;
         fs::write(dist.join("index.html"), PLACEHOLDER)?;
         return Ok(dist);
@@ -67,6 +68,18 @@ fn built(web: &Path, out: &Path) -> anyhow::Result<PathBuf> {
     let folder = dist.to_string_lossy().into_owned();
     npm_run(web, &["run", "build", "--", "--outDir", &folder, "--emptyOutDir"])?;
     Ok(dist)
+}
+
+/// Whether Node.js is there, as new as vite needs it, and npm with it.
+fn node_is_new_enough() -> bool {
+    let version = |program| {
+        let output = Command::new(program).arg("--version").output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let Some(node) = version("node") else { return false };
+    let mut parts = node.trim().trim_start_matches('v').split('.').map(str::parse::<u32>);
+    let mut part = || parts.next().and_then(Result::ok).unwrap_or_default();
+    (part(), part()) >= (20, 19) && version("npm").is_some()
 }
 
 fn npm_run(web: &Path, arguments: &[&str]) -> anyhow::Result<()> {

@@ -19,6 +19,9 @@ const CARGO: [(&str, &str, &str); 1] =
 /// The console's sources.
 const WEB: &str = "console/web";
 
+/// The console's tools need this Node.js: major and minor version.
+const NODE: (u32, u32) = (20, 19);
+
 /// Packages are missing, and only root may install them.
 #[derive(Debug, thiserror::Error)]
 #[error("packages are missing and you are not root; run this, then the same command again:\n  {0}")]
@@ -27,6 +30,7 @@ pub(crate) struct NeedsRoot(String);
 /// Installs what is missing.
 pub(crate) fn setup() -> anyhow::Result<()> {
     debian()?;
+    node()?;
     for (name, version, why) in CARGO {
         if succeeds(name, &["--version"]) {
             continue;
@@ -63,6 +67,23 @@ fn debian() -> anyhow::Result<()> {
     let mut install = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
     install.extend(packages);
     run_with("apt-get", &install, quiet)
+}
+
+/// Older Debians have an older Node.js than the console's tools need.
+fn node() -> anyhow::Result<()> {
+    let output = std::process::Command::new("node").arg("--version").output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut parts = text.trim().trim_start_matches('v').split('.').map(str::parse::<u32>);
+    let mut part = || parts.next().and_then(Result::ok).unwrap_or_default();
+    if (part(), part()) < NODE {
+        let (major, minor) = NODE;
+        let found = text.trim();
+        anyhow::bail!(
+            "Node.js {found} is too old for the console; install {major}.{minor} or later \
+             (Debian 13 has it) and run this again"
+        );
+    }
+    Ok(())
 }
 
 /// Fetches the console's libraries unless they are newer than their lock file.
