@@ -1,9 +1,11 @@
 //! The web console, as files in the executable. `build.rs` makes them from `web/`.
 
-/// What the pages may load and do: nothing from elsewhere, no script and no style in a page.
+/// What the pages may load and do: nothing from elsewhere, no script and no style in a page, and no
+/// text that becomes markup or script while it runs: there is no Trusted Types policy to allow it.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                           img-src 'self' data:; font-src 'self'; connect-src 'self'; \
-                          base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+                          base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
+                          require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// One file.
 #[derive(Debug)]

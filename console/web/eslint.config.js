@@ -6,6 +6,12 @@ export default ts.config(
   {
     ignores: ['dist', 'node_modules', 'generated'],
   },
+  {
+    rules: {
+      'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
+      'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
+    },
+  },
   js.configs.recommended,
   ...ts.configs.recommended,
   { files: ['src/**'], plugins: { 'react-hooks': hooks }, rules: hooks.configs.recommended.rules },
@@ -15,6 +21,7 @@ export default ts.config(
       globals: {
         process: 'readonly',
         console: 'readonly',
+        Buffer: 'readonly',
         setTimeout: 'readonly',
         URL: 'readonly',
         window: 'readonly',

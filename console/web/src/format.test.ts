@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { ago, bytes, labels, number, quoted } from './format';
+import { ago, bytes, count, labels, number, quoted, until } from './format';
 
 describe('format', () => {
   it('writes bytes with a unit', () => {
     expect([0, 1023, 1024, 1536, 5 * 1024 ** 3].map(bytes)).toEqual([
       '0 B',
       '1023 B',
-      '1.0 KiB',
+      '1 KiB',
       '1.5 KiB',
-      '5.0 GiB',
+      '5 GiB',
     ]);
   });
 
@@ -25,13 +25,22 @@ describe('format', () => {
   });
 
   it('writes numbers of any size', () => {
-    expect([0, 1.23456, 1e9, 1e-9, NaN].map(number)).toEqual([
-      '0',
-      '1.235',
-      '1.000e+9',
-      '1.000e-9',
-      'NaN',
+    expect([0, 1.23456, 9999, 1e4, -2.2417e10, 1e9, 1e-9, 1e20, NaN].map(number)).toEqual([
+      ...['0', '1.235', '9999', '10 k', '-22.42 G', '1 G', '1.000e-9', '1.000e+20', 'NaN'],
     ]);
+  });
+
+  it('says one and many', () => {
+    expect([0, 1, 2, 1234].map((it) => count(it, 'device'))).toEqual([
+      ...['0 devices', '1 device', '2 devices', '1,234 devices'],
+    ]);
+    expect(count(2, 'entry', 'entries')).toBe('2 entries');
+  });
+
+  it('says how long until', () => {
+    const now = Date.parse('2026-01-02T00:00:00Z');
+    expect(until('2026-01-02T02:00:00Z', now)).toBe('in 2 h');
+    expect(until('2026-01-01T00:00:00Z', now)).toBe('ended');
   });
 
   it('cannot be led out of a selector', () => {

@@ -1,7 +1,5 @@
-import { afterEach, expect, it, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { ApiError, call, query, setCsrf } from './client';
-
-afterEach(() => vi.unstubAllGlobals());
 
 function answer(status: number, body: unknown) {
   const respond = () => Promise.resolve(new Response(JSON.stringify(body), { status }));
@@ -29,6 +27,19 @@ it('tells what the platform says', async () => {
     'name_taken',
     'the name is taken; choose another',
   ]);
+});
+
+it("tells Prometheus' own words of a mistake in PromQL", async () => {
+  const error = 'invalid parameter "query": unclosed left parenthesis';
+  answer(400, { status: 'error', errorType: 'bad_data', error });
+  const said = (await call('GET', '/prometheus/x').catch((it: unknown) => it)) as ApiError;
+  expect([said.code, said.message]).toEqual(['bad_data', error]);
+});
+
+it('says something of an answer that is no JSON', async () => {
+  vi.stubGlobal('fetch', () => Promise.resolve(new Response('<html>', { status: 502 })));
+  const said = (await call('GET', '/x').catch((it: unknown) => it)) as ApiError;
+  expect(said.message).toBe('the platform answered 502; try again');
 });
 
 it('leaves empty parameters out', () => {

@@ -1,6 +1,6 @@
 /** Calls of the platform's API. The session is a cookie that scripts cannot read. */
 
-/** What went wrong, as the platform says it (RFC 9457). */
+/** What went wrong, as the platform says it (RFC 9457; under `/prometheus`, as Prometheus does). */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -18,12 +18,21 @@ export function setCsrf(token: string | null | undefined) {
   csrf = token ?? undefined;
 }
 
+/** Whether the platform says that nobody is signed in. */
+export const signedOut = (error: unknown) => error instanceof ApiError && error.status === 401;
+
+/** Whether the platform says that one may not. */
+export const forbidden = (error: unknown) => error instanceof ApiError && error.status === 403;
+
+const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
+
 async function refusal(answer: Response): Promise<ApiError> {
-  const problem = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
-  const text = [problem.detail, problem.title].find((it) => typeof it === 'string' && it !== '');
-  const code = typeof problem.code === 'string' ? problem.code : 'unknown';
+  const body: unknown = await answer.json().catch(() => null);
+  const problem = (body ?? {}) as Record<string, unknown>;
+  const said = text(problem.detail) ?? text(problem.error) ?? text(problem.title);
+  const code = text(problem.code) ?? text(problem.errorType) ?? 'unknown';
   const fallback = `the platform answered ${answer.status}; try again`;
-  return new ApiError(answer.status, code, (text as string | undefined) ?? fallback);
+  return new ApiError(answer.status, code, said ?? fallback);
 }
 
 /** Sends one request; throws an {@link ApiError} unless it succeeded. */

@@ -18,6 +18,8 @@ export type Device = Devices['schemas']['Device'];
 export type DevicePage = Devices['schemas']['DevicePage'];
 export type Inventory = Devices['schemas']['Inventory'];
 export type Command = Devices['schemas']['Command'];
+export type FacetValue = Devices['schemas']['FacetValue'];
+export type DeviceEvent = Devices['schemas']['DeviceEvent'];
 export type CommandPage = Devices['schemas']['CommandPage'];
 export type Output = Devices['schemas']['Output'];
 
@@ -25,6 +27,9 @@ export type Rule = Monitoring['schemas']['Rule'];
 export type RuleList = Monitoring['schemas']['RuleList'];
 export type Alert = Monitoring['schemas']['Alert'];
 export type AlertList = Monitoring['schemas']['AlertList'];
+export type RuleDefinition = Monitoring['schemas']['RuleDefinition'];
+export type LiveEvent = Monitoring['schemas']['LiveEvent'];
+export type Channel = Monitoring['schemas']['Channel'];
 export type ChannelList = Monitoring['schemas']['ChannelList'];
 
 /** One page of a list. */
@@ -33,14 +38,17 @@ export interface Page<T> {
   next_cursor?: string | null;
 }
 
-/** The platform's health, `GET /api/platform/v1/health`. */
+/**
+ * The platform's health, `GET /api/platform/v1/health`: the gateway answers it itself and has no
+ * OpenAPI document to make types from, so this is the one place that says its shape.
+ */
 export interface Health {
   version: string;
   uptime_s: number;
   parts: { name: string; ready: boolean; waiting_for?: string | null; detail?: string }[];
 }
 
-/** What `query` and `query_range` answer. */
+/** A series of `/prometheus/api/v1/query` and `query_range`: Prometheus' own shape. */
 export interface Series {
   metric: Record<string, string>;
   value?: [number, string];

@@ -1,101 +1,202 @@
-import { Title } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
-import { useParams } from '@tanstack/react-router';
-import { get } from '../api/client';
-import type { Device, Inventory } from '../api/types';
-import { ago, bytes, number, quoted } from '../format';
+import { NativeSelect } from '@mantine/core';
+import { useNavigate, useParams } from '@tanstack/react-router';
+import { useState } from 'react';
+import { call } from '../api/client';
+import { devicePath, useAlerts, useCan, useChange, useDevice } from '../api/queries';
+import type { Device } from '../api/types';
+import { ago, bytes, instant, quoted } from '../format';
 import { useNow } from '../live';
-import { Chart } from '../parts/chart';
+import { AlertRows } from '../parts/alert-rows';
+import { Chart, type Name } from '../parts/chart';
 import { Commands } from '../parts/commands';
-import { Problem } from '../parts/problem';
+import { Danger } from '../parts/dialog';
+import { InventoryOf } from '../parts/inventory';
+import { NameAndTags } from '../parts/name-and-tags';
+import { Page } from '../parts/page';
+import { Answer, Panel } from '../parts/panel';
+import { RANGES } from '../parts/ranges';
 import { State } from '../parts/state';
-import { Rows } from '../parts/table';
-
-const percent = (value: number) => `${number(value * 100)} %`;
+import { BYTES, BYTES_PER_SECOND, PLAIN, RATIO, type Unit } from '../parts/units';
 
 export function DevicePage() {
   const { id } = useParams({ strict: false }) as { id: string };
   const now = useNow();
-  const device = useQuery({
-    queryKey: ['device', id],
-    refetchInterval: 15_000,
-    queryFn: () => get<Device>(`/api/devices/v1/devices/${encodeURIComponent(id)}`),
-  });
-  if (!device.data) return <Problem error={device.error} />;
+  const device = useDevice(id);
   const it = device.data;
-  const own = `{device_id=${quoted(id)}}`;
+  return (
+    <Page
+      title={it?.name ?? 'Device'}
+      lead={
+        it && (
+          <>
+            <State value={it.presence} />
+            <span className="quiet">last heard of {ago(it.last_seen_at, now)}</span>
+          </>
+        )
+      }
+      actions={it && <Actions device={it} />}
+    >
+      <Answer query={device}>
+        {(known) => (
+          <>
+            <Facts device={known} />
+            <AlertsOf device={id} />
+            <Charts device={id} />
+            <Commands device={known} />
+            <InventoryOf device={id} />
+          </>
+        )}
+      </Answer>
+    </Page>
+  );
+}
+
+function Actions({ device }: { device: Device }) {
+  const can = useCan();
+  const navigate = useNavigate();
+  const retire = useChange('devices', async () => {
+    await call('DELETE', devicePath(device.id));
+    await navigate({ to: '/devices' });
+  });
+  if (!can('devices:write')) return null;
   return (
     <>
-      <Title order={1}>{it.name}</Title>
-      <p>
-        <State value={it.presence} /> last heard of {ago(it.last_seen_at, now)}; {it.os_name}{' '}
-        {it.os_version}, {it.kernel}, {it.arch}; {it.cpu_count} processors, {bytes(it.memory_bytes)}
-        ; agent {it.agent_version}
-      </p>
-      <h2>Live</h2>
-      <div className="cards">
-        <Chart
-          title="Processor"
-          expr={`system_cpu_utilization_ratio${own}`}
-          name={() => 'busy'}
-          show={percent}
-        />
-        <Chart
-          title="Memory"
-          expr={`system_memory_usage_bytes${own}`}
-          name={(metric) => metric.state ?? ''}
-          show={bytes}
-        />
-        <Chart
-          title="Load"
-          expr={`{__name__=~"system_cpu_load_average_.*",device_id=${quoted(id)}}`}
-          name={(metric) => (metric.__name__ ?? '').replace('system_cpu_load_average_', '')}
-        />
-        <Chart
-          title="Network"
-          expr={`sum by (direction) (rate(system_network_io_bytes_total${own}[1m]))`}
-          name={(metric) => metric.direction ?? ''}
-          show={(value) => `${bytes(value)}/s`}
-        />
-        <Chart
-          title="Filesystems"
-          expr={`system_filesystem_utilization_ratio${own}`}
-          name={(metric) => metric.mountpoint ?? ''}
-          show={percent}
-        />
-      </div>
-      <Commands device={id} />
-      <InventoryOf device={id} />
+      <NameAndTags device={device} />
+      <Danger
+        verb="Retire"
+        thing={device.name}
+        consequence="This one device is removed with its inventory and commands, and its certificate no longer counts. To come back it must enrol again."
+        act={() => retire.mutateAsync(undefined)}
+      />
     </>
   );
 }
 
-function InventoryOf({ device }: { device: string }) {
-  const now = useNow();
-  const inventory = useQuery({
-    queryKey: ['inventory', device],
-    queryFn: () =>
-      get<Inventory>(`/api/devices/v1/devices/${encodeURIComponent(device)}/inventory`),
-  });
+function Facts({ device }: { device: Device }) {
+  const drift = Math.abs(device.clock_offset_ms) > 2000;
+  const facts = [
+    ['System', `${device.os_name} ${device.os_version}`],
+    ['Kernel', `${device.kernel} ${device.arch}`],
+    ['Hardware', [device.vendor, device.model].filter(Boolean).join(' ')],
+    ['Serial', device.serial],
+    ['Processors', device.cpu_count],
+    ['Memory', bytes(device.memory_bytes)],
+    ['Addresses', device.addresses.join(', ')],
+    ['Seen from', device.remote_address],
+    ['Host name', device.hostname],
+    ['Agent', device.agent_version],
+    ['Enrolled', instant(device.enrolled_at)],
+    ['Clock', `${device.clock_offset_ms} ms off${drift ? ': set it right' : ''}`],
+    ['Tags', device.tags.join(', ')],
+    ['Id', device.id],
+  ] as const;
   return (
-    <>
-      <h2>Inventory</h2>
-      <Problem error={inventory.error} />
-      <Rows
-        label="Inventory"
-        head={['Section', 'Seen so', 'Content']}
-        empty="The device has not reported its inventory yet."
-        rows={(inventory.data?.sections ?? []).map((section) => [
-          section.section,
-          ago(section.at, now),
-          <details>
-            <summary>Show {section.section}</summary>
-            <pre className="output" tabIndex={0} aria-label={`Inventory, ${section.section}`}>
-              {JSON.stringify(section.body, null, 2)}
-            </pre>
-          </details>,
-        ])}
-      />
-    </>
+    <dl className="facts panel" aria-label="Facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd className="hostile">{value === '' ? '–' : value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function AlertsOf({ device }: { device: string }) {
+  const alerts = useAlerts();
+  const own = (alerts.data?.items ?? []).filter(
+    (alert) => alert.device_id === device && alert.state !== 'resolved',
+  );
+  if (own.length === 0) return null;
+  return (
+    <Panel title="Alerts of this device" query={{ ...alerts, data: own }}>
+      {(items) => <AlertRows label="Alerts of this device" alerts={items} />}
+    </Panel>
+  );
+}
+
+interface Drawn {
+  title: string;
+  /** The samples, as a selector. */
+  source: string;
+  /** What is made of them, if not they themselves. */
+  expr?: string;
+  name: Name;
+  unit: Unit;
+}
+
+/** What is drawn of every device. */
+function drawn(id: string): Drawn[] {
+  const own = `device_id=${quoted(id)}`;
+  const load = `{__name__=~"system_cpu_load_average_.*",${own}}`;
+  const network = `system_network_io_bytes_total{${own}}`;
+  const disk = `system_disk_io_bytes_total{${own}}`;
+  const rate = (source: string) => `sum by (direction) (rate(${source}[1m]))`;
+  const direction: Name = (metric) => metric.direction ?? '';
+  return [
+    {
+      title: 'Processor',
+      source: `system_cpu_utilization_ratio{${own}}`,
+      name: () => 'busy',
+      unit: RATIO,
+    },
+    {
+      title: 'Memory',
+      source: `system_memory_usage_bytes{${own}}`,
+      name: (metric) => metric.state ?? '',
+      unit: BYTES,
+    },
+    {
+      title: 'Load',
+      // One of the three: the agent sends them together, and instants of several names clash.
+      source: `system_cpu_load_average_1m{${own}}`,
+      expr: load,
+      name: (metric) => (metric.__name__ ?? '').replace('system_cpu_load_average_', ''),
+      unit: PLAIN,
+    },
+    {
+      title: 'Network',
+      source: network,
+      expr: rate(network),
+      name: direction,
+      unit: BYTES_PER_SECOND,
+    },
+    { title: 'Disks', source: disk, expr: rate(disk), name: direction, unit: BYTES_PER_SECOND },
+    {
+      title: 'Filesystems',
+      source: `system_filesystem_utilization_ratio{${own}}`,
+      name: (metric) => metric.mountpoint ?? '',
+      unit: RATIO,
+    },
+  ];
+}
+
+function Charts({ device }: { device: string }) {
+  const [minutes, setMinutes] = useState('15');
+  return (
+    <section className="panel" aria-label="Live">
+      <header>
+        <h2>Live</h2>
+        <div className="actions">
+          <NativeSelect
+            aria-label="Time shown"
+            data={RANGES}
+            value={minutes}
+            onChange={(event) => setMinutes(event.currentTarget.value)}
+          />
+        </div>
+      </header>
+      <div className="charts">
+        {drawn(device).map(({ title, source, expr = source, name, unit }) => (
+          <Chart
+            key={title}
+            title={title}
+            name={name}
+            unit={unit}
+            ask={{ expr, source, device, minutes: Number(minutes) }}
+          />
+        ))}
+      </div>
+    </section>
   );
 }

@@ -1,139 +1,123 @@
-import { Button, Group, NativeSelect, TextInput, Title } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
-import { useVirtualizer } from '@tanstack/react-virtual';
-import { useDeferredValue, useEffect, useRef, useState } from 'react';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { useCallback, useDeferredValue, useEffect, useRef } from 'react';
 import { get, query } from '../api/client';
+import { AGAIN_MS } from '../api/queries';
 import type { DevicePage } from '../api/types';
-import { ago } from '../format';
-import { useNow } from '../live';
-import { Problem } from '../parts/problem';
-import { State } from '../parts/state';
+import { count } from '../format';
+import { ATTRIBUTES } from '../parts/conditions';
+import { DeviceTable } from '../parts/device-table';
+import { Facets } from '../parts/facets';
+import { Page } from '../parts/page';
+import { Age, Answer } from '../parts/panel';
 
 const PAGE = 200;
-const ROW_PX = 40;
+const FACETS = Object.keys(ATTRIBUTES).join(',');
 
-export function DevicesPage() {
-  const [search, setSearch] = useState('');
-  const [presence, setPresence] = useState('');
-  const [os, setOs] = useState('');
-  const q = useDeferredValue(search);
-  const now = useNow();
-  const filter = [presence && `presence:${presence}`, os && `os:${os}`].filter(Boolean).join(',');
-  const list = useInfiniteQuery({
-    queryKey: ['devices', q, filter],
+/** What is looked for, and in which order. */
+interface Looked {
+  q?: string;
+  filter?: string;
+  sort?: string;
+}
+
+function useDevices(q: string, filter: string, sort: string) {
+  return useInfiniteQuery({
+    queryKey: ['devices', 'list', q, filter, sort],
     initialPageParam: '',
-    refetchInterval: 15_000,
+    refetchInterval: AGAIN_MS,
     placeholderData: keepPreviousData,
-    queryFn: ({ pageParam }) =>
-      get<DevicePage>(
-        `/api/devices/v1/devices${query({ q, filter, facets: 'presence,os', limit: PAGE, cursor: pageParam })}`,
-      ),
+    queryFn: ({ pageParam: cursor }) => {
+      const wanted = { q, filter, sort, facets: FACETS, limit: PAGE, cursor };
+      return get<DevicePage>(`/api/devices/v1/devices${query(wanted)}`);
+    },
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
-  const devices = list.data?.pages.flatMap((page) => page.items) ?? [];
-  const first = list.data?.pages[0];
-  const box = useRef<HTMLDivElement>(null);
-  // eslint-disable-next-line react-hooks/incompatible-library
-  const rows = useVirtualizer({
-    count: devices.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => ROW_PX,
-    overscan: 10,
-  });
-  const shown = rows.getVirtualItems();
-  const lastShown = shown.at(-1)?.index ?? 0;
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
+}
+
+/** Words to look for. The address follows what is typed, and the field an address from elsewhere. */
+function Search({ q, onChange }: { q: string; onChange: (q: string) => void }) {
+  const field = useRef<HTMLInputElement>(null);
   useEffect(() => {
-    if (lastShown >= devices.length - 20 && hasNextPage && !isFetchingNextPage)
-      void fetchNextPage();
-  }, [lastShown, devices.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
-  const options = (name: string) => [
-    { value: '', label: 'any' },
-    ...(first?.facets?.[name] ?? []).map((facet) => ({
-      value: facet.value,
-      label: `${facet.value} (${facet.count})`,
-    })),
-  ];
+    // The address lags behind the keys: while somebody types, the field is what counts.
+    if (field.current && field.current !== document.activeElement) field.current.value = q;
+  }, [q]);
   return (
-    <>
-      <Title order={1}>Devices</Title>
-      <Group align="end" my="sm">
-        <TextInput
-          label="Search"
-          description="Name, address, system, model, serial, tag"
-          value={search}
-          onChange={(event) => setSearch(event.currentTarget.value)}
-        />
-        <NativeSelect
-          label="Presence"
-          data={options('presence')}
-          value={presence}
-          onChange={(event) => setPresence(event.currentTarget.value)}
-        />
-        <NativeSelect
-          label="System"
-          data={options('os')}
-          value={os}
-          onChange={(event) => setOs(event.currentTarget.value)}
-        />
-        <Button variant="default" onClick={() => void list.refetch()}>
-          Read again
-        </Button>
-      </Group>
-      <Problem error={list.error} />
-      <p aria-live="polite">
-        {first ? `${first.total} devices` : 'Loading…'}
-        {list.dataUpdatedAt > 0 &&
-          `, as of ${ago(new Date(list.dataUpdatedAt).toISOString(), now)}`}
-      </p>
-      <div
-        className="rows"
-        ref={box}
-        tabIndex={0}
-        role="table"
-        aria-label="Devices"
-        aria-rowcount={first?.total ?? 0}
-      >
-        <div className="row head" role="row">
-          {['Name', 'Presence', 'System', 'Agent', 'Last heard of'].map((text) => (
-            <span key={text} role="columnheader">
-              {text}
-            </span>
-          ))}
+    <TextInput
+      ref={field}
+      label="Search"
+      description="Name, address, system, model, serial, tag"
+      defaultValue={q}
+      onChange={(event) => onChange(event.currentTarget.value)}
+    />
+  );
+}
+
+export function DevicesPage() {
+  const { q = '', filter = '', sort = '' } = useSearch({ from: '/shell/devices' });
+  const navigate = useNavigate({ from: '/devices' });
+  // What is looked for is in the address: it can be kept, shared and come back to.
+  const look = (part: Looked) =>
+    void navigate({
+      to: '/devices',
+      search: (before: Looked) => ({ ...before, ...part }),
+      replace: true,
+    });
+  const list = useDevices(useDeferredValue(q), filter, sort);
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
+  const more = useCallback(() => {
+    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const first = list.data?.pages[0];
+  return (
+    <Page
+      title="Devices"
+      lead={
+        <>
+          <span className="count" aria-live="polite">
+            {first ? count(first.total, 'device') : ''}
+          </span>
+          <Age at={list.dataUpdatedAt} />
+        </>
+      }
+    >
+      <div className="devices">
+        <div className="finder">
+          <Search q={q} onChange={(it) => look({ q: it })} />
+          <Facets
+            facets={first?.facets ?? {}}
+            filter={filter}
+            onChange={(it) => look({ filter: it })}
+          />
         </div>
-        <div role="rowgroup" style={{ height: rows.getTotalSize(), position: 'relative' }}>
-          {shown.map((item) => {
-            const device = devices[item.index];
-            if (!device) return null;
-            return (
-              <div
-                className="row"
-                role="row"
-                key={device.id}
-                style={{
-                  position: 'absolute',
-                  top: 0,
-                  width: '100%',
-                  transform: `translateY(${item.start}px)`,
-                }}
-              >
-                <span role="cell">
-                  <Link to="/devices/$id" params={{ id: device.id }}>
-                    {device.name}
-                  </Link>
-                </span>
-                <span role="cell">
-                  <State value={device.presence} />
-                </span>
-                <span role="cell">{`${device.os_name} ${device.os_version}`}</span>
-                <span role="cell">{device.agent_version}</span>
-                <span role="cell">{ago(device.last_seen_at, now)}</span>
-              </div>
-            );
-          })}
+        <div className="found">
+          <Answer
+            query={list}
+            isEmpty={(data) => data.pages[0]?.total === 0}
+            empty={
+              q === '' && filter === '' ? (
+                <>
+                  No device yet. <Link to="/access">Make an enrolment token</Link> and run its line
+                  on one.
+                </>
+              ) : (
+                'No device is like this.'
+              )
+            }
+          >
+            {(data) => (
+              <DeviceTable
+                devices={data.pages.flatMap((page) => page.items)}
+                total={data.pages[0]?.total ?? 0}
+                sort={sort}
+                onSort={(it) => look({ sort: it })}
+                more={more}
+              />
+            )}
+          </Answer>
         </div>
       </div>
-    </>
+    </Page>
   );
 }

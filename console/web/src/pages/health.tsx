@@ -1,8 +1,9 @@
-import { Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { get } from '../api/client';
 import type { Health } from '../api/types';
-import { Problem } from '../parts/problem';
+import { duration } from '../format';
+import { Page } from '../parts/page';
+import { Panel } from '../parts/panel';
 import { State } from '../parts/state';
 import { Rows } from '../parts/table';
 
@@ -12,25 +13,41 @@ export function HealthPage() {
     refetchInterval: 5_000,
     queryFn: () => get<Health>('/api/platform/v1/health'),
   });
+  const it = health.data;
   return (
-    <>
-      <Title order={1}>Platform</Title>
-      <Problem error={health.error} />
-      {health.data && (
-        <p>
-          Version {health.data.version}, up for {health.data.uptime_s} s.
-        </p>
-      )}
-      <Rows
-        label="Parts of the platform"
-        head={['Part', 'State', 'Waits for', 'More']}
-        rows={(health.data?.parts ?? []).map((part) => [
-          part.name,
-          <State value={part.ready ? 'ready' : 'waiting'} />,
-          part.waiting_for ?? '',
-          part.detail ?? '',
-        ])}
-      />
-    </>
+    <Page
+      title="Platform"
+      lead={
+        it && (
+          <span className="quiet">
+            version {it.version}, up for {duration(it.uptime_s)}
+          </span>
+        )
+      }
+    >
+      <Panel
+        title="Parts"
+        query={health}
+        count={(known) => known.parts.length}
+        isEmpty={(known) => known.parts.length === 0}
+        empty="The platform names no part."
+      >
+        {(known) => (
+          <Rows
+            label="Parts of the platform"
+            head={['Part', 'State', 'Waits for', 'More']}
+            rows={known.parts.map((part) => ({
+              key: part.name,
+              cells: [
+                part.name,
+                <State value={part.ready ? 'ready' : 'waiting'} />,
+                part.waiting_for ?? '–',
+                part.detail || '–',
+              ],
+            }))}
+          />
+        )}
+      </Panel>
+    </Page>
   );
 }

@@ -1,9 +1,10 @@
-import { Button, PasswordInput, Stack, TextInput, Title } from '@mantine/core';
+import { Button, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { call, setCsrf } from '../api/client';
 import type { Me } from '../api/types';
+import { useTitle } from '../parts/page';
 import { Problem } from '../parts/problem';
 
 /** The token of the set-up link. It is behind `#`, so that it is in no server's log. */
@@ -12,6 +13,7 @@ function tokenOf(hash: string): string {
 }
 
 export function SetupPage() {
+  useTitle('Set up');
   const [token] = useState(() => tokenOf(window.location.hash));
   const [person, setPerson] = useState({ name: '', email: '', password: '' });
   const client = useQueryClient();
@@ -30,7 +32,7 @@ export function SetupPage() {
   };
   return (
     <main className="narrow">
-      <Title order={1}>Set up OpenFrame</Title>
+      <h1>Set up OpenFrame</h1>
       <p>You become the first owner: the person who may do everything and invite others.</p>
       {token === '' && (
         <Problem error="This link has no token: open the one that the server printed." />
@@ -59,7 +61,7 @@ export function SetupPage() {
           />
           <PasswordInput
             label="Password"
-            description="At least 12 characters"
+            description="At least 8 characters, and not one of the common ones"
             required
             autoComplete="new-password"
             value={person.password}

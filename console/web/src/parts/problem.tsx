@@ -3,7 +3,7 @@ export function Problem({ error }: { error: unknown }) {
   if (!error) return null;
   const text = error instanceof Error ? error.message : String(error);
   return (
-    <p role="alert" className="state" data-tone="bad">
+    <p role="alert" className="problem">
       {text}
     </p>
   );

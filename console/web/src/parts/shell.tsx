@@ -1,78 +1,124 @@
 /** What surrounds every page of somebody who is signed in. */
-import { Button, Text, Title } from '@mantine/core';
-import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link, Navigate, Outlet } from '@tanstack/react-router';
-import { useEffect } from 'react';
-import { ApiError, call, get, setCsrf } from '../api/client';
+import { Button } from '@mantine/core';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Link, Outlet, useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { call, signedOut } from '../api/client';
+import { useAlerts, useCan, useMe } from '../api/queries';
 import type { Me } from '../api/types';
 import { useLive } from '../live';
+import { pagesFor } from './pages';
+import { Palette, usePalette } from './palette';
 import { Problem } from './problem';
-
-const PAGES = [
-  ['/', 'Overview'],
-  ['/devices', 'Devices'],
-  ['/explore', 'Metrics'],
-  ['/alerts', 'Alerts'],
-  ['/access', 'Access'],
-  ['/audit', 'Audit'],
-  ['/health', 'Platform'],
-] as const;
-
-/** Who is signed in. */
-export function useMe() {
-  return useQuery({
-    queryKey: ['me'],
-    queryFn: async () => {
-      const me = await get<Me>('/api/auth/v1/me');
-      setCsrf(me.csrf_token);
-      return me;
-    },
-  });
-}
+import { Theme } from './theme';
 
 export function Shell() {
   const me = useMe();
-  if (me.error instanceof ApiError && me.error.status === 401) return <Navigate to="/sign-in" />;
-  if (me.error) return <Problem error={me.error} />;
-  return me.data ? <Inside me={me.data} /> : <Text p="md">Loading…</Text>;
+  if (me.data) return <Inside me={me.data} />;
+  return (
+    <main className="narrow">
+      <h1>OpenFrame</h1>
+      {/* Who is not signed in is on the way to the sign-in page, as after any 401. */}
+      {me.error && !signedOut(me.error) ? (
+        <>
+          <Problem error={me.error} />
+          <Button onClick={() => void me.refetch()}>Try again</Button>
+        </>
+      ) : (
+        <p role="status">Loading…</p>
+      )}
+    </main>
+  );
 }
 
 function Inside({ me }: { me: Me }) {
-  useLive();
-  const client = useQueryClient();
-  useEffect(() => {
-    document.title = 'OpenFrame';
-  }, []);
-  const leave = async () => {
-    await call('POST', '/api/auth/v1/logout');
-    client.clear();
-    window.location.assign('/sign-in');
-  };
+  const live = useLive();
+  const palette = usePalette();
+  const [open, setOpen] = useState(false);
   return (
     <div className="shell">
-      <nav aria-label="Pages">
-        <Title order={2} size="h4">
-          OpenFrame
-        </Title>
-        <ul>
-          {PAGES.map(([to, name]) => (
-            <li key={to}>
-              <Link to={to} activeOptions={{ exact: to === '/' }}>
-                {name}
-              </Link>
-            </li>
-          ))}
-        </ul>
-        <Text size="sm" mb="xs">
-          {me.user.name} ({me.user.role})
-        </Text>
-        <Button size="xs" variant="default" onClick={() => void leave()}>
-          Sign out
-        </Button>
-      </nav>
-      <main>
+      <a className="skip" href="#content">
+        Skip to the content
+      </a>
+      <header className="side" data-open={open}>
+        <div className="brand">
+          <span>OpenFrame</span>
+          <Button
+            className="menu-button"
+            variant="default"
+            aria-expanded={open}
+            aria-controls="menu"
+            onClick={() => setOpen(!open)}
+          >
+            Menu
+          </Button>
+        </div>
+        <div id="menu">
+          <Button
+            variant="default"
+            fullWidth
+            justify="space-between"
+            rightSection={<kbd>Ctrl K</kbd>}
+            onClick={palette.show}
+          >
+            Go to…
+          </Button>
+          <Links onFollow={() => setOpen(false)} />
+          <p className="live" role="status" data-live={live}>
+            {live ? 'Live' : 'Not live: connecting again…'}
+          </p>
+          <Theme />
+          <Person me={me} />
+        </div>
+      </header>
+      <main id="content" tabIndex={-1}>
         <Outlet />
       </main>
+      {palette.open && <Palette hide={palette.hide} />}
+    </div>
+  );
+}
+
+function Links({ onFollow }: { onFollow: () => void }) {
+  const can = useCan();
+  const alerts = useAlerts();
+  const firing = (alerts.data?.items ?? []).filter((alert) => alert.state === 'firing').length;
+  return (
+    <nav aria-label="Pages">
+      <ul>
+        {pagesFor(can).map((page) => (
+          <li key={page.to}>
+            <Link to={page.to} activeOptions={{ exact: page.to === '/' }} onClick={onFollow}>
+              {page.name}
+              {page.to === '/alerts' && firing > 0 && (
+                <span className="badge">{firing} firing</span>
+              )}
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+function Person({ me }: { me: Me }) {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const leave = useMutation({
+    mutationFn: () => call('POST', '/api/auth/v1/logout'),
+    onSuccess: async () => {
+      await navigate({ to: '/sign-in' });
+      client.getQueryCache().clear();
+    },
+  });
+  return (
+    <div className="person">
+      <span>{me.user.name}</span>
+      <span className="quiet">{me.user.role.replaceAll('_', ' ')}</span>
+      <Button variant="default" loading={leave.isPending} onClick={() => leave.mutate()}>
+        Sign out
+      </Button>
+      <Problem error={leave.error} />
     </div>
   );
 }

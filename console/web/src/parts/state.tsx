@@ -4,6 +4,7 @@ const TONES: Record<string, string> = {
   ready: 'good',
   resolved: 'good',
   inactive: 'good',
+  done: 'good',
   lost: 'bad',
   failed: 'bad',
   firing: 'bad',
@@ -11,8 +12,15 @@ const TONES: Record<string, string> = {
   timed_out: 'bad',
   pending: 'warn',
   warning: 'warn',
+  waiting: 'warn',
   sleeping: 'warn',
   interrupted: 'warn',
+  refused: 'warn',
+  expired: 'warn',
+  disabled: 'warn',
+  running: 'busy',
+  queued: 'busy',
+  sent: 'busy',
 };
 
 /** A state as a word, its colour only repeating it. */

@@ -1,18 +1,23 @@
 import { MantineProvider } from '@mantine/core';
-import { cleanup, render, screen } from '@testing-library/react';
-import { afterEach, expect, it } from 'vitest';
+import { render, screen } from '@testing-library/react';
+import { expect, it } from 'vitest';
 import { Problem } from './problem';
 import { State } from './state';
 import { Rows } from './table';
-
-afterEach(cleanup);
 
 const HOSTILE = '<img src=x onerror=alert(1)>\u202e\u0000';
 
 it('shows what devices say as text', () => {
   render(
     <MantineProvider>
-      <Rows label="x" head={['Name']} rows={[[HOSTILE], [<State value={HOSTILE} />]]} />
+      <Rows
+        label="x"
+        head={['Name']}
+        rows={[
+          { key: 1, cells: [HOSTILE] },
+          { key: 2, cells: [<State value={HOSTILE} />] },
+        ]}
+      />
     </MantineProvider>,
   );
   expect(document.querySelector('img')).toBeNull();

@@ -1,0 +1,79 @@
+/** The questions that more than one place asks, each under one key, so that they are asked once. */
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { call, get, setCsrf } from './client';
+import type { AlertList, ChannelList, Device, Me, Page, RuleList } from './types';
+
+/** How often lists are read again even if the platform announces nothing. */
+export const AGAIN_MS = 15_000;
+
+/** Who is signed in. */
+export function useMe() {
+  return useQuery({
+    queryKey: ['me'],
+    staleTime: 60_000,
+    queryFn: async () => {
+      const me = await get<Me>('/api/auth/v1/me');
+      setCsrf(me.csrf_token);
+      return me;
+    },
+  });
+}
+
+/** Tells whether the one who is signed in may do something, such as `commands:run`. */
+export function useCan(): (permission: string) => boolean {
+  const me = useMe();
+  return (permission) => me.data?.permissions.includes(permission) ?? false;
+}
+
+export const useAlerts = () =>
+  useQuery({
+    queryKey: ['alerts'],
+    refetchInterval: AGAIN_MS,
+    queryFn: () => get<AlertList>('/api/monitoring/v1/alerts'),
+  });
+
+export const useRules = () =>
+  useQuery({
+    queryKey: ['rules'],
+    refetchInterval: AGAIN_MS,
+    queryFn: () => get<RuleList>('/api/monitoring/v1/rules'),
+  });
+
+export const useChannels = () =>
+  useQuery({
+    queryKey: ['channels'],
+    refetchInterval: AGAIN_MS,
+    queryFn: () => get<ChannelList>('/api/monitoring/v1/channels'),
+  });
+
+export const devicePath = (id: string) => `/api/devices/v1/devices/${encodeURIComponent(id)}`;
+
+export const useDevice = (id: string) =>
+  useQuery({
+    queryKey: ['device', id],
+    refetchInterval: AGAIN_MS,
+    queryFn: () => get<Device>(devicePath(id)),
+  });
+
+/** A change of what a list shows: the list is read again once it is done. */
+export function useChange<T, R = unknown>(list: string, change: (what: T) => Promise<R>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: change,
+    onSuccess: () => client.invalidateQueries({ queryKey: [list] }),
+  });
+}
+
+/** One list of who may what, such as `sessions`, and a way to remove from it. */
+export function useAccessList<T>(name: string, parameters = '') {
+  const path = `/api/auth/v1/${name}`;
+  const list = useQuery({
+    queryKey: [name, parameters],
+    refetchInterval: AGAIN_MS,
+    queryFn: () => get<Page<T>>(path + parameters),
+  });
+  const remove = useChange(name, (id: string) =>
+    call('DELETE', `${path}/${encodeURIComponent(id)}`),
+  );
+  return { list, remove: remove.mutateAsync };
+}

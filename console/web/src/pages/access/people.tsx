@@ -1,0 +1,157 @@
+/** People and what they may do. */
+import { Button, NativeSelect, PasswordInput, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { call } from '../../api/client';
+import { useAccessList, useChange, useMe } from '../../api/queries';
+import type { User } from '../../api/types';
+import { instant } from '../../format';
+import { Danger } from '../../parts/dialog';
+import { Panel } from '../../parts/panel';
+import { Problem } from '../../parts/problem';
+import { State } from '../../parts/state';
+import { Rows } from '../../parts/table';
+
+const API = '/api/auth/v1/users';
+const ROLES = [
+  { value: 'owner', label: 'owner' },
+  { value: 'technician', label: 'technician' },
+  { value: 'read_only', label: 'read only' },
+];
+
+export function People() {
+  const { list } = useAccessList<User>('users');
+  return (
+    <Panel
+      title="People"
+      query={list}
+      count={(page) => page.items.length}
+      isEmpty={(page) => page.items.length === 0}
+      below={<NewPerson />}
+    >
+      {(page) => <PeopleRows people={page.items} />}
+    </Panel>
+  );
+}
+
+function PeopleRows({ people }: { people: User[] }) {
+  const me = useMe();
+  const change = useChange('users', ({ id, ...part }: { id: string; disabled?: boolean }) =>
+    call('PATCH', `${API}/${encodeURIComponent(id)}`, part),
+  );
+  return (
+    <>
+      <Problem error={change.error} />
+      <Rows
+        label="People"
+        head={['Name', 'E-mail', 'Role', 'State', 'Since', 'Change']}
+        rows={people.map((user) => ({
+          key: user.id,
+          cells: [
+            <b>{user.name}</b>,
+            user.email,
+            <Role user={user} own={user.id === me.data?.user.id} />,
+            <State value={user.disabled ? 'disabled' : 'active'} />,
+            instant(user.created_at),
+            user.disabled ? (
+              <Button
+                size="compact-xs"
+                variant="default"
+                aria-label={`Enable ${user.email}`}
+                onClick={() => change.mutate({ id: user.id, disabled: false })}
+              >
+                Enable
+              </Button>
+            ) : (
+              <Danger
+                verb="Disable"
+                thing={user.email}
+                consequence="This one person is signed out everywhere, and their API keys stop working, until you enable them again."
+                act={() => change.mutateAsync({ id: user.id, disabled: true })}
+              />
+            ),
+          ],
+        }))}
+      />
+    </>
+  );
+}
+
+/** The role, with another to choose and a button that makes it so. */
+function Role({ user, own }: { user: User; own: boolean }) {
+  const [role, setRole] = useState(user.role);
+  const change = useChange('users', () =>
+    call('PATCH', `${API}/${encodeURIComponent(user.id)}`, { role }),
+  );
+  const name = (value: string) => ROLES.find((it) => it.value === value)?.label ?? value;
+  if (own) return <>{name(user.role)} (you)</>;
+  return (
+    <span className="actions">
+      <NativeSelect
+        aria-label={`Role of ${user.email}`}
+        data={ROLES}
+        value={role}
+        onChange={(event) => setRole(event.currentTarget.value)}
+      />
+      {role !== user.role && (
+        <Danger
+          verb="Change role"
+          thing={`of ${user.email}`}
+          consequence={`From ${name(user.role)} to ${name(role)}, from their next request on.`}
+          act={() => change.mutateAsync(undefined)}
+        />
+      )}
+    </span>
+  );
+}
+
+const NOBODY = { name: '', email: '', password: '', role: 'technician' };
+
+function NewPerson() {
+  const [person, setPerson] = useState(NOBODY);
+  const set = (part: Partial<typeof person>) => setPerson((before) => ({ ...before, ...part }));
+  const make = useChange('users', async () => {
+    await call('POST', API, person);
+    setPerson(NOBODY);
+  });
+  return (
+    <form
+      className="form"
+      aria-label="New person"
+      onSubmit={(event) => {
+        event.preventDefault();
+        make.mutate(undefined);
+      }}
+    >
+      <TextInput
+        label="Name"
+        required
+        value={person.name}
+        onChange={(event) => set({ name: event.currentTarget.value })}
+      />
+      <TextInput
+        label="E-mail"
+        type="email"
+        required
+        value={person.email}
+        onChange={(event) => set({ email: event.currentTarget.value })}
+      />
+      <PasswordInput
+        label="First password"
+        required
+        autoComplete="new-password"
+        value={person.password}
+        onChange={(event) => set({ password: event.currentTarget.value })}
+      />
+      <NativeSelect
+        label="Role"
+        data={ROLES}
+        value={person.role}
+        onChange={(event) => set({ role: event.currentTarget.value })}
+      />
+      <Button type="submit" loading={make.isPending}>
+        Add the person
+      </Button>
+      <Problem error={make.error} />
+    </form>
+  );
+}

@@ -1,0 +1,104 @@
+/** Tokens with which devices enrol. */
+import { Button, NumberInput, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { call } from '../../api/client';
+import { useAccessList, useChange } from '../../api/queries';
+import type { EnrolmentToken, MadeEnrolmentToken } from '../../api/types';
+import { ago, count, until } from '../../format';
+import { useNow } from '../../live';
+import { Danger } from '../../parts/dialog';
+import { Panel } from '../../parts/panel';
+import { Problem } from '../../parts/problem';
+import { Secret } from '../../parts/secret';
+import { Rows } from '../../parts/table';
+
+export function Tokens() {
+  const now = useNow();
+  const { list, remove } = useAccessList<EnrolmentToken>('enrolment-tokens');
+  return (
+    <Panel
+      title="Enrol devices"
+      query={list}
+      count={(page) => page.items.length}
+      isEmpty={(page) => page.items.length === 0}
+      empty="No token is open: no device can enrol."
+      below={<NewToken />}
+    >
+      {(page) => (
+        <Rows
+          label="Enrolment tokens"
+          head={['Token', 'Enrolled', 'Left', 'Ends', 'Last used', 'Revoke']}
+          numbers={['Enrolled', 'Left']}
+          rows={page.items.map((token) => ({
+            key: token.id,
+            cells: [
+              <span className="hostile">{token.name || token.id}</span>,
+              token.uses,
+              token.uses_left,
+              until(token.expires_at, now),
+              ago(token.last_used_at, now),
+              <Danger
+                verb="Revoke"
+                thing={`token ${token.name || token.id}`}
+                consequence={`${count(token.uses_left, 'more device')} can then not enrol with it. Those that have stay.`}
+                act={() => remove(token.id)}
+              />,
+            ],
+          }))}
+        />
+      )}
+    </Panel>
+  );
+}
+
+function NewToken() {
+  const [name, setName] = useState('');
+  const [uses, setUses] = useState<number | string>(1);
+  const [minutes, setMinutes] = useState<number | string>(60);
+  const make = useChange('enrolment-tokens', () =>
+    call<MadeEnrolmentToken>('POST', '/api/auth/v1/enrolment-tokens', {
+      name: name || undefined,
+      uses: Number(uses),
+      expires_in_minutes: Number(minutes),
+    }),
+  );
+  return (
+    <form
+      className="form"
+      aria-label="New token"
+      onSubmit={(event) => {
+        event.preventDefault();
+        make.mutate(undefined);
+      }}
+    >
+      <TextInput
+        label="Token name"
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+      />
+      <NumberInput
+        label="Devices it is good for"
+        min={1}
+        max={10_000}
+        value={uses}
+        onChange={setUses}
+      />
+      <NumberInput
+        label="Minutes it is good for"
+        min={1}
+        max={525_600}
+        value={minutes}
+        onChange={setMinutes}
+      />
+      <Button type="submit" loading={make.isPending}>
+        Make a token
+      </Button>
+      <Problem error={make.error} />
+      <Secret
+        label="Line that enrols a device"
+        lead="Run this on the device, as root. It is shown once."
+        text={make.data?.command}
+      />
+    </form>
+  );
+}

@@ -1,0 +1,20 @@
+import { NativeSelect, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
+
+const SCHEMES = [
+  { value: 'auto', label: 'As the system' },
+  { value: 'light', label: 'Light' },
+  { value: 'dark', label: 'Dark' },
+];
+
+/** Light, dark, or what the system says; kept in the browser. */
+export function Theme() {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  return (
+    <NativeSelect
+      aria-label="Colours"
+      data={SCHEMES}
+      value={colorScheme}
+      onChange={(event) => setColorScheme(event.currentTarget.value as MantineColorScheme)}
+    />
+  );
+}

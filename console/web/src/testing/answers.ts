@@ -1,0 +1,220 @@
+/** What a platform with one device, one rule and one of everything else says. */
+import type {
+  Alert,
+  ApiKey,
+  AuditEntry,
+  Channel,
+  Command,
+  Device,
+  EnrolmentToken,
+  Health,
+  Me,
+  Rule,
+  Session,
+  User,
+} from '../api/types';
+import type { Answers } from './console';
+
+/** Text that would be markup and turn the reading order round, if it were not only text. */
+export const HOSTILE = '<img src=x onerror=alert(1)>\u202e';
+
+const long = '2099-01-01T00:00:00Z';
+const once = '2026-01-01T00:00:00Z';
+
+export const ANN: User = {
+  id: 'u1',
+  name: 'Ann',
+  email: 'ann@example.org',
+  role: 'owner',
+  disabled: false,
+  created_at: once,
+};
+
+export const BOB: User = {
+  ...ANN,
+  id: 'u2',
+  name: 'Bob',
+  email: 'bob@example.org',
+  role: 'technician',
+};
+
+export const ME: Me = {
+  user: ANN,
+  tenant_id: 't1',
+  csrf_token: 'csrf',
+  permissions: [
+    ...['devices:read', 'devices:write', 'commands:run', 'telemetry:read', 'alerts:write'],
+    ...['users:manage', 'keys:manage', 'enrolment:manage', 'audit:read', 'platform:read'],
+  ],
+};
+
+export const DEVICE: Device = {
+  id: 'd1',
+  name: HOSTILE,
+  hostname: 'vm',
+  presence: 'online',
+  enrolled_at: once,
+  last_seen_at: once,
+  tags: ['lab'],
+  os_family: 'linux',
+  os_name: 'Debian',
+  os_version: '12',
+  kernel: '6.1',
+  arch: 'x86_64',
+  vendor: 'Acme',
+  model: 'One',
+  serial: HOSTILE,
+  cpu_count: 2,
+  memory_bytes: 1024 ** 3,
+  addresses: ['192.0.2.2'],
+  remote_address: '192.0.2.1',
+  agent_version: '0.1.0',
+  capabilities: ['commands', 'root'],
+  clock_offset_ms: 0,
+};
+
+export const COMMAND: Command = {
+  id: 'c1',
+  device_id: 'd1',
+  state: 'succeeded',
+  finished: true,
+  script: 'uname -a',
+  interpreter: 'sh',
+  timeout_s: 60,
+  created_at: once,
+  expires_at: long,
+  status_reason: '',
+  created_by: 'u1',
+  reason: '',
+  output_bytes: 1,
+  output_truncated: false,
+  exit_code: 0,
+};
+
+export const ALERT: Alert = {
+  rule_id: 'r1',
+  name: 'memory in use',
+  state: 'firing',
+  severity: 'critical',
+  summary: 'close something',
+  labels: { device_id: 'd1', state: 'used' },
+  value: 1e9,
+  active_at: once,
+  device_id: 'd1',
+};
+
+export const RULE: Rule = {
+  id: 'r1',
+  name: 'memory in use',
+  expr: 'system_memory_usage_bytes > 1e6',
+  for_s: 60,
+  severity: 'critical',
+  summary: 'close something',
+  channels: ['ch1'],
+  created_at: once,
+  state: 'firing',
+};
+
+export const CHANNEL: Channel = {
+  id: 'ch1',
+  name: 'pager',
+  webhook_url: 'https://hook.example.org/x',
+  error: 'it answered 500',
+};
+
+export const TOKEN: EnrolmentToken = {
+  id: 'et1',
+  name: 'office',
+  uses: 1,
+  uses_left: 4,
+  expires_at: long,
+  created_at: once,
+};
+
+export const KEY: ApiKey = {
+  id: 'k1',
+  name: 'grafana',
+  owner_id: 'u1',
+  scopes: ['telemetry:read'],
+  created_at: once,
+  expires_at: long,
+};
+
+export const SESSION: Session = {
+  id: 's1',
+  user_id: 'u2',
+  user_email: 'bob@example.org',
+  created_at: once,
+  last_seen_at: once,
+  expires_at: long,
+  remote_address: '192.0.2.9',
+  user_agent: HOSTILE,
+  current: false,
+};
+
+export const ENTRY: AuditEntry = {
+  seq: 7,
+  at: once,
+  actor_kind: 'user',
+  actor: 'ann@example.org',
+  action: 'command.create',
+  target: HOSTILE,
+  outcome: 'done',
+  detail: 'uname -a',
+  remote_address: '192.0.2.9',
+  request_id: 'q1',
+  hash: 'ff',
+};
+
+const health: Health = {
+  version: '9.9.9',
+  uptime_s: 7200,
+  parts: [{ name: 'monitoring.log', ready: false, waiting_for: 'a disk that can be written' }],
+};
+
+const list = (...items: object[]) => ({ items });
+
+/** A series whose last sample is half a minute old although the last point of the grid is now. */
+function range(_: unknown, url: URL) {
+  const [start, end] = ['start', 'end'].map((name) => Number(url.searchParams.get(name)));
+  const values = (what: string) => ['30', '15', '0'].map((s) => [(end ?? 0) - Number(s), what]);
+  const stamped = url.searchParams.get('query')?.startsWith('max(timestamp(');
+  const value = stamped ? String((end ?? 0) - 30) : '0.5';
+  return { data: { result: start === undefined ? [] : [{ metric: {}, values: values(value) }] } };
+}
+
+export const ANSWERS: Answers = {
+  'GET /api/auth/v1/me': ME,
+  'GET /api/auth/v1/setup': { needed: false },
+  'GET /api/auth/v1/users': list(ANN, BOB),
+  'GET /api/auth/v1/api-keys': list(KEY),
+  'GET /api/auth/v1/enrolment-tokens': list(TOKEN),
+  'GET /api/auth/v1/sessions': list(SESSION, { ...SESSION, id: 's2', current: true }),
+  'GET /api/auth/v1/audit/verify': { entries: 7 },
+  'GET /api/auth/v1/audit': list(ENTRY),
+  'GET /api/platform/v1/health': health,
+  'GET /api/devices/v1/devices': {
+    ...list(DEVICE),
+    total: 1,
+    index_age_ms: 0,
+    facets: {
+      presence: [{ value: 'online', count: 1 }],
+      os: [{ value: 'linux', count: 1 }],
+    },
+  },
+  'GET /api/devices/v1/devices/d1': DEVICE,
+  'GET /api/devices/v1/devices/d1/commands': list(COMMAND),
+  'GET /api/devices/v1/devices/d1/inventory': {
+    sections: [
+      { section: 'software', at: once, hash: 'ff', body: { packages: [{ name: HOSTILE }] } },
+    ],
+  },
+  'GET /api/monitoring/v1/alerts': list(ALERT),
+  'GET /api/monitoring/v1/rules': list(RULE),
+  'GET /api/monitoring/v1/channels': list(CHANNEL),
+  'GET /prometheus/api/v1/label/__name__/values': { data: ['up'] },
+  'GET /prometheus/api/v1/query_range': range,
+  'GET /prometheus/api/v1/query': {
+    data: { resultType: 'vector', result: [{ metric: { device_id: 'd1' }, value: [0, '0.5'] }] },
+  },
+};

@@ -1,0 +1,47 @@
+/** The whole console at one address, on a platform that answers what a test says. */
+import { createMemoryHistory } from '@tanstack/react-router';
+import { render } from '@testing-library/react';
+import { vi } from 'vitest';
+import { App } from '../app';
+import { makeRouter } from '../router';
+import { ANSWERS } from './answers';
+
+/** `'never'` answers nothing; a number is a refusal of that status. */
+export type Said = object | number | 'never';
+export type Answers = Record<string, Said | ((body: unknown, url: URL) => Said)>;
+
+export interface Request {
+  method: string;
+  path: string;
+  body: unknown;
+}
+
+/**
+ * Shows the console at `path`. `answers` go before the usual ones; their keys are `GET /path`, and
+ * `*` at the end stands for anything. Returns what was asked.
+ */
+export function showConsole(path: string, answers: Answers = {}) {
+  const asked: Request[] = [];
+  const all: Answers = { ...ANSWERS, ...answers };
+  const respond = (address: string, { method = 'GET', body }: RequestInit) => {
+    const url = new URL(address, 'https://console.test');
+    const sent: unknown = typeof body === 'string' ? JSON.parse(body) : undefined;
+    asked.push({ method, path: url.pathname + url.search, body: sent });
+    const wanted = `${method} ${url.pathname}`;
+    const matches = (key: string) =>
+      key === wanted || (key.endsWith('*') && wanted.startsWith(key.slice(0, -1)));
+    const key = Object.keys(answers).find(matches) ?? Object.keys(all).find(matches);
+    const answer = key === undefined ? 404 : all[key];
+    const said = typeof answer === 'function' ? answer(sent, url) : (answer ?? 404);
+    if (said === 'never') return new Promise<Response>(() => undefined);
+    if (typeof said !== 'number')
+      return Promise.resolve(new Response(JSON.stringify(said), { status: 200 }));
+    const problem = { code: 'told', detail: `refused with ${said}; ask the owner` };
+    const text = said === 204 ? null : JSON.stringify(problem);
+    return Promise.resolve(new Response(text, { status: said }));
+  };
+  vi.stubGlobal('fetch', respond);
+  const router = makeRouter(createMemoryHistory({ initialEntries: [path] }));
+  render(<App router={router} />);
+  return { asked, router };
+}
