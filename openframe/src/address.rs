@@ -17,8 +17,9 @@ pub(crate) struct ListenAddress {
 }
 
 impl ListenAddress {
-    /// Reads `https://HOST:PORT`, or `http://HOST:PORT` on loopback.
-    pub(crate) fn read(setting: &str, text: &str) -> anyhow::Result<Self> {
+    /// Reads `https://HOST:PORT`, or `http://HOST:PORT` on loopback; anywhere else only when
+    /// `proxied`, since then nobody but the proxies that the settings name may connect.
+    pub(crate) fn read(setting: &str, text: &str, proxied: bool) -> anyhow::Result<Self> {
         let example = "write https://HOST:PORT, such as https://127.0.0.1:8443";
         let url: Url =
             text.parse().with_context(|| format!("`{setting}`: {text:?} is no URL; {example}"))?;
@@ -39,9 +40,10 @@ impl ListenAddress {
             .with_context(|| format!("`{setting}`: the host {host:?} has no address"))?
             .min_by_key(SocketAddr::is_ipv6)
             .with_context(|| format!("`{setting}`: the host {host:?} has no address"))?;
-        if !tls && !socket.ip().is_loopback() {
+        if !tls && !socket.ip().is_loopback() && !proxied {
             bail!(
-                "`{setting}`: http:// is served on loopback only, since nothing protects what is sent"
+                "`{setting}`: http:// is served on loopback only, since nothing protects what is \
+                 sent; behind a proxy, name it in `gateway.trusted_proxies`"
             );
         }
         Ok(Self { socket, host, tls })
@@ -67,7 +69,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, want: Result<(&str, bool), &str>) {
-        match (ListenAddress::read("listen", text), want) {
+        match (ListenAddress::read("listen", text, false), want) {
             (Ok(address), Ok((socket, tls))) => {
                 assert_eq!((address.socket.to_string().as_str(), address.tls), (socket, tls));
             }
@@ -84,5 +86,11 @@ mod tests {
         check("http://0.0.0.0:1", Err("loopback only"));
         check("ftp://127.0.0.1:1", Err("not served"));
         check("127.0.0.1:8443", Err("no URL"));
+    }
+
+    #[test]
+    fn plain_http_is_served_to_named_proxies() {
+        let address = ListenAddress::read("listen", "http://0.0.0.0:80", true).unwrap();
+        assert!(!address.tls);
     }
 }

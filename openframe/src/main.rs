@@ -7,6 +7,7 @@ mod address;
 mod admin;
 mod args;
 mod backup;
+mod certificate;
 mod docs;
 mod folder;
 mod health;

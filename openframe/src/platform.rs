@@ -21,11 +21,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin};
+use crate::certificate::ServerCertificate;
 use crate::folder::{self, DataFolder};
 use crate::health::PlatformHealth;
 use crate::page::Page;
 use crate::serve::{self, Bound};
 use crate::settings::Settings;
+
+/// How long probes under way may take at the very end.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// What every service is given, and how each reaches the others.
 pub(crate) struct Platform {
@@ -49,12 +53,21 @@ pub(crate) struct Started {
     pub(crate) root_certificate: PathBuf,
     auth_app: openframe_auth::Auth,
     edge: openframe_gateway::Edge,
-    servers: JoinSet<()>,
-    stop: CancellationToken,
+    health: Arc<PlatformHealth>,
+    doors: Doors,
     services: Services,
     grace: Duration,
     // Freed last: until then no other process may use the folder.
     _folder: DataFolder,
+}
+
+/// Who answers on the sockets, and how each is told to end.
+struct Doors {
+    servers: JoinSet<()>,
+    stop: CancellationToken,
+    /// Probes are answered until the very end.
+    admin: JoinSet<()>,
+    admin_stop: CancellationToken,
 }
 
 /// The services' background work.
@@ -72,6 +85,8 @@ struct Sockets {
 
 /// Starts every service and serves. When this returns, requests are answered.
 pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
+    let connections = settings.gateway.connections + settings.gateway.agent_connections;
+    serve::raise_open_files(connections);
     let sockets = bind(&settings).await?;
     let folder = DataFolder::take(&settings.data)?;
     let clock = Clock::system();
@@ -111,9 +126,10 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
     for (late, router) in late.iter().zip(routers) {
         late.set(router);
     }
-    let admin = Admin { registry: Arc::new(registry), health };
-    let (url, stop) = (sockets.people.url(), CancellationToken::new());
-    let servers = serve(&settings, sockets, (&authority, &gateway.edge, admin), &stop)?;
+    let admin = Admin { registry: Arc::new(registry), health: Arc::clone(&health) as _ };
+    let (url, clock) = (sockets.people.url(), platform.clock.clone());
+    let certificates = Certificates { authority, names: settings.server_names.clone(), clock };
+    let doors = serve(sockets, &certificates, &gateway.edge, admin)?;
     Ok(Started {
         platform,
         url,
@@ -122,8 +138,8 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
         root_certificate: folder.join("pki").join("root.pem"),
         auth_app: auth.app,
         edge: gateway.edge,
-        servers,
-        stop,
+        health,
+        doors,
         services: Services { auth: auth.stop, devices, monitoring: running },
         grace: Duration::from_secs(settings.grace_s),
         _folder: folder,
@@ -131,16 +147,22 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
 }
 
 async fn bind(settings: &Settings) -> anyhow::Result<Sockets> {
-    let agents = serve::bind("agents_listen", &settings.agents_listen).await?;
+    let agents = serve::bind("agents_listen", &settings.agents_listen, false).await?;
     anyhow::ensure!(
         agents.address.tls,
         "`agents_listen`: devices prove who they are by TLS; write https://HOST:PORT"
     );
     let admin = match settings.admin_listen.as_str() {
         "" => None,
-        text => Some(serve::bind("admin_listen", text).await?),
+        text => Some(serve::bind("admin_listen", text, false).await?),
     };
-    Ok(Sockets { people: serve::bind("listen", &settings.listen).await?, agents, admin })
+    anyhow::ensure!(
+        admin.as_ref().is_none_or(|admin| !admin.address.tls),
+        "`admin_listen`: probes and metrics are served without TLS; write http://HOST:PORT"
+    );
+    let proxied = !settings.gateway.trusted_proxies.is_empty();
+    let people = serve::bind("listen", &settings.listen, proxied).await?;
+    Ok(Sockets { people, agents, admin })
 }
 
 async fn start_auth(
@@ -210,39 +232,56 @@ async fn start_monitoring(
     Ok(Arc::new(running.context("the monitoring service cannot start")?))
 }
 
-/// Gives the sockets to those who answer on them.
-fn serve(
-    settings: &Settings,
-    sockets: Sockets,
-    (authority, edge, admin): (&Authority, &openframe_gateway::Edge, Admin),
-    stop: &CancellationToken,
-) -> anyhow::Result<JoinSet<()>> {
-    let now = Clock::system().now();
-    let names = |bound: &Bound| {
+/// What certificates of servers are made with.
+struct Certificates {
+    authority: Arc<Authority>,
+    names: Vec<String>,
+    clock: Clock,
+}
+
+impl Certificates {
+    /// A certificate for a socket.
+    fn of(&self, bound: &Bound) -> anyhow::Result<Arc<ServerCertificate>> {
         let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
         names.push(bound.address.host.clone());
-        names.extend(settings.server_names.iter().cloned());
+        names.extend(self.names.iter().cloned());
         names.sort();
         names.dedup();
-        names
+        ServerCertificate::issue(&self.authority, names, self.clock.clone())
+    }
+}
+
+/// Gives the sockets to those who answer on them.
+fn serve(
+    sockets: Sockets,
+    certificates: &Certificates,
+    edge: &openframe_gateway::Edge,
+    admin: Admin,
+) -> anyhow::Result<Doors> {
+    let mut doors = Doors {
+        servers: JoinSet::new(),
+        stop: CancellationToken::new(),
+        admin: JoinSet::new(),
+        admin_stop: CancellationToken::new(),
     };
-    let mut servers = JoinSet::new();
     let people = sockets.people;
-    let tls = if people.address.tls {
-        let identity = authority.issue_server(names(&people), now)?;
-        Some(Arc::new(openframe_pki::users_server(identity)?))
-    } else {
-        None
-    };
-    let (own, token) = (edge.clone(), stop.clone());
-    servers.spawn(async move { own.serve_users(people.listener, tls, token).await });
-    let identity = authority.issue_server(names(&sockets.agents), now)?;
-    let tls = Arc::new(openframe_pki::agents_server(identity, authority.root_pem())?);
-    let (own, token) = (edge.clone(), stop.clone());
-    servers.spawn(async move { own.serve_agents(sockets.agents.listener, tls, token).await });
+    let mut tls = None;
+    if people.address.tls {
+        let shown = certificates.of(&people)?;
+        tls = Some(Arc::new(openframe_pki::users_server(Arc::clone(&shown) as _)?));
+        doors.servers.spawn(shown.keep_young(doors.stop.clone()));
+    }
+    let (own, token) = (edge.clone(), doors.stop.clone());
+    doors.servers.spawn(async move { own.serve_users(people.listener, tls, token).await });
+    let shown = certificates.of(&sockets.agents)?;
+    let root = certificates.authority.root_pem();
+    let tls = Arc::new(openframe_pki::agents_server(Arc::clone(&shown) as _, root)?);
+    doors.servers.spawn(shown.keep_young(doors.stop.clone()));
+    let (own, token) = (edge.clone(), doors.stop.clone());
+    doors.servers.spawn(async move { own.serve_agents(sockets.agents.listener, tls, token).await });
     if let Some(bound) = sockets.admin {
-        let (router, token) = (admin::router(admin), stop.clone());
-        servers.spawn(async move {
+        let (router, token) = (admin::router(admin), doors.admin_stop.clone());
+        doors.admin.spawn(async move {
             let served = axum::serve(bound.listener, router)
                 .with_graceful_shutdown(async move { token.cancelled().await });
             if let Err(error) = served.await {
@@ -250,7 +289,7 @@ fn serve(
             }
         });
     }
-    Ok(servers)
+    Ok(doors)
 }
 
 /// The roots that webhooks' servers are checked against: the machine's and the platform's own.
@@ -319,12 +358,17 @@ impl Started {
         Ok(token.map(|token| format!("{}/setup#token={token}", self.url)))
     }
 
-    /// Stops in good order: agents are told, requests end, background work ends.
+    /// Stops in good order: probes fail, agents leave, requests end, changes are done to their
+    /// end, background work ends. All of it but the last takes `grace` at most.
     pub(crate) async fn stop(mut self) {
-        self.edge.drain(self.grace.min(Duration::from_secs(2))).await;
-        self.stop.cancel();
-        let served = async { while self.servers.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.grace, served).await.is_err() {
+        self.health.stopping();
+        let good_order = async {
+            self.edge.drain(self.grace / 2).await;
+            self.doors.stop.cancel();
+            while self.doors.servers.join_next().await.is_some() {}
+            self.edge.finish().await;
+        };
+        if tokio::time::timeout(self.grace, good_order).await.is_err() {
             tracing::warn!("requests were cut off after {} s", self.grace.as_secs());
         }
         self.services.auth.cancel();
@@ -334,6 +378,11 @@ impl Started {
         self.services.monitoring.stop.cancel();
         self.services.monitoring.tasks.close();
         self.services.monitoring.tasks.wait().await;
+        self.doors.admin_stop.cancel();
+        let probed = async { while self.doors.admin.join_next().await.is_some() {} };
+        if tokio::time::timeout(PROBE_LIMIT, probed).await.is_err() {
+            tracing::debug!("a probe was cut off");
+        }
     }
 }
 

@@ -15,7 +15,8 @@ use crate::args::RunArgs;
 pub(crate) struct Settings {
     /// Folder for everything that is kept.
     pub(crate) data: PathBuf,
-    /// Address for people and API clients: https://HOST:PORT, or http:// on loopback.
+    /// Address for people and API clients: https://HOST:PORT, or http:// on loopback and behind a
+    /// proxy that `gateway.trusted_proxies` names.
     pub(crate) listen: String,
     /// Address for agents: https://HOST:PORT.
     pub(crate) agents_listen: String,

@@ -16,8 +16,8 @@ use crate::verify::pin_of;
 
 /// How long a device certificate is valid.
 pub const DEVICE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
-/// How long a server certificate is valid; made anew at every start.
-const SERVER_LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 90);
+/// How long a server certificate is valid.
+pub const SERVER_LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// How long the root and the issuing authority are valid.
 const AUTHORITY_LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 3650);
 /// How far a device's clock may be behind.

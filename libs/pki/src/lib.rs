@@ -10,7 +10,7 @@ mod device;
 mod error;
 mod verify;
 
-pub use authority::{Authority, DEVICE_LIFETIME, IssuedDevice, ServerIdentity};
+pub use authority::{Authority, DEVICE_LIFETIME, IssuedDevice, SERVER_LIFETIME, ServerIdentity};
 pub use device::{DeviceIdentity, DeviceKey, csr_spki_sha256, device_identity};
 pub use error::Error;
 pub use verify::{

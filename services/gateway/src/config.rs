@@ -5,17 +5,26 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Network;
+use crate::routes::Size;
+
 /// Settings of the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Bytes of a request's head at most.
     pub header_bytes: usize,
+    /// Bytes of a sign-in, an enrolment and of other requests to the auth service at most.
+    pub small_body_bytes: usize,
     /// Bytes of a JSON body at most.
     pub body_bytes: usize,
     /// Bytes of a telemetry write (`remote_write`, OTLP) at most, compressed.
     pub write_bytes: usize,
-    /// Seconds that a request's head may take to arrive.
+    /// Bytes that all bodies together may take while they wait for a service. What comes from
+    /// nobody known may take a quarter of it.
+    pub bodies_bytes: usize,
+    /// Seconds that a request's head may take to arrive, from the moment the connection is there or
+    /// the answer before it was sent.
     pub header_timeout_s: u64,
     /// Seconds that a request's body may take to arrive.
     pub body_timeout_s: u64,
@@ -25,18 +34,36 @@ pub struct Config {
     pub connections: usize,
     /// Connections of agents at most.
     pub agent_connections: usize,
+    /// Connections at most from one address (or one IPv6 network of 64 bits) of people and API
+    /// clients. Trusted proxies are not limited: they speak for many.
+    pub connections_per_address: usize,
+    /// Connections of agents at most from one address: a site behind one router has one.
+    pub agent_connections_per_address: usize,
+    /// Seconds after which an HTTP/2 connection without a request is closed.
+    pub idle_timeout_s: u64,
+    /// Seconds that a client may leave unread what is sent to it.
+    pub write_timeout_s: u64,
     /// Requests at the same time on one HTTP/2 connection at most.
     pub streams: u32,
     /// Milliseconds for which an answer of the auth service about a secret is believed. A revoked
     /// secret works no longer than this.
     pub identity_cache_ms: u64,
+    /// Seconds between two checks that the caller of an event stream or tunnel still may: it ends
+    /// when the session, key or role does.
+    pub caller_check_s: u64,
+    /// Seconds without a byte in either direction after which a tunnel is closed.
+    pub tunnel_idle_s: u64,
+    /// Addresses and networks of proxies in front of the platform, such as `["10.0.0.5"]`. Their
+    /// `X-Forwarded-For` and `X-Forwarded-Proto` are believed, and no others'.
+    pub trusted_proxies: Vec<Network>,
     /// Seconds after which an agent that has nothing to send says that it lives.
     pub heartbeat_s: u32,
     /// Seconds between two snapshots of an agent.
     pub snapshot_interval_s: u32,
     /// Seconds between two checks that a connected device has not been revoked.
     pub device_check_s: u64,
-    /// Milliseconds over which agents are told to spread when the gateway stops.
+    /// Milliseconds over which agents are told to spread at most when the gateway stops: five for
+    /// each, and never more than half of `grace_s`.
     pub drain_spread_ms: u32,
 }
 
@@ -44,15 +71,24 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             header_bytes: 32 << 10,
+            small_body_bytes: 64 << 10,
             body_bytes: 1 << 20,
-            write_bytes: 32 << 20,
+            write_bytes: 4 << 20,
+            bodies_bytes: 64 << 20,
             header_timeout_s: 10,
             body_timeout_s: 30,
             handshake_timeout_s: 10,
             connections: 10_000,
             agent_connections: 100_000,
+            connections_per_address: 1_000,
+            agent_connections_per_address: 10_000,
+            idle_timeout_s: 120,
+            write_timeout_s: 20,
             streams: 128,
             identity_cache_ms: 1_000,
+            caller_check_s: 5,
+            tunnel_idle_s: 300,
+            trusted_proxies: Vec::new(),
             heartbeat_s: 30,
             snapshot_interval_s: 10,
             device_check_s: 5,
@@ -64,5 +100,14 @@ impl Default for Config {
 impl Config {
     pub(crate) fn body_timeout(&self) -> Duration {
         Duration::from_secs(self.body_timeout_s)
+    }
+
+    /// Bytes of a body of `size` at most.
+    pub(crate) fn limit(&self, size: Size) -> usize {
+        match size {
+            Size::Small => self.small_body_bytes,
+            Size::Usual => self.body_bytes,
+            Size::Write => self.write_bytes,
+        }
     }
 }

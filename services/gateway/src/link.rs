@@ -2,10 +2,12 @@
 //!
 //! `session` has the protocol's laws, `registry` which device is where, `socket` reads and writes.
 
+mod drain;
 mod registry;
 mod session;
 mod socket;
 
+pub(crate) use drain::Drain;
 pub(crate) use registry::{Pushed, Registered, Registry};
 pub(crate) use socket::{Line, drive};
 

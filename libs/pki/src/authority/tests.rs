@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConnection, ServerConnection};
 
 use super::*;
@@ -39,7 +40,8 @@ fn handshake(
 
 fn agents(authority: &Authority) -> rustls::ServerConfig {
     let identity = authority.issue_server(vec!["localhost".to_owned()], now()).unwrap();
-    verify::agents_server(identity, authority.root_pem()).unwrap()
+    let shown = SingleCertAndKey::from(identity.certified().unwrap());
+    verify::agents_server(Arc::new(shown), authority.root_pem()).unwrap()
 }
 
 #[test]

@@ -20,10 +20,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_util::sync::CancellationToken;
 
 use super::session::{Lane, Next, channel_of};
-use super::{Behind, Registered, encode};
+use super::{Behind, Drain as Draining, Registered, encode};
 use crate::Config;
 use crate::metrics::Metrics;
 
@@ -51,7 +50,7 @@ pub(crate) struct Line {
     pub(crate) metrics: Metrics,
     pub(crate) remote: String,
     pub(crate) check: Check,
-    pub(crate) drain: CancellationToken,
+    pub(crate) drain: Draining,
 }
 
 type Handing = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
@@ -206,9 +205,10 @@ impl Talk {
             }
             () = line.drain.cancelled(), if !self.draining => {
                 self.draining = true;
-                let drain = Drain { reconnect_within_ms: line.config.drain_spread_ms };
+                let drain = Drain { reconnect_within_ms: line.drain.spread_ms() };
                 write(socket, management(Body::Drain(drain))).await?;
             }
+            () = line.drain.was_cut() => return Err(End(CloseCode::Restart, "the gateway stops")),
             () = sleep_until(self.heard + silence), if !full => {
                 return Err(End(CloseCode::Policy, "silent for too long"));
             }
