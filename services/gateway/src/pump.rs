@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    const IDLE: Duration = Duration::from_secs(60);
+    const IDLE: Duration = Duration::from_mins(1);
 
     #[tokio::test]
     async fn bytes_go_both_ways_and_each_end_is_passed_on() {

@@ -149,7 +149,7 @@ mod tests {
 
     const LIMITS: Limits = Limits {
         silent: Duration::from_secs(10),
-        idle: Duration::from_secs(60),
+        idle: Duration::from_mins(1),
         unread: Duration::from_secs(20),
     };
 

@@ -87,9 +87,9 @@ async fn slow_clients_keep_nobody_out() {
         server.key
     );
     assert_eq!(people.ask(&me).await, "HTTP/1.1 200 OK\r\n");
-    let enrol = "POST /agent/v1/enrol HTTP/1.1\r\nhost: localhost\r\n\
+    let no_token = "POST /agent/v1/enrol HTTP/1.1\r\nhost: localhost\r\n\
                  content-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
-    let refused = agents.ask(enrol).await;
+    let refused = agents.ask(no_token).await;
     assert!(refused.starts_with("HTTP/1.1 4"), "{refused}");
     drop((enrol(&server, &root).await, kept));
 }

@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{Asset, Assets, Config, Deps, Edge, Health, Part, start};
 
 /// How long a condition may take on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running gateway.
 pub(super) struct World {
