@@ -53,7 +53,7 @@ pub(crate) async fn run(
             }
         }
         ApiKeyCommand::List => {
-            let page = auth.api_keys().await?;
+            let page = auth.api_keys(false).await?;
             let row = |key: &openframe_auth_api::ApiKey| {
                 let (scopes, ends) = (key.scopes.join(", "), key.expires_at.to_string());
                 vec![key.id.to_string(), key.name.clone(), scopes, ends]

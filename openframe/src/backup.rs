@@ -27,6 +27,8 @@ pub(crate) async fn backup(data: &Path, backup: &Path) -> anyhow::Result<()> {
         match file.extension().and_then(|extension| extension.to_str()) {
             Some("db") => databases.push(file),
             Some("db-wal" | "db-shm" | "new") => {}
+            // A file that is being written.
+            _ if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) => {}
             _ if file == Path::new("lock") || file.starts_with("agent") => {}
             _ => others.push(file),
         }

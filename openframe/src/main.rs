@@ -7,6 +7,7 @@ mod address;
 mod admin;
 mod args;
 mod backup;
+mod bootstrap;
 mod docs;
 mod folder;
 mod health;
@@ -64,7 +65,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 async fn serve_until_stopped(args: RunArgs) -> anyhow::Result<()> {
     let mut signals = serve::StopSignals::listen()?;
     let started = platform::start(settings::load(&args)?).await?;
-    platform::write_bootstrap_key(&started, args.bootstrap_key.as_deref()).await?;
+    started.bootstrap_key(args.bootstrap_key.as_deref()).await?;
     progress::line(&format!("console  {}", started.url));
     progress::line(&format!("agents   {}", started.agents_url));
     if let Some(link) = started.setup_link().await? {

@@ -21,7 +21,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin};
-use crate::folder::{self, DataFolder};
+use crate::bootstrap;
+use crate::folder::DataFolder;
 use crate::health::PlatformHealth;
 use crate::page::Page;
 use crate::serve::{self, Bound};
@@ -313,7 +314,13 @@ impl Platform {
 }
 
 impl Started {
-    /// The link that makes the first owner; `None` once there is one.
+    /// On first start, writes an owner's API key to `file`, if one is named.
+    pub(crate) async fn bootstrap_key(&self, file: Option<&Path>) -> anyhow::Result<()> {
+        let Some(file) = file else { return Ok(()) };
+        bootstrap::write_key(&self.auth_app, &self.data, file).await
+    }
+
+    /// The link that makes the first owner; `None` once there is one who can sign in.
     pub(crate) async fn setup_link(&self) -> anyhow::Result<Option<String>> {
         let token = self.auth_app.issue_setup_token().await?;
         Ok(token.map(|token| format!("{}/setup#token={token}", self.url)))
@@ -334,21 +341,5 @@ impl Started {
         self.services.monitoring.stop.cancel();
         self.services.monitoring.tasks.close();
         self.services.monitoring.tasks.wait().await;
-    }
-}
-
-/// On first start, writes an owner's API key to `file`. An existing file is left as it is.
-pub(crate) async fn write_bootstrap_key(
-    started: &Started,
-    file: Option<&Path>,
-) -> anyhow::Result<()> {
-    let Some(file) = file.filter(|file| !file.exists()) else { return Ok(()) };
-    match started.auth_app.bootstrap_key().await? {
-        Some(key) => folder::write(file, &format!("{key}\n"), 0o600),
-        None => anyhow::bail!(
-            "an owner exists already, so no key was written to {}; make one in the console or with \
-             `openframe api-key create`",
-            file.display()
-        ),
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn up(args: UpArgs) -> anyhow::Result<()> {
     let state = settings.data.join("agent");
     let started = platform::start(settings).await?;
     done(&format!("all services run; data is kept in {}", started.data.display()));
-    platform::write_bootstrap_key(&started, args.run.bootstrap_key.as_deref()).await?;
+    started.bootstrap_key(args.run.bootstrap_key.as_deref()).await?;
     let mut child = start_agent(&agent, &state, &started).await?;
     let online = wait_until_online(&started.platform, &mut child, (&state, &mut signals)).await;
     let name = match online {

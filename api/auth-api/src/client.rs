@@ -60,9 +60,9 @@ impl AuthClient {
         self.api.delete(&format!("/sessions/{id}")).await
     }
 
-    /// The caller's API keys.
-    pub async fn api_keys(&self) -> Result<Page<ApiKey>, Fault> {
-        self.api.get("/api-keys").await
+    /// The caller's API keys, or everybody's.
+    pub async fn api_keys(&self, all: bool) -> Result<Page<ApiKey>, Fault> {
+        self.api.get(if all { "/api-keys?all=true" } else { "/api-keys" }).await
     }
 
     /// Makes an API key.

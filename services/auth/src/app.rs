@@ -32,7 +32,7 @@ pub use enrolment::{Certificate, Made};
 pub use keys::MadeKey;
 pub use people::{NewPerson, PersonChange};
 pub use sessions::{Resolved, Secret};
-pub use setup::SignedIn;
+pub use setup::{SignedIn, new_bootstrap_secret};
 
 /// Where a request came from. Known for every request, signed in or not.
 #[derive(Debug, Clone, Default)]
@@ -130,14 +130,28 @@ fn need(caller: &Caller, permission: Permission) -> Result<(), Error> {
     if caller.may(permission) { Ok(()) } else { Err(Error::NotPermitted(permission.as_str())) }
 }
 
-/// Refuses everybody but people in a session who hold `permission`. Keys must not make keys or
-/// people, or a stolen one would outlive its revocation.
-fn need_person(caller: &Caller, permission: Permission) -> Result<UserId, Error> {
+/// Refuses everybody but people in a session, and owners' keys that no scope holds back; returns
+/// whom they are or act for. A key of less must not manage people, sessions or keys: a stolen one
+/// would gain rights, or outlive its revocation.
+fn need_whole(caller: &Caller, permission: Permission) -> Result<UserId, Error> {
     need(caller, permission)?;
-    person(caller).map(|(user, _)| user)
+    whole(caller)
 }
 
-fn person(caller: &Caller) -> Result<(UserId, SessionId), Error> {
+fn whole(caller: &Caller) -> Result<UserId, Error> {
+    match &caller.subject {
+        Subject::User { user, .. } => Ok(*user),
+        Subject::ApiKey { owner, .. } if Permission::ALL.iter().all(|it| caller.may(*it)) => {
+            Ok(*owner)
+        }
+        Subject::ApiKey { .. } | Subject::Device { .. } | Subject::Service { .. } => {
+            Err(Error::PeopleOnly)
+        }
+    }
+}
+
+/// The person and the session that ask; nothing else has a session.
+fn in_session(caller: &Caller) -> Result<(UserId, SessionId), Error> {
     match &caller.subject {
         Subject::User { user, session, .. } => Ok((*user, *session)),
         Subject::ApiKey { .. } | Subject::Device { .. } | Subject::Service { .. } => {

@@ -36,6 +36,18 @@ pub struct User {
     pub created: Timestamp,
 }
 
+impl User {
+    /// Whether the person is an owner who is let in.
+    pub fn is_owner(&self) -> bool {
+        self.role == Role::Owner && !self.disabled
+    }
+
+    /// Whether there is a password to sign in with.
+    pub fn has_password(&self) -> bool {
+        !self.password.is_empty()
+    }
+}
+
 /// A sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {

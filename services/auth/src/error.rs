@@ -22,14 +22,14 @@ pub enum Error {
     /// The caller may not do this.
     #[error("this needs the permission {0}")]
     NotPermitted(&'static str),
-    /// Only a person in a session may do this, not a key.
-    #[error("an API key cannot do this; sign in")]
+    /// Only a person in a session, or an owner's key that no scope holds back, may do this.
+    #[error("this API key cannot do this; sign in, or use an owner's key that has every scope")]
     PeopleOnly,
     /// Only one of the platform's own services may ask.
     #[error("only the platform's own services may ask this")]
     ServicesOnly,
     /// The first owner exists, or the setup token is wrong.
-    #[error("there is nothing to set up, or the link is not valid")]
+    #[error("there is nothing to set up, or the link is not valid; a new start prints a new one")]
     NoSetup,
     /// No such person, session, key, token or device.
     #[error("no such {0}")]

@@ -36,6 +36,20 @@ async fn one_first_owner_is_made() {
     rules::one_first_owner_is_made(&engines.sqlite).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bootstrapped_owner_leaves_room_for_a_person() {
+    let engines = engines().await;
+    rules::a_bootstrapped_owner_leaves_room_for_a_person(&engines.memory).await;
+    rules::a_bootstrapped_owner_leaves_room_for_a_person(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_a_person_add_up() {
+    let engines = engines().await;
+    rules::changes_of_a_person_add_up(&engines.memory).await;
+    rules::changes_of_a_person_add_up(&engines.sqlite).await;
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 

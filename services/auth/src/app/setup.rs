@@ -8,6 +8,7 @@ use openframe_tokens::{Permission, Role};
 use super::{Auth, NewPerson, Origin};
 use crate::Error;
 use crate::domain::{ApiKey, Session, User, email, network};
+use crate::store::SetUp;
 
 /// A session just opened.
 pub struct SignedIn {
@@ -24,21 +25,23 @@ pub struct SignedIn {
 /// How long the key of `--bootstrap-key` lasts.
 const BOOTSTRAP_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
 
+/// How the platform itself is named in the audit trail.
+const ITSELF: (&str, &str) = ("service", "openframe");
+
 impl Auth {
-    /// Whether the first owner is still to be made.
+    /// Whether the first owner who can sign in is still to be made. An owner who exists only by an
+    /// API key does not count: people could never get in.
     pub async fn setup_needed(&self) -> Result<bool, Error> {
-        Ok(!self.store.people.any(self.tenant).await?)
+        Ok(!self.store.people.owner_signs_in(self.tenant).await?)
     }
 
     /// Makes the token with which the first owner is made, instead of any before. `None` when there
-    /// is somebody already.
+    /// is an owner who can sign in already.
     pub async fn issue_setup_token(&self) -> Result<Option<String>, Error> {
-        if !self.setup_needed().await? {
-            return Ok(None);
-        }
         let minted = mint(Purpose::Setup, self.tenant.0);
-        self.store.people.set_setup(self.tenant, minted.hash).await?;
-        Ok(Some(minted.text))
+        let event = self.event_by(itself(), &Origin::default(), "setup_token.create", "");
+        let set = self.store.people.set_setup(self.tenant, minted.hash, &event).await?;
+        Ok(set.then_some(minted.text))
     }
 
     /// Makes the first owner and signs in. The token is dead afterwards.
@@ -55,17 +58,22 @@ impl Auth {
         }
         let user = self.new_user(self.tenant, NewPerson { role: Role::Owner, ..person }).await?;
         let event = self.event_by(("nobody", String::new()), origin, "setup", user.id);
-        if !self.store.people.add_first(&user, Some(shown), &event).await? {
-            return Err(Error::NoSetup);
+        match self.store.people.set_up(&user, shown, &event).await? {
+            SetUp::Done => {}
+            SetUp::Refused => return Err(Error::NoSetup),
+            SetUp::EmailTaken => return Err(Error::EmailTaken),
         }
         tracing::info!(user.id = %user.id, "made the first owner {}", user.id);
         self.open_session(user, origin).await
     }
 
-    /// Makes an owner and a key that may do everything, for whoever can read the machine's files.
-    /// `None` when there is somebody already.
-    pub async fn bootstrap_key(&self) -> Result<Option<String>, Error> {
-        let now = self.now();
+    /// Makes an owner who acts by `secret` only: a key that may do everything, for whoever can read
+    /// the machine's files. Says `false` when there is somebody already. The caller keeps the
+    /// secret before it asks, so that a crash in between costs nothing: asking again is harmless.
+    pub async fn bootstrap(&self, secret: &str) -> Result<bool, Error> {
+        let shown = read(Purpose::ApiKey, secret)
+            .ok_or_else(|| Error::Invalid("the bootstrap key is damaged".to_owned()))?;
+        let (id, now) = (ApiKeyId(shown.id), self.now());
         let user = User {
             id: UserId::new(),
             tenant: self.tenant,
@@ -77,28 +85,29 @@ impl Auth {
             password: Vec::new(),
             created: now,
         };
-        let by = || ("service", "openframe".to_owned());
-        let origin = Origin::default();
-        let event = self.event_by(by(), &origin, "bootstrap", user.id);
-        if !self.store.people.add_first(&user, None, &event).await? {
-            return Ok(None);
-        }
-        let id = ApiKeyId::new();
-        let minted = mint(Purpose::ApiKey, id.0);
         let key = ApiKey {
             id,
             tenant: self.tenant,
             owner: user.id,
             name: "bootstrap".to_owned(),
             scopes: Permission::ALL.map(|it| it.as_str().to_owned()).to_vec(),
-            secret: minted.hash,
+            secret: shown.hash,
             created: now,
             expires: now + BOOTSTRAP_LIFE,
             last_used: None,
         };
-        let event = self.event_by(by(), &origin, "api_key.create", id);
-        self.store.keys.add(&key, &event).await?;
-        Ok(Some(minted.text))
+        let mut event = self.event_by(itself(), &Origin::default(), "bootstrap", user.id);
+        event.detail = format!("key {id}");
+        Ok(self.store.people.bootstrap(&user, &key, &event).await?)
+    }
+
+    /// Whether `secret` is an API key that is good now.
+    pub async fn holds(&self, secret: &str) -> Result<bool, Error> {
+        match self.resolve_key(secret).await {
+            Ok(_) => Ok(true),
+            Err(Error::NotSignedIn) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Signs in. Unknown people, wrong passwords and disabled people cost the same work and get the
@@ -156,4 +165,14 @@ impl Auth {
         let csrf_token = csrf_token(&Presented { id: id.0, hash: minted.hash });
         Ok(SignedIn { user, session: id, secret: minted.text, csrf_token })
     }
+}
+
+/// A secret for [`Auth::bootstrap`].
+pub fn new_bootstrap_secret() -> String {
+    mint(Purpose::ApiKey, ApiKeyId::new().0).text
+}
+
+fn itself() -> (&'static str, String) {
+    let (kind, name) = ITSELF;
+    (kind, name.to_owned())
 }

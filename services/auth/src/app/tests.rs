@@ -9,7 +9,7 @@ use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, U
 use openframe_pki::{Authority, DeviceKey};
 use openframe_tokens::{Caller, Permission, Role, Subject};
 
-use super::{Asked, Auth, NewPerson, Origin, PersonChange, Secret, SignedIn};
+use super::{Asked, Auth, NewPerson, Origin, PersonChange, Secret, SignedIn, new_bootstrap_secret};
 use crate::domain::{Entry, Event};
 use crate::store::{Answer, MemoryStore, Trail};
 use crate::{Config, Error, Stores};
@@ -76,7 +76,8 @@ async fn row(app: &Auth, asked: &Asked) -> String {
         mark(app.sessions(asked, false).await),
         mark(app.sessions(asked, true).await),
         mark(app.revoke_session(asked, SessionId::new()).await),
-        mark(app.api_keys(asked).await),
+        mark(app.api_keys(asked, false).await),
+        mark(app.api_keys(asked, true).await),
         mark(app.create_api_key(asked, "k", scopes, None).await),
         mark(app.revoke_api_key(asked, ApiKeyId::new()).await),
         mark(app.enrolment_tokens(asked).await),
@@ -102,14 +103,17 @@ async fn each_operation_is_open_to_whom_it_should_be() {
         Subject::ApiKey { key, owner: user, role: Role::Owner, scopes }
     };
     let table = [
-        // users x3, sessions: own, all, revoke; keys x3; tokens x3; device; audit x2; resolve
-        (person(Role::Owner), "xxxxxxxxxxxxxxx-"),
-        (person(Role::Technician), "---x-xxxxxxxx---"),
-        (person(Role::ReadOnly), "---x-x----------"),
-        (key(&[Permission::DevicesRead]), "----------------"),
-        (key(&Permission::ALL), "---------xxxxxx-"),
-        (Subject::Device { device: DeviceId::new() }, "----------------"),
-        (Subject::Service { name: "devices".to_owned() }, "----------------"),
+        // users x3, sessions: own, all, revoke; keys: own, all, make, revoke; tokens x3; device;
+        // audit x2; resolve
+        (person(Role::Owner), "xxxxxxxxxxxxxxxx-"),
+        (person(Role::Technician), "---x-xx-xxxxxx---"),
+        (person(Role::ReadOnly), "---x-x-----------"),
+        (key(&[Permission::DevicesRead]), "-----------------"),
+        // All but one: it is held back by a scope, so it manages no people, sessions or keys.
+        (key(&Permission::ALL[..10]), "----------xxxxxx-"),
+        (key(&Permission::ALL), "xxxxxxxxxxxxxxxx-"),
+        (Subject::Device { device: DeviceId::new() }, "-----------------"),
+        (Subject::Service { name: "devices".to_owned() }, "-----------------"),
     ];
     for (subject, wanted) in table {
         let caller = Caller { tenant: world.tenant, subject };
@@ -132,16 +136,60 @@ async fn the_setup_token_works_once_and_a_new_one_replaces_the_old() {
     world.app.set_up(&new, ann(), &Origin::default()).await.unwrap();
     assert!(world.app.set_up(&new, ann(), &Origin::default()).await.is_err());
     assert!(world.app.issue_setup_token().await.unwrap().is_none());
-    assert!(world.app.bootstrap_key().await.unwrap().is_none());
+    assert!(!world.app.bootstrap(&new_bootstrap_secret()).await.unwrap());
 }
 
 #[tokio::test]
-async fn a_bootstrap_key_does_everything_a_key_can() {
+async fn a_bootstrap_key_does_everything_and_people_can_still_come() {
     let world = world();
-    let key = world.app.bootstrap_key().await.unwrap().unwrap();
+    let key = new_bootstrap_secret();
+    assert!(world.app.bootstrap(&key).await.unwrap());
+    assert!(!world.app.bootstrap(&key).await.unwrap(), "once");
+    assert!(world.app.holds(&key).await.unwrap());
     let asked = world.resolve(&key).await.unwrap();
     assert!(Permission::ALL.iter().all(|permission| asked.caller.may(*permission)));
-    assert!(world.app.bootstrap_key().await.unwrap().is_none());
+    world.app.create_user(&asked, person("bob@example.org", Role::Technician)).await.unwrap();
+    assert!(world.app.setup_needed().await.unwrap(), "nobody who owns it can sign in");
+    let bootstrap = asked.caller.user().unwrap();
+    let disabled = || PersonChange { disabled: Some(true), ..PersonChange::default() };
+    let refused = world.app.change_user(&asked, bootstrap, disabled()).await;
+    assert!(matches!(refused, Err(Error::LastOwner)));
+
+    let ann = world.owner().await;
+    assert!(!world.app.setup_needed().await.unwrap());
+    let refused = world.app.change_user(&asked, ann.user.id, disabled()).await;
+    assert!(matches!(refused, Err(Error::LastOwner)), "the key's owner cannot sign in");
+    let ann = world.resolve(&ann.secret).await.unwrap();
+    world.app.change_user(&ann, bootstrap, disabled()).await.unwrap();
+    assert!(!world.app.holds(&key).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_key_makes_no_key_of_more_rights_and_an_owner_revokes_it() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let make = async |by: &Asked, scopes: &[Permission]| {
+        let scopes = scopes.iter().map(ToString::to_string).collect();
+        world.app.create_api_key(by, "k", scopes, None).await
+    };
+    let whole = make(&owner, &Permission::ALL).await.unwrap();
+    let scoped = make(&owner, &[Permission::KeysManage, Permission::UsersManage]).await.unwrap();
+    let whole = world.resolve(&whole.secret).await.unwrap();
+    make(&whole, &[Permission::DevicesRead]).await.unwrap();
+    let scoped = world.resolve(&scoped.secret).await.unwrap();
+    for wanted in [&[Permission::KeysManage][..], &Permission::ALL] {
+        assert!(matches!(make(&scoped, wanted).await, Err(Error::PeopleOnly)));
+    }
+    let bob = person("bob@example.org", Role::Technician);
+    world.app.create_user(&whole, bob).await.unwrap();
+    let bob = world.log_in("bob@example.org", "a good long one").await.unwrap();
+    let bob = world.resolve(&bob.secret).await.unwrap();
+    let his = make(&bob, &[Permission::DevicesRead]).await.unwrap();
+    let hers = world.app.api_keys(&owner, false).await.unwrap()[0].id;
+    assert!(matches!(world.app.revoke_api_key(&bob, hers).await, Err(Error::Missing(_))));
+    assert_eq!(world.app.api_keys(&owner, true).await.unwrap().len(), 4);
+    world.app.revoke_api_key(&owner, his.key.id).await.unwrap();
+    assert!(!world.app.holds(&his.secret).await.unwrap());
 }
 
 #[tokio::test]
@@ -278,7 +326,7 @@ async fn a_changed_removed_or_inserted_entry_is_found() {
         (|_| {}, None),
         (|entries| entries[1].event.actor.push('x'), Some(2)),
         (|entries| drop(entries.remove(1)), Some(2)),
-        (|entries| drop(entries.pop()), Some(4)),
+        (|entries| drop(entries.pop()), Some(5)),
         (|entries| entries.insert(2, Entry { seq: 3, ..entries[1].clone() }), Some(3)),
     ];
     for (tamper, broken_at) in cases {

@@ -9,11 +9,10 @@ use openframe_auth_api::{
 use openframe_fault::{Fault, Json, Path, Query};
 use openframe_ids::SessionId;
 use openframe_tokens::{Role, Subject};
-use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::views;
+use super::{WhichQuery, views};
 use crate::Auth;
 use crate::app::{Asked, NewPerson, Origin, SignedIn};
 
@@ -100,16 +99,6 @@ async fn log_out(State(app): State<Auth>, asked: Asked) -> Result<Response, Faul
     app.log_out(&asked).await?;
     Ok(with_cookie(StatusCode::NO_CONTENT.into_response(), "", "; Max-Age=0"))
 }
-
-#[derive(Deserialize)]
-struct Which {
-    /// Everybody's sessions, not only one's own.
-    #[serde(default)]
-    all: bool,
-}
-
-/// Named, so that `utoipa` takes the parameters from the attribute only.
-type WhichQuery = Query<Which>;
 
 /// Lists sessions.
 #[utoipa::path(get, path = "/sessions", tag = "sessions",

@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
-use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
 
-use super::{Answer, Change, Changed, Enrolment, Joining, Keys, People, Sessions, Trail};
+use super::{Answer, Change, Changed, Enrolment, Joining, Keys, People, Sessions, SetUp, Trail};
 use crate::domain::{ApiKey, Device, EnrolmentToken, Entry, Event, Session, User, link};
 
 #[derive(Debug, Default)]
@@ -32,10 +31,15 @@ impl Everything {
         trail.push(Entry { seq, event: event.clone(), hash });
     }
 
-    fn owners(&self, tenant: TenantId) -> usize {
-        let owner =
-            |user: &&User| user.tenant == tenant && user.role == Role::Owner && !user.disabled;
-        self.users.values().filter(owner).count()
+    /// Whether an owner other than `except` can sign in.
+    fn owner_signs_in(&self, tenant: TenantId, except: Option<UserId>) -> bool {
+        let can = |user: &User| {
+            user.tenant == tenant
+                && user.is_owner()
+                && user.has_password()
+                && Some(user.id) != except
+        };
+        self.users.values().any(can)
     }
 }
 
@@ -52,32 +56,47 @@ impl MemoryStore {
 
 #[async_trait]
 impl People for MemoryStore {
-    async fn any(&self, tenant: TenantId) -> Answer<bool> {
-        Ok(self.lock().users.values().any(|user| user.tenant == tenant))
+    async fn owner_signs_in(&self, tenant: TenantId) -> Answer<bool> {
+        Ok(self.lock().owner_signs_in(tenant, None))
     }
 
-    async fn set_setup(&self, tenant: TenantId, secret: SecretHash) -> Answer<()> {
-        self.lock().setup.insert(tenant, secret);
-        Ok(())
+    async fn set_setup(&self, tenant: TenantId, secret: SecretHash, event: &Event) -> Answer<bool> {
+        let mut all = self.lock();
+        if all.owner_signs_in(tenant, None) {
+            return Ok(false);
+        }
+        all.setup.insert(tenant, secret);
+        all.record(tenant, event);
+        Ok(true)
     }
 
     async fn setup(&self, tenant: TenantId) -> Answer<Option<SecretHash>> {
         Ok(self.lock().setup.get(&tenant).copied())
     }
 
-    async fn add_first(
-        &self,
-        user: &User,
-        setup: Option<SecretHash>,
-        event: &Event,
-    ) -> Answer<bool> {
+    async fn set_up(&self, user: &User, setup: SecretHash, event: &Event) -> Answer<SetUp> {
         let mut all = self.lock();
-        let matches = setup.is_none() || all.setup.get(&user.tenant) == setup.as_ref();
-        if !matches || all.users.values().any(|other| other.tenant == user.tenant) {
-            return Ok(false);
+        let matches = all.setup.get(&user.tenant) == Some(&setup);
+        if !matches || all.owner_signs_in(user.tenant, None) {
+            return Ok(SetUp::Refused);
+        }
+        let same = |other: &User| other.tenant == user.tenant && other.email == user.email;
+        if all.users.values().any(same) {
+            return Ok(SetUp::EmailTaken);
         }
         all.setup.remove(&user.tenant);
         all.users.insert(user.id, user.clone());
+        all.record(user.tenant, event);
+        Ok(SetUp::Done)
+    }
+
+    async fn bootstrap(&self, user: &User, key: &ApiKey, event: &Event) -> Answer<bool> {
+        let mut all = self.lock();
+        if all.users.values().any(|other| other.tenant == user.tenant) {
+            return Ok(false);
+        }
+        all.users.insert(user.id, user.clone());
+        all.keys.insert(key.id, key.clone());
         all.record(user.tenant, event);
         Ok(true)
     }
@@ -114,23 +133,21 @@ impl People for MemoryStore {
         event: &Event,
     ) -> Answer<Changed> {
         let mut all = self.lock();
-        let owners = all.owners(tenant);
+        let other_owner = all.owner_signs_in(tenant, Some(id));
         let Some(user) = all.users.get_mut(&id).filter(|user| user.tenant == tenant) else {
             return Ok(Changed::Missing);
         };
-        let was_owner = user.role == Role::Owner && !user.disabled;
-        if was_owner && owners == 1 && (to.role != Role::Owner || to.disabled) {
+        let now = to.applied_to(user);
+        if user.is_owner() && !now.is_owner() && !other_owner {
             return Ok(Changed::LastOwner);
         }
-        user.name.clone_from(&to.name);
-        user.role = to.role;
-        user.disabled = to.disabled;
-        if to.disabled {
+        *user = now.clone();
+        if now.disabled {
             all.sessions.retain(|_, session| session.user != id);
             all.keys.retain(|_, key| key.owner != id);
         }
         all.record(tenant, event);
-        Ok(Changed::Done)
+        Ok(Changed::Done(now))
     }
 }
 
@@ -201,8 +218,9 @@ impl Keys for MemoryStore {
         Ok(self.lock().keys.get(&id).cloned())
     }
 
-    async fn list(&self, tenant: TenantId, owner: UserId) -> Answer<Vec<ApiKey>> {
-        let wanted = |key: &&ApiKey| key.tenant == tenant && key.owner == owner;
+    async fn list(&self, tenant: TenantId, owner: Option<UserId>) -> Answer<Vec<ApiKey>> {
+        let wanted =
+            |key: &&ApiKey| key.tenant == tenant && owner.is_none_or(|owner| key.owner == owner);
         Ok(self.lock().keys.values().filter(wanted).cloned().collect())
     }
 
@@ -216,12 +234,14 @@ impl Keys for MemoryStore {
     async fn remove(
         &self,
         tenant: TenantId,
-        owner: UserId,
+        owner: Option<UserId>,
         id: ApiKeyId,
         event: &Event,
     ) -> Answer<bool> {
         let mut all = self.lock();
-        let there = all.keys.get(&id).is_some_and(|key| key.tenant == tenant && key.owner == owner);
+        let there = all.keys.get(&id).is_some_and(|key| {
+            key.tenant == tenant && owner.is_none_or(|owner| key.owner == owner)
+        });
         if there {
             all.keys.remove(&id);
             all.record(tenant, event);

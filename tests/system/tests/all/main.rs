@@ -5,6 +5,7 @@
 mod access;
 mod agent_faults;
 mod alerts;
+mod bootstrap;
 mod commands;
 mod crash;
 mod every_route;
