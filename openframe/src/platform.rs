@@ -335,6 +335,7 @@ impl Started {
             tracing::warn!("requests were cut off after {} s", self.grace.as_secs());
         }
         self.services.auth.cancel();
+        self.auth_app.tell_refusals(true).await;
         self.services.devices.stop.cancel();
         self.services.devices.tasks.close();
         self.services.devices.tasks.wait().await;

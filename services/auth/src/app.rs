@@ -6,6 +6,7 @@ mod keys;
 mod limits;
 mod passwords;
 mod people;
+mod refusals;
 mod sessions;
 mod setup;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crate::store::Stores;
 use crate::{Config, Error};
 use limits::Limits;
 use passwords::Passwords;
+use refusals::Refusals;
 
 pub use audit::Verdict;
 pub use enrolment::{Certificate, Made};
@@ -63,7 +65,9 @@ pub struct Auth {
     tenant: TenantId,
     config: Arc<Config>,
     passwords: Passwords,
-    limits: Limits,
+    sign_ins: Limits,
+    enrolments: Limits,
+    refusals: Refusals,
     pub(crate) metrics: Metrics,
 }
 
@@ -82,7 +86,9 @@ impl Auth {
             clock,
             tenant,
             passwords: Passwords::new(&config),
-            limits: Limits::new(&config),
+            sign_ins: Limits::of_sign_ins(&config),
+            enrolments: Limits::of_enrolments(&config),
+            refusals: Refusals::default(),
             config: Arc::new(config),
             metrics: Metrics::default(),
         }

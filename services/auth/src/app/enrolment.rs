@@ -9,7 +9,7 @@ use openframe_tokens::{Caller, Permission};
 use super::people::checked_name;
 use super::{Asked, Auth, Origin, need};
 use crate::Error;
-use crate::domain::EnrolmentToken;
+use crate::domain::{EnrolmentToken, network};
 use crate::store::Joining;
 
 /// How many devices a token can enrol.
@@ -110,6 +110,17 @@ impl Auth {
         hostname: &str,
         origin: &Origin,
     ) -> Result<Certificate, Error> {
+        let enrolling = self.enrol_now(token, csr_pem, hostname, origin);
+        self.limited_device("device.enrol", origin, enrolling).await
+    }
+
+    async fn enrol_now(
+        &self,
+        token: &str,
+        csr_pem: &str,
+        hostname: &str,
+        origin: &Origin,
+    ) -> Result<Certificate, Error> {
         let spki = csr_spki_sha256(csr_pem).map_err(bad_csr)?;
         let hostname: String = hostname.chars().filter(|c| !c.is_control()).take(253).collect();
         let nobody = ("nobody", hostname.clone());
@@ -126,14 +137,36 @@ impl Auth {
             None => None,
         };
         let Some(device) = joined else {
-            "refused".clone_into(&mut event.outcome);
             self.metrics.enrolments_refused.inc();
-            self.store.trail.append(self.tenant, &event).await?;
+            self.refused(event, None).await;
             return Err(Error::BadEnrolmentToken);
         };
         self.metrics.enrolments.inc();
         tracing::info!(device.id = %device.id, "enrolled device {}", device.id);
         self.certify(csr_pem, device.tenant, device.id).map(|(certificate, _)| certificate)
+    }
+
+    /// Lets a stranger try to become a device, unless too many were refused: then nothing is done
+    /// for them at all. Good ones cost nothing, so that a fleet can come at once.
+    async fn limited_device(
+        &self,
+        action: &str,
+        origin: &Origin,
+        trying: impl Future<Output = Result<Certificate, Error>>,
+    ) -> Result<Certificate, Error> {
+        let network = network(&origin.remote_address);
+        if let Err(wait) = self.enrolments.take(&network, None, self.now()) {
+            self.metrics.enrolments_refused.inc();
+            let mut event = self.event_by(("nobody", String::new()), origin, action, "");
+            "too many tries".clone_into(&mut event.detail);
+            self.refused(event, Some(&network)).await;
+            return Err(Error::TooManyEnrolments(wait));
+        }
+        let tried = trying.await;
+        if matches!(tried, Ok(_) | Err(Error::Store(_))) {
+            self.enrolments.give_back(&network, None, self.now());
+        }
+        tried
     }
 
     /// Renews the certificate of the device that asks.

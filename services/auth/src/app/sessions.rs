@@ -145,9 +145,11 @@ impl Auth {
         user.filter(|user| !user.disabled).ok_or(Error::NotSignedIn)
     }
 
-    /// Forgets ended sessions; says how many.
+    /// Forgets ended sessions and unused budgets; says how many sessions.
     pub(crate) async fn clean_up(&self) -> Result<u64, Error> {
         let now = self.now();
+        self.sign_ins.forget_whole(now);
+        self.enrolments.forget_whole(now);
         let idle_since = now.saturating_sub(self.idle()).unwrap_or(Timestamp::MIN);
         Ok(self.store.sessions.remove_ended(now, idle_since).await?)
     }

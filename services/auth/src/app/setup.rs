@@ -51,9 +51,20 @@ impl Auth {
         person: NewPerson,
         origin: &Origin,
     ) -> Result<SignedIn, Error> {
+        self.limited("setup", None, origin, self.set_up_now(token, person, origin)).await
+    }
+
+    async fn set_up_now(
+        &self,
+        token: &str,
+        person: NewPerson,
+        origin: &Origin,
+    ) -> Result<SignedIn, Error> {
         let kept = self.store.people.setup(self.tenant).await?.unwrap_or(SecretHash([0; 32]));
         let shown = read(Purpose::Setup, token).map_or(SecretHash([1; 32]), |shown| shown.hash);
         if kept != shown || !self.setup_needed().await? {
+            let event = self.event_by(("nobody", String::new()), origin, "setup", "");
+            self.refused(event, None).await;
             return Err(Error::NoSetup);
         }
         let user = self.new_user(self.tenant, NewPerson { role: Role::Owner, ..person }).await?;
@@ -119,30 +130,57 @@ impl Auth {
         origin: &Origin,
     ) -> Result<SignedIn, Error> {
         let account = email(typed).unwrap_or_default();
-        let network = network(&origin.remote_address);
-        if let Err(wait) = self.limits.take(&account, &network, self.now()) {
-            self.refused_login(&account, "too many tries", origin).await?;
-            return Err(Error::TooManyLogins(wait));
-        }
-        let user = self.store.people.by_email(self.tenant, &account).await?;
+        let signing_in = self.log_in_now(&account, password, origin);
+        self.limited("session.create", Some(&account), origin, signing_in).await
+    }
+
+    async fn log_in_now(
+        &self,
+        account: &str,
+        password: &str,
+        origin: &Origin,
+    ) -> Result<SignedIn, Error> {
+        let user = self.store.people.by_email(self.tenant, account).await?;
         // Longer than any password can be: hash what can be, so that the work stays bounded.
         let password = if password.len() > 4 * crate::domain::PASSWORD_MAX { "" } else { password };
         let kept = user.as_ref().map(|user| user.password.as_slice());
         let right = self.passwords.verify(password, kept).await?;
         let Some(user) = user.filter(|user| right && !user.disabled) else {
-            self.refused_login(&account, "", origin).await?;
+            self.metrics.sign_ins_refused.inc();
+            let who = ("nobody", account.to_owned());
+            self.refused(self.event_by(who, origin, "session.create", ""), None).await;
             return Err(Error::BadLogin);
         };
-        self.limits.restore(&account, &network);
         self.open_session(user, origin).await
     }
 
-    async fn refused_login(&self, who: &str, why: &str, origin: &Origin) -> Result<(), Error> {
-        self.metrics.sign_ins_refused.inc();
-        let mut event = self.event_by(("nobody", who.to_owned()), origin, "session.create", "");
-        "refused".clone_into(&mut event.outcome);
-        why.clone_into(&mut event.detail);
-        Ok(self.store.trail.append(self.tenant, &event).await?)
+    /// Lets a stranger try to get in, unless there were too many tries: then nothing is done for
+    /// them at all. What failed for our own reasons is not counted as a try.
+    async fn limited(
+        &self,
+        action: &str,
+        account: Option<&str>,
+        origin: &Origin,
+        trying: impl Future<Output = Result<SignedIn, Error>>,
+    ) -> Result<SignedIn, Error> {
+        let network = network(&origin.remote_address);
+        if let Err(wait) = self.sign_ins.take(&network, account, self.now()) {
+            self.metrics.sign_ins_refused.inc();
+            let who = ("nobody", account.unwrap_or_default().to_owned());
+            let mut event = self.event_by(who, origin, action, "");
+            "too many tries".clone_into(&mut event.detail);
+            self.refused(event, Some(&network)).await;
+            return Err(Error::TooManyLogins(wait));
+        }
+        let tried = trying.await;
+        match &tried {
+            Ok(_) => self.sign_ins.forgive(&network, account, self.now()),
+            Err(Error::Busy | Error::Store(_)) => {
+                self.sign_ins.give_back(&network, account, self.now());
+            }
+            Err(_) => {}
+        }
+        tried
     }
 
     async fn open_session(&self, user: User, origin: &Origin) -> Result<SignedIn, Error> {

@@ -208,6 +208,65 @@ async fn a_wrong_password_and_a_stranger_get_the_same_answer_until_the_budget_is
 }
 
 #[tokio::test]
+async fn strangers_are_refused_before_any_work_and_cost_few_lines() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let from = |address: &str| Origin { remote_address: address.to_owned(), ..Origin::default() };
+    let config = Config::default();
+    let mut refused = 0;
+    for n in 0..config.login_network_burst + 200 {
+        let tried = match n % 2 {
+            0 => world.app.log_in(&format!("{n}@example.org"), "", &from("192.0.2.1")).await,
+            _ => {
+                let ann = person("ann@example.org", Role::Owner);
+                world.app.set_up("of_su_x", ann, &from("192.0.2.2")).await
+            }
+        };
+        refused += u32::from(matches!(tried, Err(Error::TooManyLogins(_))));
+    }
+    assert_eq!(refused, 200);
+    let csr = DeviceKey::generate().unwrap().csr_pem("host").unwrap();
+    let mut refused = 0;
+    for _ in 0..config.enrol_network_burst + 200 {
+        let tried = world.app.enrol("of_et_x", &csr, "host", &from("192.0.2.1")).await;
+        refused += u32::from(matches!(tried, Err(Error::TooManyEnrolments(_))));
+    }
+    assert_eq!(refused, 200);
+    // From elsewhere everything is as it was.
+    let origin = from("198.51.100.1");
+    world.app.log_in("ann@example.org", "a good long one", &origin).await.unwrap();
+    let made = world.app.create_enrolment_token(&owner, None, Some(2), None).await.unwrap();
+    let (token, _) = made.secret.split_once('.').unwrap();
+    world.app.enrol(token, &csr, "host", &origin).await.unwrap();
+
+    let (before, _) = world.app.audit(&owner, None, Some(500)).await.unwrap();
+    assert!(before.len() < 100, "{} lines of {} refusals", before.len(), 1450);
+    world.app.tell_refusals(true).await;
+    let (after, _) = world.app.audit(&owner, None, Some(500)).await.unwrap();
+    let told: u64 = after[..after.len() - before.len()]
+        .iter()
+        .filter_map(|entry| entry.event.detail.split(' ').next()?.parse::<u64>().ok())
+        .sum();
+    let alone = before.iter().filter(|it| it.event.outcome == "refused").count() as u64;
+    assert_eq!(told + alone, 250 + 1200);
+}
+
+#[tokio::test]
+async fn a_busy_platform_takes_no_budget() {
+    let mut world = world();
+    world.owner().await;
+    let config = Config { password_wait_seconds: 0, ..Config::default() };
+    let idle = std::mem::replace(&mut world.app.passwords, super::Passwords::new(&config));
+    let _all = world.app.passwords.occupy();
+    for _ in 0..20 {
+        let busy = world.log_in("ann@example.org", "a good long one").await;
+        assert!(matches!(busy, Err(Error::Busy)));
+    }
+    world.app.passwords = idle;
+    world.log_in("ann@example.org", "a good long one").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_session_ends_by_idleness_by_age_and_by_logout() {
     let world = world();
     let first = world.owner().await;
