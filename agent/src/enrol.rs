@@ -1,9 +1,10 @@
-//! Enrolment and renewal. The same key in every request, so that asking twice is harmless.
+//! Enrolment, renewal and recovery. The same key in every request, so that asking twice is harmless.
 
 use std::sync::Arc;
 
 use openframe_agent_api::enrolment::{
-    Certified, ENROL_PATH, EnrolRequest, PinnedToken, RENEW_PATH, RenewRequest,
+    Certified, ENROL_PATH, EnrolRequest, PinnedToken, RECOVER_PATH, RENEW_PATH, RecoverRequest,
+    RenewRequest,
 };
 use openframe_clock::Clock;
 use openframe_pki::DeviceKey;
@@ -40,7 +41,27 @@ pub async fn renew(
     let server = Server::read(&identity_now.server)?;
     let csr_pem = key.csr_pem(hostname).map_err(|e| Error::Certificate(e.into()))?;
     let tls = tls(identity_now, key)?;
-    let certified: Certified = post(&server, tls, RENEW_PATH, &RenewRequest { csr_pem }).await?;
+    let request = RenewRequest { csr_pem, old_key_proof: None };
+    let certified: Certified = post(&server, tls, RENEW_PATH, &request).await?;
+    identity(&server, certified, key, clock)
+}
+
+/// Asks for a new certificate after the current one has ended: the key itself proves who this is.
+pub async fn recover(
+    identity_now: &Identity,
+    key: &DeviceKey,
+    hostname: &str,
+    clock: &Clock,
+) -> Result<Identity, Error> {
+    let server = Server::read(&identity_now.server)?;
+    let csr_pem = key.csr_pem(hostname).map_err(|e| Error::Certificate(e.into()))?;
+    let (device_id, proof) = (identity_now.device_id, String::new());
+    let mut request = RecoverRequest { device_id, csr_pem, time: clock.now(), proof };
+    let proof = key.prove(&request.statement()).map_err(|e| Error::Certificate(e.into()))?;
+    request.proof = proof.to_text();
+    let tls = openframe_pki::root_client(&identity_now.root_pem)
+        .map_err(|e| Error::Certificate(e.into()))?;
+    let certified: Certified = post(&server, Arc::new(tls), RECOVER_PATH, &request).await?;
     identity(&server, certified, key, clock)
 }
 

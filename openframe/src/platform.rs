@@ -283,23 +283,12 @@ impl Platform {
         DevicesClient::new(client)
     }
 
-    /// A token that enrols one device: this machine.
-    pub(crate) async fn enrolment_token(&self) -> anyhow::Result<String> {
-        let client = self.own("auth", self.auth.clone(), Permission::EnrolmentManage);
-        let wanted = openframe_auth_api::NewEnrolmentToken {
-            name: Some("this machine".to_owned()),
-            uses: Some(1),
-            expires_in_minutes: Some(10),
-        };
-        Ok(AuthClient::new(client).create_enrolment_token(&wanted).await?.secret)
-    }
-
-    /// A client that may do one thing, as a key that exists for this process only.
+    /// A client that may look, as a key that exists for this process only and changes nothing.
     fn own(&self, audience: &'static str, peer: Peer, permission: Permission) -> Client {
         let subject = Subject::ApiKey {
             key: ApiKeyId::new(),
             owner: UserId::new(),
-            role: Role::Technician,
+            role: Role::ReadOnly,
             scopes: vec![permission.as_str().to_owned()],
         };
         let caller = Caller { tenant: self.tenant, subject };
@@ -318,6 +307,11 @@ impl Started {
     pub(crate) async fn bootstrap_key(&self, file: Option<&Path>) -> anyhow::Result<()> {
         let Some(file) = file else { return Ok(()) };
         bootstrap::write_key(&self.auth_app, &self.data, file).await
+    }
+
+    /// A token that enrols one device: this machine.
+    pub(crate) async fn enrolment_token(&self) -> anyhow::Result<String> {
+        Ok(self.auth_app.own_enrolment_token("this machine", 10).await?)
     }
 
     /// The link that makes the first owner; `None` once there is one who can sign in.

@@ -3,11 +3,12 @@
 //! The agent is a process of its own and joins by the real protocol, as on any other machine.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use openframe_devices_api::DeviceQuery;
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
 use crate::args::UpArgs;
@@ -112,13 +113,7 @@ async fn agent_executable(no_build: bool) -> anyhow::Result<PathBuf> {
 async fn start_agent(agent: &Path, state: &Path, started: &Started) -> anyhow::Result<Child> {
     if !state.join("identity.json").exists() {
         doing("enrolling this machine");
-        let token = started.platform.enrolment_token().await?;
-        let enrol = Command::new(agent)
-            .args(["enrol", "--server", &started.agents_url, "--token", &token])
-            .arg("--state")
-            .arg(state)
-            .stdin(Stdio::null())
-            .output()
+        let enrol = enrol(agent, state, started)
             .await
             .with_context(|| format!("{} cannot be started", agent.display()))?;
         if !enrol.status.success() {
@@ -140,6 +135,24 @@ async fn start_agent(agent: &Path, state: &Path, started: &Started) -> anyhow::R
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("{} cannot be started", agent.display()))
+}
+
+/// Enrols this machine. The token goes through a pipe: arguments can be read by everybody here.
+async fn enrol(agent: &Path, state: &Path, started: &Started) -> anyhow::Result<Output> {
+    let token = started.enrolment_token().await?;
+    let mut enrol = Command::new(agent)
+        .args(["enrol", "--server", &started.agents_url, "--token-file", "-", "--state"])
+        .arg(state)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    if let Some(mut stdin) = enrol.stdin.take() {
+        // An agent that ends at once says why itself.
+        stdin.write_all(token.as_bytes()).await.ok();
+    }
+    Ok(enrol.wait_with_output().await?)
 }
 
 /// Waits until the platform itself says that a device is online; returns its name.

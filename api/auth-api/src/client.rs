@@ -2,7 +2,7 @@
 
 use http::Method;
 use openframe_agent_api::enrolment::{
-    Certified, ENROL_PATH, EnrolRequest, RENEW_PATH, RenewRequest,
+    Certified, ENROL_PATH, EnrolRequest, RECOVER_PATH, RENEW_PATH, RecoverRequest, RenewRequest,
 };
 use openframe_fault::Fault;
 use openframe_ids::{ApiKeyId, EnrolmentTokenId, SessionId, UserId};
@@ -115,6 +115,11 @@ impl AuthClient {
         self.root.send(Method::POST, RENEW_PATH, request).await
     }
 
+    /// Gets a new certificate for a device whose last one has ended.
+    pub async fn recover(&self, request: &RecoverRequest) -> Result<Certified, Fault> {
+        self.root.send(Method::POST, RECOVER_PATH, request).await
+    }
+
     /// Asks whose secret was shown.
     pub async fn resolve(&self, request: &ResolveRequest) -> Result<Resolved, Fault> {
         self.root.send(Method::POST, RESOLVE, request).await
@@ -125,7 +130,7 @@ impl AuthClient {
         self.root.tell(Method::POST, AUDIT, record).await
     }
 
-    /// Fails with `Unauthenticated` when the device was revoked or is not known.
+    /// Fails with `Unauthenticated` when the device was revoked or the certificate does not count.
     pub async fn check_device(&self, check: &DeviceCheck) -> Result<(), Fault> {
         self.root.tell(Method::POST, CHECK_DEVICE, check).await
     }

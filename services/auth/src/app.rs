@@ -1,6 +1,7 @@
 //! What the auth service does: one public method per thing a caller can ask. Authorisation first.
 
 mod audit;
+mod devices;
 mod enrolment;
 mod keys;
 mod limits;
@@ -30,7 +31,8 @@ use passwords::Passwords;
 use refusals::Refusals;
 
 pub use audit::Verdict;
-pub use enrolment::{Certificate, Made};
+pub use devices::Certificate;
+pub use enrolment::Made;
 pub use keys::MadeKey;
 pub use people::{NewPerson, PersonChange};
 pub use sessions::{Resolved, Secret};
@@ -108,6 +110,12 @@ impl Auth {
     fn event(&self, asked: &Asked, action: &str, target: impl Display) -> Event {
         let (kind, actor) = (asked.caller.kind(), asked.caller.id());
         self.event_by((kind, actor), &asked.origin, action, target)
+    }
+
+    /// What the platform itself has done.
+    fn own_event(&self, action: &str, target: impl Display) -> Event {
+        let caller = Caller { tenant: self.tenant, subject: setup::itself() };
+        self.event(&Asked { caller, origin: Origin::default() }, action, target)
     }
 
     fn event_by(

@@ -38,6 +38,8 @@ pub struct Config {
     pub enrol_total_burst: u32,
     /// How many more in a minute after that.
     pub enrol_total_per_minute: u32,
+    /// Days that a device may stay away after its certificate has ended, and still get a new one.
+    pub recover_days: u32,
     /// Seconds between two clean-ups of ended sessions.
     pub cleanup_seconds: u32,
 }
@@ -60,6 +62,7 @@ impl Default for Config {
             enrol_network_per_minute: 600,
             enrol_total_burst: 10_000,
             enrol_total_per_minute: 6000,
+            recover_days: 90,
             cleanup_seconds: 300,
         }
     }

@@ -16,7 +16,9 @@ use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, U
 use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
 
-use crate::domain::{ApiKey, Device, EnrolmentToken, Entry, Event, Session, User};
+use crate::domain::{
+    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, Session, User,
+};
 
 pub use memory::MemoryStore;
 
@@ -201,6 +203,26 @@ pub trait Enrolment: Send + Sync + 'static {
     async fn join(&self, joining: &Joining, event: &Event) -> Answer<Option<Device>>;
     /// One device.
     async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>>;
+    /// Writes a certificate down, and binds the device to its key. Only if the device is bound to
+    /// `bound` and not revoked; says whether it was done. Certificates of another key than the new
+    /// one count no more.
+    async fn certify(
+        &self,
+        issued: &DeviceCertificate,
+        bound: [u8; 32],
+        event: &Event,
+    ) -> Answer<bool>;
+    /// Whether a certificate counts at `now`: it was written down for the device and the key that
+    /// it is bound to, it has not ended, and the device is not revoked. Any serial counts for a
+    /// device of which none was ever written down.
+    async fn counts(
+        &self,
+        device: (TenantId, DeviceId),
+        serial: &str,
+        now: Timestamp,
+    ) -> Answer<bool>;
+    /// Forgets certificates that ended at `now` or before.
+    async fn forget_certificates(&self, now: Timestamp) -> Answer<()>;
     /// Makes a device's certificates count no more; `false` when there is no such device or it was
     /// revoked before.
     async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;

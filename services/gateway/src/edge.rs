@@ -11,10 +11,10 @@ use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use http::header::{CONTENT_TYPE, COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use openframe_agent_api::LINK_PATH;
-use openframe_agent_api::enrolment::{ENROL_PATH, RENEW_PATH};
+use openframe_agent_api::enrolment::{ENROL_PATH, RECOVER_PATH, RENEW_PATH};
 use openframe_fault::{Fault, Kind, REQUEST_ID, body};
 use openframe_ids::{RequestId, TenantId};
 use openframe_mesh::{Peer, identity};
@@ -26,6 +26,7 @@ use tower_http::compression::CompressionLayer;
 use crate::agents::{Agents, not_a_device};
 use crate::identity::{Identity, check_csrf};
 use crate::metrics::{Metrics, RequestLabels, RouteLabel};
+use crate::refused::Wanted;
 use crate::routes::{Route, Routes, Size, Target, is_api};
 use crate::{Assets, Config, Health, assets, headers};
 
@@ -167,7 +168,9 @@ impl Shared {
         let remote = from.remote.ip().to_string();
         let path = request.uri().path().to_owned();
         let subject = match (request.method(), path.as_str()) {
-            (&Method::POST, ENROL_PATH) => Subject::Service { name: "gateway".to_owned() },
+            (&Method::POST, ENROL_PATH | RECOVER_PATH) => {
+                Subject::Service { name: "gateway".to_owned() }
+            }
             (&Method::POST, RENEW_PATH) => {
                 let device = from.device.as_ref().ok_or_else(not_a_device)?;
                 self.agents.check(device).await?;
@@ -192,7 +195,10 @@ impl Shared {
     ) -> Result<Response, Fault> {
         headers::check(&mut request)?;
         let remote = from.remote.ip().to_string();
-        let ends_session = !request.method().is_safe() && request.uri().path().contains("/logout");
+        let wanted = Wanted::of(&request, &remote);
+        let path = request.uri().path();
+        // A sign-in ends the session that the same browser had.
+        let ends_session = !request.method().is_safe() && (route.open || path.contains("/logout"));
         let shown = ends_session.then(|| request.headers().clone());
         let caller = if route.open {
             check_origin(request.method(), request.headers(), from.tls)?;
@@ -203,7 +209,11 @@ impl Shared {
             check_csrf(&resolved, request.method(), request.headers(), from.tls)?;
             resolved.caller.clone()
         };
+        let cookie = request.headers_mut().remove(COOKIE).filter(|_| route.open);
         headers_for_service(request.headers_mut(), &remote);
+        if let Some(cookie) = cookie {
+            request.headers_mut().insert(COOKIE, cookie);
+        }
         let answer = match route.target {
             Target::Health => self.platform_health(&caller),
             Target::OpenApi => Ok(json(self.openapi.clone())),
@@ -214,6 +224,8 @@ impl Shared {
         if let Some(shown) = shown {
             self.identity.forget(&shown).await;
         }
+        let status = answer.as_ref().map_or_else(Fault::status, Response::status);
+        wanted.note(&self.identity, &caller, status).await;
         answer
     }
 
@@ -297,7 +309,7 @@ impl Shared {
 fn headers_for_service(headers: &mut HeaderMap, remote: &str) {
     let id = headers.get(REQUEST_ID).cloned();
     headers::clean(headers, remote);
-    headers.remove(http::header::COOKIE);
+    headers.remove(COOKIE);
     headers.remove(http::header::AUTHORIZATION);
     // The body is read here and sent on whole, with a length of its own.
     headers.remove(http::header::CONTENT_LENGTH);

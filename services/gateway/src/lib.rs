@@ -20,6 +20,7 @@ mod http;
 mod identity;
 mod link;
 mod metrics;
+mod refused;
 pub mod routes;
 mod serve;
 mod start;

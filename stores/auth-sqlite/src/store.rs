@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use openframe_auth::domain::{ApiKey, Device, EnrolmentToken, Entry, Event, Session, User, link};
+use openframe_auth::domain::{
+    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, Session, User, link,
+};
 use openframe_auth::store::{
     Answer, Change, Changed, Enrolment, Joining, Keys, People, Sessions, SetUp, StoreError, Trail,
 };
@@ -326,6 +328,41 @@ impl Enrolment for SqliteStore {
         let mut db = self.reading().await?;
         let row = sql::device(&mut db, tenant.0, id.0).await.map_err(failed)?;
         row.map(Device::try_from).transpose()
+    }
+
+    async fn certify(
+        &self,
+        issued: &DeviceCertificate,
+        bound: [u8; 32],
+        event: &Event,
+    ) -> Answer<bool> {
+        let mut tx = self.writing().await?;
+        match sql::bind_device(&mut tx, issued, &bound).await {
+            Ok(0) => return Ok(false),
+            // Another device that joined by the same token has the key.
+            Err(error) if trouble(&error) == Trouble::Taken => return Ok(false),
+            bound => bound.map_err(failed)?,
+        };
+        sql::forget_other_keys(&mut tx, issued).await.map_err(failed)?;
+        let added = sql::add_certificate(&mut tx, issued).await.map_err(failed)?;
+        commit_if(tx, added, issued.tenant, event).await
+    }
+
+    async fn counts(
+        &self,
+        (tenant, id): (TenantId, DeviceId),
+        serial: &str,
+        now: Timestamp,
+    ) -> Answer<bool> {
+        let mut db = self.reading().await?;
+        let count = sql::count_certificates(&mut db, (tenant.0, id.0), serial, ms(now)).await;
+        Ok(count.map_err(failed)? > 0)
+    }
+
+    async fn forget_certificates(&self, now: Timestamp) -> Answer<()> {
+        let mut tx = self.writing().await?;
+        sql::forget_certificates(&mut tx, ms(now)).await.map_err(failed)?;
+        commit(tx).await
     }
 
     async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {

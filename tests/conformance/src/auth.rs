@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use openframe_auth::Stores;
-use openframe_auth::domain::{ApiKey, EnrolmentToken, Event, Session, User, link};
+use openframe_auth::domain::{
+    ApiKey, Device, DeviceCertificate, EnrolmentToken, Event, Session, User, link,
+};
 use openframe_auth::store::{Change, Changed, Joining, SetUp};
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
 use openframe_tokens::Role;
@@ -86,6 +88,16 @@ fn key(n: u8, owner: &User) -> ApiKey {
 fn joining(n: u8, key: u8) -> Joining {
     let (token, device) = (EnrolmentTokenId(id(2, n)), DeviceId::new());
     Joining { token, secret: SecretHash([n; 32]), spki: [key; 32], device }
+}
+
+fn certificate(device: &Device, serial: &str, key: u8, expires: i64) -> DeviceCertificate {
+    DeviceCertificate {
+        serial: serial.to_owned(),
+        tenant: device.tenant,
+        device: device.id,
+        spki: [key; 32],
+        expires: at(expires),
+    }
 }
 
 /// Of a hundred devices at once, one joins with a token for one; the same key joins again; wrong
@@ -203,6 +215,47 @@ pub async fn changes_of_a_person_add_up(store: &Stores) {
     assert_eq!(people.get(bob.tenant, bob.id).await.unwrap(), Some(wanted));
 }
 
+/// A certificate counts for its device and the key that the device is bound to, until it ends or
+/// the device is revoked; a device is bound to another key only by naming the one it had.
+///
+/// # Panics
+/// When the rule is broken.
+#[expect(clippy::unwrap_used, reason = "a rule that fails is a failed test")]
+pub async fn a_certificate_counts_for_the_bound_key(store: &Stores) {
+    let enrolment = &store.enrolment;
+    enrolment.add_token(&token(0, 2), &event(1)).await.unwrap();
+    let device = enrolment.join(&joining(0, 1), &event(2)).await.unwrap().unwrap();
+    let other = enrolment.join(&joining(0, 2), &event(3)).await.unwrap().unwrap();
+    let issued = |serial: &str, key: u8, expires| certificate(&device, serial, key, expires);
+    let counts = async |serial: &str, now| {
+        let whose = (device.tenant, device.id);
+        enrolment.counts(whose, serial, at(now)).await.unwrap()
+    };
+    let certify = async |it: &DeviceCertificate, bound: u8| {
+        enrolment.certify(it, [bound; 32], &event(4)).await.unwrap()
+    };
+    assert!(counts("any", 5).await, "none was ever written down");
+    assert!(certify(&issued("a", 1, 100), 1).await);
+    assert!(certify(&issued("b", 1, 200), 1).await, "both count");
+    assert!(!counts("any", 5).await);
+    assert!(counts("a", 99).await && !counts("a", 100).await && counts("b", 100).await);
+    assert!(!certify(&issued("c", 3, 300), 2).await, "bound to another key");
+    assert!(!certify(&issued("c", 2, 300), 1).await, "the other device's key");
+    assert!(certify(&issued("c", 3, 150), 1).await);
+    assert!(counts("c", 5).await && !counts("a", 5).await && !counts("b", 5).await);
+    let kept = enrolment.device(device.tenant, device.id).await.unwrap().unwrap();
+    assert_eq!((kept.spki, kept.certified_until), ([3; 32], at(200)));
+    enrolment.forget_certificates(at(150)).await.unwrap();
+    assert!(!counts("c", 5).await);
+    assert!(certify(&issued("d", 3, 400), 3).await && counts("d", 5).await);
+    let elsewhere = (other.tenant, other.id);
+    assert!(enrolment.counts(elsewhere, "d", at(5)).await.unwrap(), "it has none yet");
+    assert!(certify(&certificate(&other, "e", 2, 400), 2).await);
+    assert!(!enrolment.counts(elsewhere, "d", at(5)).await.unwrap());
+    assert!(enrolment.revoke(device.tenant, device.id, &event(6)).await.unwrap());
+    assert!(!counts("d", 7).await && !certify(&issued("f", 3, 400), 3).await);
+}
+
 /// Does each step and writes down every answer and everything that is kept at the end.
 ///
 /// # Panics
@@ -241,11 +294,11 @@ async fn one(store: &Stores, (what, n, value): Step, now: i64) -> String {
     let session = SessionId(id(3, value % 4));
     let key_id = ApiKeyId(id(4, value % 4));
     let known = store.people.get(tenant, whom).await.unwrap().is_some();
-    match what % 12 {
+    match what % 13 {
         0 => format!("{:?}", store.people.add(&user(n, role), &event).await.unwrap()),
         1 => {
             let mut owner = user(n, Role::Owner);
-            if value % 2 == 0 {
+            if value % 2 == 0 && store.keys.get(key_id).await.unwrap().is_none() {
                 owner.password.clear();
                 let key = key(value % 4, &owner);
                 return format!(
@@ -310,6 +363,22 @@ async fn one(store: &Stores, (what, n, value): Step, now: i64) -> String {
         10 => {
             let device = DeviceId(Uuid::from_u128((u128::from(n) << 8) | u128::from(value)));
             format!("{:?}", store.enrolment.revoke(tenant, device, &event).await.unwrap())
+        }
+        11 => {
+            let device = DeviceId(Uuid::from_u128((u128::from(n) << 8) | u128::from(value)));
+            let serial = format!("{now}");
+            let issued = DeviceCertificate {
+                serial: serial.clone(),
+                tenant,
+                device,
+                spki: [n; 32],
+                expires: at(now + 20),
+            };
+            let done = store.enrolment.certify(&issued, [value; 32], &event).await.unwrap();
+            let last = format!("{}", now - i64::from(value));
+            let counts = store.enrolment.counts((tenant, device), &last, at(now)).await.unwrap();
+            let kept = store.enrolment.device(tenant, device).await.unwrap();
+            format!("{done} {counts} {kept:?}")
         }
         _ => format!("{:?}", store.people.by_email(tenant, "1@example.org").await.unwrap()),
     }

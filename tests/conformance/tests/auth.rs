@@ -50,11 +50,18 @@ async fn changes_of_a_person_add_up() {
     rules::changes_of_a_person_add_up(&engines.sqlite).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_counts_for_the_bound_key() {
+    let engines = engines().await;
+    rules::a_certificate_counts_for_the_bound_key(&engines.memory).await;
+    rules::a_certificate_counts_for_the_bound_key(&engines.sqlite).await;
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn engines_agree(steps in proptest::collection::vec((0..12u8, 0..8u8, 0..6u8), 1..60)) {
+    fn engines_agree(steps in proptest::collection::vec((0..13u8, 0..8u8, 0..6u8), 1..60)) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let (memory, sqlite) = runtime.block_on(async {
             let engines = engines().await;

@@ -6,7 +6,7 @@ use openframe_ids::{ApiKeyId, SessionId, TenantId, UserId};
 use openframe_tokens::opaque::{Presented, Purpose, csrf_token, read};
 use openframe_tokens::{Caller, Permission, Subject};
 
-use super::{Asked, Auth, in_session, need, whole};
+use super::{Asked, Auth, Origin, in_session, need, whole};
 use crate::Error;
 use crate::domain::{SEEN_STEP, Session, User};
 use crate::store::Answer;
@@ -47,6 +47,18 @@ impl Auth {
         let (user, session) = in_session(&asked.caller)?;
         let event = self.event(asked, "session.end", session);
         self.store.sessions.remove(asked.caller.tenant, session, Some(user), &event).await?;
+        Ok(())
+    }
+
+    /// Ends the session whose secret a browser has shown, if there is one.
+    pub(super) async fn end_session_of(&self, secret: &str, origin: &Origin) -> Result<(), Error> {
+        let Some(shown) = read(Purpose::Session, secret) else { return Ok(()) };
+        let id = SessionId(shown.id);
+        let found = self.store.sessions.get(id).await?;
+        let Some(session) = found.filter(|it| it.secret == shown.hash) else { return Ok(()) };
+        let who = ("user", session.user.to_string());
+        let event = self.event_by(who, origin, "session.end", id);
+        self.store.sessions.remove(session.tenant, id, None, &event).await?;
         Ok(())
     }
 
@@ -145,12 +157,13 @@ impl Auth {
         user.filter(|user| !user.disabled).ok_or(Error::NotSignedIn)
     }
 
-    /// Forgets ended sessions and unused budgets; says how many sessions.
+    /// Forgets ended sessions and certificates, and unused budgets; says how many sessions.
     pub(crate) async fn clean_up(&self) -> Result<u64, Error> {
         let now = self.now();
         self.sign_ins.forget_whole(now);
         self.enrolments.forget_whole(now);
         let idle_since = now.saturating_sub(self.idle()).unwrap_or(Timestamp::MIN);
+        self.store.enrolment.forget_certificates(now).await?;
         Ok(self.store.sessions.remove_ended(now, idle_since).await?)
     }
 }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use openframe_ids::{ApiKeyId, SessionId, UserId};
 use openframe_tokens::opaque::{Presented, Purpose, SecretHash, csrf_token, mint, read};
-use openframe_tokens::{Permission, Role};
+use openframe_tokens::{Permission, Role, Subject};
 
 use super::{Auth, NewPerson, Origin};
 use crate::Error;
@@ -25,9 +25,6 @@ pub struct SignedIn {
 /// How long the key of `--bootstrap-key` lasts.
 const BOOTSTRAP_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
 
-/// How the platform itself is named in the audit trail.
-const ITSELF: (&str, &str) = ("service", "openframe");
-
 impl Auth {
     /// Whether the first owner who can sign in is still to be made. An owner who exists only by an
     /// API key does not count: people could never get in.
@@ -39,7 +36,7 @@ impl Auth {
     /// is an owner who can sign in already.
     pub async fn issue_setup_token(&self) -> Result<Option<String>, Error> {
         let minted = mint(Purpose::Setup, self.tenant.0);
-        let event = self.event_by(itself(), &Origin::default(), "setup_token.create", "");
+        let event = self.own_event("setup_token.create", "");
         let set = self.store.people.set_setup(self.tenant, minted.hash, &event).await?;
         Ok(set.then_some(minted.text))
     }
@@ -107,7 +104,7 @@ impl Auth {
             expires: now + BOOTSTRAP_LIFE,
             last_used: None,
         };
-        let mut event = self.event_by(itself(), &Origin::default(), "bootstrap", user.id);
+        let mut event = self.own_event("bootstrap", user.id);
         event.detail = format!("key {id}");
         Ok(self.store.people.bootstrap(&user, &key, &event).await?)
     }
@@ -122,16 +119,20 @@ impl Auth {
     }
 
     /// Signs in. Unknown people, wrong passwords and disabled people cost the same work and get the
-    /// same answer.
+    /// same answer. The session that the same browser had before ends.
     pub async fn log_in(
         &self,
-        typed: &str,
-        password: &str,
+        (typed, password): (&str, &str),
+        old_session: Option<&str>,
         origin: &Origin,
     ) -> Result<SignedIn, Error> {
         let account = email(typed).unwrap_or_default();
         let signing_in = self.log_in_now(&account, password, origin);
-        self.limited("session.create", Some(&account), origin, signing_in).await
+        let signed_in = self.limited("session.create", Some(&account), origin, signing_in).await?;
+        if let Some(old) = old_session {
+            self.end_session_of(old, origin).await?;
+        }
+        Ok(signed_in)
     }
 
     async fn log_in_now(
@@ -210,7 +211,7 @@ pub fn new_bootstrap_secret() -> String {
     mint(Purpose::ApiKey, ApiKeyId::new().0).text
 }
 
-fn itself() -> (&'static str, String) {
-    let (kind, name) = ITSELF;
-    (kind, name.to_owned())
+/// The platform itself, as the audit trail names it.
+pub(super) fn itself() -> Subject {
+    Subject::Service { name: "openframe".to_owned() }
 }

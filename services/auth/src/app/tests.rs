@@ -1,5 +1,7 @@
 //! Who may do what, and what the service promises beyond its stores.
 
+mod devices;
+
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -56,7 +58,7 @@ impl World {
     }
 
     async fn log_in(&self, email: &str, password: &str) -> Result<SignedIn, Error> {
-        self.app.log_in(email, password, &Origin::default()).await
+        self.app.log_in((email, password), None, &Origin::default()).await
     }
 }
 
@@ -193,6 +195,44 @@ async fn a_key_makes_no_key_of_more_rights_and_an_owner_revokes_it() {
 }
 
 #[tokio::test]
+async fn what_the_platform_does_by_itself_is_on_record_as_its_own() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    world.app.own_enrolment_token("this machine", 10).await.unwrap();
+    let (page, _) = world.app.audit(&owner, None, None).await.unwrap();
+    let own = page.iter().map(|it| &it.event).filter(|it| it.actor_kind == "service");
+    let own: Vec<_> = own.map(|it| (it.actor.as_str(), it.action.as_str())).collect();
+    assert_eq!(own, [("openframe", "enrolment_token.create"), ("openframe", "setup_token.create")]);
+}
+
+#[tokio::test]
+async fn refusals_of_services_are_told_together() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let gateway = gateway(world.tenant);
+    let refused = |actor: &str| {
+        let who = ("user", actor.to_owned());
+        let event = world.app.event_by(who, &Origin::default(), "request", "GET /x");
+        Event { outcome: "refused".to_owned(), ..event }
+    };
+    for actor in ["ann", "ann", "bob", "ann"] {
+        world.app.record(&gateway, world.tenant, refused(actor)).await.unwrap();
+    }
+    let told = async || {
+        let (page, _) = world.app.audit(&owner, None, None).await.unwrap();
+        page.into_iter().filter(|it| it.event.outcome == "refused").collect::<Vec<_>>()
+    };
+    assert_eq!(told().await.len(), 2);
+    world.clock.advance(SignedDuration::from_secs(60));
+    world.app.tell_refusals(false).await;
+    assert_eq!(told().await[0].event.detail, "2 more in 60 s");
+    let failed = Event { outcome: "failed".to_owned(), ..refused("ann") };
+    world.app.record(&gateway, world.tenant, failed).await.unwrap();
+    let other = world.app.record(&owner.caller, world.tenant, refused("ann")).await;
+    assert!(matches!(other, Err(Error::ServicesOnly)));
+}
+
+#[tokio::test]
 async fn a_wrong_password_and_a_stranger_get_the_same_answer_until_the_budget_is_spent() {
     let world = world();
     world.owner().await;
@@ -216,7 +256,9 @@ async fn strangers_are_refused_before_any_work_and_cost_few_lines() {
     let mut refused = 0;
     for n in 0..config.login_network_burst + 200 {
         let tried = match n % 2 {
-            0 => world.app.log_in(&format!("{n}@example.org"), "", &from("192.0.2.1")).await,
+            0 => {
+                world.app.log_in((&format!("{n}@example.org"), ""), None, &from("192.0.2.1")).await
+            }
             _ => {
                 let ann = person("ann@example.org", Role::Owner);
                 world.app.set_up("of_su_x", ann, &from("192.0.2.2")).await
@@ -234,7 +276,7 @@ async fn strangers_are_refused_before_any_work_and_cost_few_lines() {
     assert_eq!(refused, 200);
     // From elsewhere everything is as it was.
     let origin = from("198.51.100.1");
-    world.app.log_in("ann@example.org", "a good long one", &origin).await.unwrap();
+    world.app.log_in(("ann@example.org", "a good long one"), None, &origin).await.unwrap();
     let made = world.app.create_enrolment_token(&owner, None, Some(2), None).await.unwrap();
     let (token, _) = made.secret.split_once('.').unwrap();
     world.app.enrol(token, &csr, "host", &origin).await.unwrap();
@@ -290,6 +332,25 @@ async fn a_session_ends_by_idleness_by_age_and_by_logout() {
 }
 
 #[tokio::test]
+async fn a_sign_in_ends_the_session_that_the_browser_had() {
+    let world = world();
+    let first = world.owner().await;
+    let right = ("ann@example.org", "a good long one");
+    let origin = Origin::default();
+    let forged = format!("{}x", first.secret);
+    for old in [None, Some("nonsense"), Some(forged.as_str())] {
+        world.app.log_in(right, old, &origin).await.unwrap();
+        world.resolve(&first.secret).await.unwrap();
+    }
+    let wrong = ("ann@example.org", "wrong");
+    world.app.log_in(wrong, Some(&first.secret), &origin).await.err().unwrap();
+    world.resolve(&first.secret).await.unwrap();
+    let second = world.app.log_in(right, Some(&first.secret), &origin).await.unwrap();
+    assert!(world.resolve(&first.secret).await.is_err());
+    world.resolve(&second.secret).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_change_of_a_person_counts_at_once() {
     let world = world();
     let owner = world.resolve(&world.owner().await.secret).await.unwrap();
@@ -317,38 +378,6 @@ async fn a_change_of_a_person_counts_at_once() {
     let last = PersonChange { role: Some(Role::Technician), ..PersonChange::default() };
     let refused = world.app.change_user(&owner, owner.caller.user().unwrap(), last).await;
     assert!(matches!(refused, Err(Error::LastOwner)));
-}
-
-#[tokio::test]
-async fn a_device_enrols_renews_and_is_revoked() {
-    let world = world();
-    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
-    let made = world.app.create_enrolment_token(&owner, None, None, None).await.unwrap();
-    let (token, pin) = made.secret.split_once('.').unwrap();
-    assert_eq!(pin.len(), 43);
-    let csr = DeviceKey::generate().unwrap().csr_pem("host").unwrap();
-    let other = DeviceKey::generate().unwrap().csr_pem("host").unwrap();
-    let enrol = async |csr: &str| world.app.enrol(token, csr, "host", &Origin::default()).await;
-    let first = enrol(&csr).await.unwrap();
-    assert_eq!(enrol(&csr).await.unwrap().device, first.device, "a lost answer costs nothing");
-    assert!(matches!(enrol(&other).await, Err(Error::BadEnrolmentToken)));
-
-    let subject = Subject::Device { device: first.device };
-    let caller = Caller { tenant: world.tenant, subject };
-    let device = Asked { caller, origin: Origin::default() };
-    world.app.renew(&device, &csr).await.unwrap();
-    let gateway = gateway(world.tenant);
-    world.app.check_device(&gateway, world.tenant, first.device).await.unwrap();
-    world.app.revoke_device(&owner, first.device).await.unwrap();
-    assert!(matches!(world.app.renew(&device, &csr).await, Err(Error::BadDevice)));
-    assert!(world.app.check_device(&gateway, world.tenant, first.device).await.is_err());
-    assert!(matches!(enrol(&csr).await, Err(Error::BadEnrolmentToken)), "revoked stays revoked");
-
-    let verdict = world.app.verify_audit(&owner).await.unwrap();
-    assert_eq!(verdict.broken_at, None);
-    let (page, _) = world.app.audit(&owner, None, None).await.unwrap();
-    assert_eq!(verdict.entries, page.len() as u64);
-    assert!(page.iter().any(|it| it.event.outcome == "refused"));
 }
 
 /// A trail that somebody has tampered with.

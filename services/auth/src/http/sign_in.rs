@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use openframe_auth_api::{
     LoginRequest, Me, Page, SESSION_COOKIE, Session, SetupRequest, SetupState,
 };
@@ -53,9 +53,17 @@ async fn set_up(
 async fn log_in(
     State(app): State<Auth>,
     origin: Origin,
+    headers: HeaderMap,
     Json(asked): Json<LoginRequest>,
 ) -> Result<Response, Fault> {
-    Ok(signed_in(app.log_in(&asked.email, &asked.password, &origin).await?))
+    let typed = (asked.email.as_str(), asked.password.as_str());
+    Ok(signed_in(app.log_in(typed, session_cookie(&headers), &origin).await?))
+}
+
+fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    let values = headers.get_all(header::COOKIE).into_iter().filter_map(|it| it.to_str().ok());
+    let mut pairs = values.flat_map(|value| value.split(';'));
+    pairs.find_map(|pair| pair.trim().strip_prefix(SESSION_COOKIE)?.strip_prefix('='))
 }
 
 fn signed_in(opened: SignedIn) -> Response {

@@ -9,7 +9,9 @@ use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, U
 use openframe_tokens::opaque::SecretHash;
 
 use super::{Answer, Change, Changed, Enrolment, Joining, Keys, People, Sessions, SetUp, Trail};
-use crate::domain::{ApiKey, Device, EnrolmentToken, Entry, Event, Session, User, link};
+use crate::domain::{
+    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, Session, User, link,
+};
 
 #[derive(Debug, Default)]
 struct Everything {
@@ -19,6 +21,7 @@ struct Everything {
     keys: BTreeMap<ApiKeyId, ApiKey>,
     tokens: BTreeMap<EnrolmentTokenId, EnrolmentToken>,
     devices: BTreeMap<DeviceId, Device>,
+    certificates: BTreeMap<String, DeviceCertificate>,
     trails: BTreeMap<TenantId, Vec<Entry>>,
 }
 
@@ -302,6 +305,7 @@ impl Enrolment for MemoryStore {
                 token: joining.token,
                 spki: joining.spki,
                 revoked: false,
+                certified_until: Timestamp::UNIX_EPOCH,
                 created: event.at,
             }
         };
@@ -316,6 +320,53 @@ impl Enrolment for MemoryStore {
 
     async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>> {
         Ok(self.lock().devices.get(&id).filter(|device| device.tenant == tenant).cloned())
+    }
+
+    async fn certify(
+        &self,
+        issued: &DeviceCertificate,
+        bound: [u8; 32],
+        event: &Event,
+    ) -> Answer<bool> {
+        let mut all = self.lock();
+        let all = &mut *all;
+        let device = all.devices.get(&issued.device);
+        let held = |it: &&Device| it.tenant == issued.tenant && it.spki == bound && !it.revoked;
+        let Some(device) = device.filter(held).cloned() else { return Ok(false) };
+        let taken =
+            |it: &Device| it.id != device.id && it.token == device.token && it.spki == issued.spki;
+        if all.devices.values().any(taken) {
+            return Ok(false);
+        }
+        all.certificates.retain(|_, it| it.device != device.id || it.spki == issued.spki);
+        let certified_until = device.certified_until.max(issued.expires);
+        let device = Device { spki: issued.spki, certified_until, ..device };
+        all.devices.insert(device.id, device);
+        all.certificates.insert(issued.serial.clone(), issued.clone());
+        all.record(issued.tenant, event);
+        Ok(true)
+    }
+
+    async fn counts(
+        &self,
+        (tenant, id): (TenantId, DeviceId),
+        serial: &str,
+        now: Timestamp,
+    ) -> Answer<bool> {
+        let all = self.lock();
+        let device = all.devices.get(&id).filter(|it| it.tenant == tenant && !it.revoked);
+        Ok(device.is_some_and(|device| {
+            let good = |it: &DeviceCertificate| {
+                it.device == id && it.spki == device.spki && it.expires > now
+            };
+            device.certified_until == Timestamp::UNIX_EPOCH
+                || all.certificates.get(serial).is_some_and(good)
+        }))
+    }
+
+    async fn forget_certificates(&self, now: Timestamp) -> Answer<()> {
+        self.lock().certificates.retain(|_, it| it.expires > now);
+        Ok(())
     }
 
     async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {

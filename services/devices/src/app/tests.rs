@@ -71,7 +71,7 @@ impl World {
 
     fn person(&self, role: Role) -> Ask {
         let subject = Subject::User { user: UserId::new(), session: SessionId::new(), role };
-        Ask { caller: Caller { tenant: self.tenant, subject }, request_id: String::new() }
+        Ask::of(Caller { tenant: self.tenant, subject }, &http::HeaderMap::new())
     }
 
     async fn connect(&self, link: &str) {
@@ -145,7 +145,7 @@ async fn nothing_is_done_that_is_not_on_record() {
 async fn each_caller_may_do_what_its_role_says() {
     let world = world();
     world.connect("a").await;
-    let of = |caller| Ask { caller, request_id: String::new() };
+    let of = |caller| Ask::of(caller, &http::HeaderMap::new());
     let service = Subject::Service { name: "gateway".to_owned() };
     let gateway = of(Caller { tenant: world.tenant, subject: service });
     let mut foreign = world.person(Role::Owner);

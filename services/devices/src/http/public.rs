@@ -4,7 +4,7 @@
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use openframe_devices_api as api;
-use openframe_fault::{Fault, Json, Path, Query, REQUEST_ID};
+use openframe_fault::{Fault, Json, Path, Query};
 use openframe_ids::{CommandId, DeviceId};
 use openframe_mesh::identity::Asking;
 use serde::Deserialize;
@@ -38,8 +38,7 @@ pub(super) fn public() -> OpenApiRouter<App> {
 }
 
 pub(super) fn ask(Asking(caller): Asking, headers: &HeaderMap) -> Ask {
-    let id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    Ask { caller, request_id: id.unwrap_or_default().to_owned() }
+    Ask::of(caller, headers)
 }
 
 type Answer<T> = Result<Json<T>, Fault>;

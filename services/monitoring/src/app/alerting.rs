@@ -285,8 +285,7 @@ impl Monitoring {
         target: String,
         detail: String,
     ) -> Result<(), Error> {
-        let (caller, request_id) = (ask.caller.clone(), ask.request_id.clone());
-        let entry = Entry { caller, action, target, detail, request_id };
+        let entry = Entry { detail, ..Entry::of(ask, action, target) };
         self.0.audit.record(entry).await.map_err(Error::Audit)
     }
 }

@@ -13,4 +13,6 @@ mod fleet;
 mod folder;
 mod full_disk;
 mod hostile;
+mod recovery;
+mod roles;
 mod telemetry;
