@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use openframe_agent_api::link::{self, frame::Body};
-use openframe_devices_api::internal::{PROTOBUF, PUSH_TO_LINK};
+use openframe_devices_api::internal::{LINKS, PROTOBUF};
 use openframe_fault::{Fault, Kind};
 use openframe_ids::{CommandId, DeviceId, TenantId};
 use openframe_mesh::Client;
@@ -35,7 +35,7 @@ pub struct Gateway(pub Client);
 impl Links for Gateway {
     async fn push(&self, (_, device): (TenantId, DeviceId), said: &Said) -> Result<bool, Fault> {
         let body = frame(said).encode_to_vec();
-        let path = format!("{PUSH_TO_LINK}/{device}/frames");
+        let path = format!("{LINKS}/{device}/frames");
         match self.0.post_bytes(&path, PROTOBUF, body.into()).await {
             Ok(_) => Ok(true),
             Err(fault) if fault.kind() == Kind::NotFound => Ok(false),
