@@ -36,7 +36,8 @@ pub struct DevicePage {
     pub next_cursor: Option<String>,
     /// How many devices match in all.
     pub total: u64,
-    /// For each attribute asked for: each value and how many of the matching devices have it.
+    /// For each attribute asked for: its most frequent values, at most 100, and how many of the
+    /// matching devices have each.
     #[serde(default)]
     pub facets: BTreeMap<String, Vec<FacetValue>>,
     /// How old the index that answered is, milliseconds.
