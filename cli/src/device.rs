@@ -16,7 +16,7 @@ pub enum DeviceCommand {
         /// Words that must each occur in the name, address, OS, model, serial or a tag
         #[arg(long, short)]
         q: Option<String>,
-        /// Conditions such as `os:Debian,presence:online`
+        /// Conditions such as `os:linux,presence:online`
         #[arg(long)]
         filter: Option<String>,
         /// How many at most
