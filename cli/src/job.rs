@@ -71,7 +71,11 @@ pub(crate) async fn run(
                 reason,
             };
             let made = devices.run(on, &wanted).await?;
-            if no_wait { show(format, &made) } else { follow(&devices, format, made.id).await }
+            if no_wait {
+                return show(format, &made);
+            }
+            say_if_away(&devices, &made).await?;
+            follow(&devices, format, made.id).await
         }
         JobCommand::List { on } => {
             let page = devices.commands(on, None).await?;
@@ -81,6 +85,25 @@ pub(crate) async fn run(
         JobCommand::Show { job } => show(format, &devices.command(job).await?),
         JobCommand::Cancel { job } => show(format, &devices.cancel(job).await?),
     }
+}
+
+/// Says that a command waits for a device that is away: nothing may come of it for long.
+async fn say_if_away(devices: &DevicesClient, made: &Command) -> Result<(), Fault> {
+    let device = devices.device(made.device_id).await?;
+    if device.presence == "online" {
+        return Ok(());
+    }
+    output::error_line(&format!(
+        "{} is {}; the command runs when it returns, until {}",
+        output::visible(&device.name),
+        device.presence,
+        made.expires_at
+    ));
+    let id = made.id;
+    output::error_line(&format!(
+        "Ctrl+C stops waiting only; see `openframe job show {id}`, or `openframe job cancel {id}`"
+    ));
+    Ok(())
 }
 
 /// Prints what the command writes until it has finished; fails unless it succeeded.
