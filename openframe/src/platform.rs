@@ -179,7 +179,7 @@ async fn start_devices(
         clock: platform.clock.clone(),
         verifier: platform.minter.verifier("devices"),
         gateway: platform.service(("devices", "gateway"), gateway),
-        audit: platform.audit("devices"),
+        auth: platform.audit("devices"),
         metrics,
     };
     let running = openframe_devices::start(settings.devices.clone(), deps).await;

@@ -16,6 +16,25 @@ pub struct Ask {
     pub request_id: String,
 }
 
+/// What comes of a thing on the trail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// It was tried in vain.
+    Failed,
+}
+
+impl Outcome {
+    /// Its text form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// One thing that somebody is about to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -25,6 +44,8 @@ pub struct Entry {
     pub action: &'static str,
     /// To what: an id.
     pub target: String,
+    /// What came of it.
+    pub outcome: Outcome,
     /// More, as short text.
     pub detail: String,
     /// In which request.
@@ -47,7 +68,7 @@ impl Audit for AuthClient {
             actor: entry.caller.id(),
             action: entry.action.to_owned(),
             target: entry.target,
-            outcome: "done".to_owned(),
+            outcome: entry.outcome.as_str().to_owned(),
             detail: entry.detail,
             remote_address: String::new(),
             request_id: entry.request_id,

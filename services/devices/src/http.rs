@@ -19,7 +19,7 @@ use openframe_fault::{Fault, body};
 use openframe_mesh::identity::Asking;
 use prost::Message;
 
-use crate::app::{About, App, Item};
+use crate::app::{About, App, Item, What};
 use crate::domain::{self, Chunk, Facts, Goodbye, Hello, Report, ReportedState, Stream};
 use crate::error::Error;
 
@@ -61,7 +61,8 @@ async fn opened(
     let hello = message.hello.unwrap_or_default();
     let hello = hello_of(hello, message.remote_address, app.clock.now());
     let whose = app.link_opened(&caller, &message.link_id, hello).await?;
-    app.push_waiting(whose).await?;
+    // The connection takes frames only once this is answered.
+    app.push_soon(whose, What::ALL);
     Ok(StatusCode::NO_CONTENT)
 }
 

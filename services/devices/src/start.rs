@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{App, Parts};
+use crate::app::{App, Parts, Pushes};
 use crate::links::Gateway;
 use crate::metrics::Metrics;
 use crate::{Config, Error, Stores, http, tasks};
@@ -28,8 +28,8 @@ pub struct Deps<'a> {
     pub verifier: Verifier,
     /// The gateway, with this service's credential.
     pub gateway: Client,
-    /// The audit trail, with this service's credential.
-    pub audit: AuthClient,
+    /// The auth service, with this service's credential: the audit trail, and certificates.
+    pub auth: AuthClient,
     /// Where metrics are registered.
     pub metrics: &'a mut Registry,
 }
@@ -48,9 +48,11 @@ pub struct Running {
 /// Loads the index and starts the loops. Binds nothing.
 pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
     let backlog = usize::try_from(config.event_backlog.clamp(1, 1 << 20)).unwrap_or(1);
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let app = App(Arc::new(Parts {
         stores: deps.stores,
-        audit: Arc::new(deps.audit),
+        audit: Arc::new(deps.auth.clone()),
+        certificates: Arc::new(deps.auth),
         links: Arc::new(Gateway(deps.gateway)),
         clock: deps.clock.clone(),
         config,
@@ -58,9 +60,9 @@ pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
         indexes: RwLock::default(),
         present: Mutex::default(),
         events: broadcast::channel(backlog).0,
+        pushes: Pushes::new(tasks.clone()),
     }));
     app.load().await?;
-    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     tasks::spawn(&app, &tasks, &stop);
     let router = http::routes(app);
     let router = identity::require(router, deps.verifier, deps.clock);

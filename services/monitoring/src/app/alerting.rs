@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use openframe_auth_api::{Ask, Entry};
+use openframe_auth_api::{Ask, Entry, Outcome};
 use openframe_fault::BoxError;
 use openframe_ids::{RuleId, TenantId};
 use openframe_promql as promql;
@@ -286,7 +286,8 @@ impl Monitoring {
         detail: String,
     ) -> Result<(), Error> {
         let (caller, request_id) = (ask.caller.clone(), ask.request_id.clone());
-        let entry = Entry { caller, action, target, detail, request_id };
+        let outcome = Outcome::Done;
+        let entry = Entry { caller, action, target, outcome, detail, request_id };
         self.0.audit.record(entry).await.map_err(Error::Audit)
     }
 }
