@@ -5,6 +5,7 @@ mod streams;
 mod views;
 
 use openframe_devices_api::PREFIX;
+use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use axum::Router;
@@ -26,9 +27,18 @@ use crate::error::Error;
 /// Bytes of one push.
 const PUSH_LIMIT: usize = 8 << 20;
 
+/// What the API's document says of itself.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "OpenFrame devices",
+    description = "Which devices exist, what they are, and what they are told to do.",
+    license(name = "Apache-2.0", identifier = "Apache-2.0"),
+))]
+struct Document;
+
 /// The public routes.
 fn api() -> OpenApiRouter<App> {
-    OpenApiRouter::new().nest(PREFIX, public::public())
+    OpenApiRouter::with_openapi(Document::openapi()).nest(PREFIX, public::public())
 }
 
 /// The API's document.

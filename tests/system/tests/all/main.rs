@@ -7,6 +7,7 @@ mod agent_faults;
 mod alerts;
 mod commands;
 mod crash;
+mod devices;
 mod every_route;
 mod fleet;
 mod folder;
