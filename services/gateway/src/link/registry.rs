@@ -50,6 +50,8 @@ impl Registry {
     /// Enters a link; the device's old link is told to end.
     pub(crate) fn enter(self: &Arc<Self>, tenant: TenantId, device: DeviceId) -> Registered {
         let (sender, frames) = mpsc::channel(WAITING);
+        let mut links = self.lock();
+        // Under the lock: the newest link has the highest name.
         let link = LinkId::new();
         let (replaced, revoked) = (CancellationToken::new(), CancellationToken::new());
         let entry = Entry {
@@ -59,7 +61,7 @@ impl Registry {
             replaced: replaced.clone(),
             revoked: revoked.clone(),
         };
-        if let Some(old) = self.lock().insert(device, entry) {
+        if let Some(old) = links.insert(device, entry) {
             old.replaced.cancel();
         }
         Registered { registry: Arc::clone(self), device, link, frames, replaced, revoked }
