@@ -243,6 +243,11 @@ impl Agent {
     /// Kills it (SIGKILL) and starts it again.
     pub fn crash_and_restart(&mut self) -> anyhow::Result<()> {
         self.process.kill().context("the agent")?;
+        self.restart()
+    }
+
+    /// Starts it again after it was killed or has ended.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
         self.process = run(self.state.path())?;
         Ok(())
     }
