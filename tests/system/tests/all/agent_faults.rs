@@ -7,7 +7,7 @@ use openframe_devices_api::{Command, DevicesClient, NewCommand};
 use openframe_ids::{CommandId, DeviceId};
 use openframe_monitoring::domain::labels::NAME;
 use openframe_system::kept::{self, Ring};
-use openframe_system::{Server, until};
+use openframe_system::{Agent, Server, until};
 use serde_json::Value;
 
 /// How often the agent is killed.
@@ -198,4 +198,44 @@ async fn the_inventory_of_this_machine_is_read_over_the_api() {
     for section in ["hardware", "os", "network", "users", "software", "services"] {
         assert!(names.iter().any(|name| name == section), "{section} is missing in {names:?}");
     }
+}
+
+/// An agent whose clock is off by `clock`: what it measures is of now, and commands do not expire.
+async fn a_clock_that_is_off(clock: &str) {
+    let server = Server::start().unwrap();
+    let token = server.enrolment_token(1).await.unwrap();
+    let agent = Agent::enrol_at(&server.agents_url, &token, Some(clock)).unwrap();
+    let device = server.online().await.unwrap();
+    until("the agent to know that its clock is off", || async {
+        let noted = std::fs::read(agent.state().join("link.json")).ok()?;
+        let noted: Value = serde_json::from_slice(&noted).ok()?;
+        (noted.get("offset_ms")?.as_i64()?.abs() > 500_000).then_some(())
+    })
+    .await;
+    let monitoring = server.monitoring().unwrap();
+    let off = until("a sample of now", || async {
+        let expr = "abs(time() - timestamp(system_uptime_seconds))";
+        let answer = monitoring.query(expr, None).await.ok()?;
+        answer.pointer("/data/result/0/value/1")?.as_str()?.parse::<f64>().ok()
+    })
+    .await;
+    assert!(off < 60.0, "off by {off} s");
+    let devices = server.devices().unwrap();
+    let command = NewCommand { expires_in_s: Some(120), ..marking(server.folder(), 1) };
+    let made = devices.run(device.id, &command).await.unwrap();
+    let command = until("the command to end", || async {
+        devices.command(made.id).await.ok().filter(|command| command.finished)
+    })
+    .await;
+    assert_eq!(command.state, "succeeded", "{}", command.status_reason);
+}
+
+#[tokio::test]
+async fn a_clock_ten_minutes_ahead_costs_nothing() {
+    a_clock_that_is_off("+10m").await;
+}
+
+#[tokio::test]
+async fn a_clock_ten_minutes_behind_costs_nothing() {
+    a_clock_that_is_off("-10m").await;
 }
