@@ -7,10 +7,11 @@ use crate::run::{root, run, run_with, succeeds};
 use crate::say::line;
 
 /// Debian's packages: the program looked for, the package that has it, why.
-const DEBIAN: [(&str, &str, &str); 4] = [
+const DEBIAN: [(&str, &str, &str); 5] = [
     ("node", "nodejs", "builds the console and runs its tests"),
     ("npm", "npm", "fetches the console's libraries, as its lock file names them"),
     ("chromium", "chromium", "the end-to-end tests use the console in a real browser"),
+    ("faketime", "faketime", "a test runs the agent with a clock that is ten minutes off"),
     ("unshare", "util-linux", "the full-disk test mounts a small disk in a namespace of its own"),
 ];
 /// Tools of cargo: name, version, why.

@@ -29,6 +29,11 @@ impl Clock {
         Self(Arc::new(move || Timestamp::now().saturating_add(offset).unwrap_or(Timestamp::MAX)))
     }
 
+    /// A clock that tells what `tell` tells: for time that comes from elsewhere than the system.
+    pub fn by(tell: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
     /// The time now.
     pub fn now(&self) -> Timestamp {
         (self.0)()

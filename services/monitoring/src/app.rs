@@ -4,6 +4,7 @@ pub mod alerting;
 mod channels;
 mod ingest;
 pub mod query;
+mod turns;
 mod upkeep;
 
 use std::collections::VecDeque;
@@ -75,6 +76,8 @@ struct Inner {
     board: Mutex<alerting::Board>,
     /// Held while a change of the board is being kept, so that changes come one by one.
     turn: Semaphore,
+    /// Held by a device's push until it is durable.
+    turns: turns::Turns,
     /// There is something to deliver.
     wake: Notify,
     metrics: Metrics,
@@ -99,6 +102,7 @@ impl Monitoring {
             sender,
             board,
             turn,
+            turns: turns::Turns::default(),
             wake,
             metrics,
         }))

@@ -13,13 +13,15 @@ use crate::domain::head::Head;
 use crate::domain::labels::{self, Labels};
 use crate::domain::record::{Record, SeriesRef, Table};
 use crate::remote_write::{self, WriteRequest};
+use crate::store::LogError;
 
 /// Stands in a table for a series that was refused: its values are dropped.
 const REFUSED: SeriesRef = SeriesRef::MAX;
 
 impl Monitoring {
     /// Stores what a device measured; returns once it is durable. The same push again is stored
-    /// once.
+    /// once, also while the first is on its way: a device that has connected again repeats what its
+    /// old connection may still be handing on.
     pub async fn push(&self, caller: &Caller, body: &[u8]) -> Result<(), Error> {
         let device = caller.device().ok_or(Error::Forbidden("to be a device"))?;
         let push =
@@ -27,9 +29,14 @@ impl Monitoring {
         if push.snapshots.len() > self.0.config.max_snapshots {
             return Err(Error::BadBody("too many snapshots"));
         }
-        let record = self.read_push(caller.tenant, device, &push.snapshots)?;
-        let newest = record.samples.iter().map(|(_, t, _)| *t).max();
-        self.store(record).await?;
+        let (this, tenant) = (self.clone(), caller.tenant);
+        let newest = whole(async move {
+            let _turn = this.0.turns.take(device).await;
+            let record = this.read_push(tenant, device, &push.snapshots)?;
+            let newest = record.samples.iter().map(|(_, t, _)| *t).max();
+            this.store(record).await.map(|()| newest)
+        })
+        .await?;
         if let Some(at_ms) = newest {
             // Fails when nobody watches, which is fine.
             drop(self.0.live.send(Live::Telemetry(Arrived {
@@ -46,7 +53,8 @@ impl Monitoring {
         need(caller, Permission::TelemetryWrite)?;
         let request = remote_write::decode(body, self.0.config.max_decompressed_bytes)?;
         let record = self.read_request(caller.tenant, request)?;
-        self.store(record).await
+        let this = self.clone();
+        whole(async move { this.store(record).await }).await
     }
 
     fn read_request(&self, tenant: TenantId, request: WriteRequest) -> Result<Record, Error> {
@@ -182,4 +190,12 @@ impl Monitoring {
         self.0.metrics.stored.inc_by(new as u64);
         Ok(())
     }
+}
+
+/// Runs to its end also when whoever asked has hung up: else a record could become durable and not
+/// visible, and the same samples, sent again, would be stored twice.
+async fn whole<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(work).await.map_err(|cause| Error::Log(LogError(cause.into())))?
 }
