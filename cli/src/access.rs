@@ -61,6 +61,9 @@ pub(crate) async fn run(
             let rows = page.items.iter().map(row).collect();
             output::print(format, &page, &["ID", "NAME", "SCOPES", "ENDS"], rows)
         }
-        ApiKeyCommand::Revoke { key } => auth.revoke_api_key(key).await,
+        ApiKeyCommand::Revoke { key } => {
+            auth.revoke_api_key(key).await?;
+            output::done(format, &key.to_string(), "revoked")
+        }
     }
 }

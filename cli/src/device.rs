@@ -1,7 +1,7 @@
 //! `openframe device`: which devices there are.
 
 use clap::Subcommand;
-use openframe_devices_api::{Device, DeviceChange, DeviceQuery};
+use openframe_devices_api::{Device, DeviceChange, DevicePage, DeviceQuery, DevicesClient};
 use openframe_fault::Fault;
 use openframe_ids::DeviceId;
 
@@ -55,8 +55,8 @@ pub(crate) async fn run(
     let devices = connection.devices();
     match command {
         DeviceCommand::List { q, filter, limit } => {
-            let wanted = DeviceQuery { q, filter, limit: Some(limit), ..DeviceQuery::default() };
-            let page = devices.devices(&wanted).await?;
+            let wanted = DeviceQuery { q, filter, ..DeviceQuery::default() };
+            let page = list(&devices, wanted, limit).await?;
             let rows = page.items.iter().map(row).collect();
             output::print(format, &page, &HEADINGS, rows)
         }
@@ -66,10 +66,37 @@ pub(crate) async fn run(
             let change = DeviceChange { name: Some(name), tags: None };
             show(format, &devices.change(device, &change).await?)
         }
-        DeviceCommand::Retire { device } => devices.retire(device).await,
+        DeviceCommand::Retire { device } => {
+            devices.retire(device).await?;
+            output::done(format, &device.to_string(), "retired")
+        }
     }
 }
 
+/// The first `limit` devices, in as many pages as it takes.
+async fn list(
+    devices: &DevicesClient,
+    mut wanted: DeviceQuery,
+    limit: u32,
+) -> Result<DevicePage, Fault> {
+    wanted.limit = Some(limit.min(PAGE));
+    let mut all = devices.devices(&wanted).await?;
+    while let Some(cursor) = all.next_cursor.take() {
+        let left = limit.saturating_sub(u32::try_from(all.items.len()).unwrap_or(limit));
+        if left == 0 {
+            all.next_cursor = Some(cursor);
+            break;
+        }
+        (wanted.cursor, wanted.limit) = (Some(cursor), Some(left.min(PAGE)));
+        let page = devices.devices(&wanted).await?;
+        all.items.extend(page.items);
+        all.next_cursor = page.next_cursor;
+    }
+    Ok(all)
+}
+
+/// How many devices the server gives at once.
+const PAGE: u32 = 500;
 const HEADINGS: [&str; 6] = ["ID", "NAME", "PRESENCE", "OS", "LAST SEEN", "TAGS"];
 
 fn row(device: &Device) -> Vec<String> {
