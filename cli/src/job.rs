@@ -6,6 +6,7 @@ use openframe_fault::{Fault, Kind};
 use openframe_ids::{CommandId, DeviceId};
 
 use crate::connection::Connection;
+use crate::device::find;
 use crate::sse::Events;
 use crate::{Format, output};
 
@@ -17,9 +18,9 @@ pub enum JobCommand {
     /// One word is a script as it stands: -- 'uname -a | wc -c'. Several are a program and its
     /// arguments, each of which arrives as it was given: -- sh -c 'exit 3'.
     Run {
-        /// The device's id
-        #[arg(long)]
-        on: DeviceId,
+        /// The device's id or name
+        #[arg(long, value_name = "DEVICE")]
+        on: String,
         /// What runs the script
         #[arg(long, default_value = "sh")]
         interpreter: String,
@@ -41,9 +42,9 @@ pub enum JobCommand {
     },
     /// List a device's commands, newest first
     List {
-        /// The device's id
-        #[arg(long)]
-        on: DeviceId,
+        /// The device's id or name
+        #[arg(long, value_name = "DEVICE")]
+        on: String,
         /// How many at most
         #[arg(long, default_value_t = 50)]
         limit: usize,
@@ -76,10 +77,11 @@ pub(crate) async fn run(
                 idempotent: None,
                 reason,
             };
-            let made = devices.run(on, &wanted).await?;
+            let made = devices.run(find(&devices, &on).await?, &wanted).await?;
             if no_wait { show(format, &made) } else { follow(&devices, format, made.id).await }
         }
         JobCommand::List { on, limit } => {
+            let on = find(&devices, &on).await?;
             let page = list(&devices, on, limit).await?;
             let rows = page.items.iter().map(row).collect();
             output::print(format, &page, &HEADINGS, rows)

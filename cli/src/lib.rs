@@ -4,7 +4,6 @@
 //! asks through the typed clients of `api/` and prints with `output`. Exit codes come from the
 //! eight kinds of failure (`fault::Kind::exit_code`).
 
-mod access;
 mod alert;
 mod audit;
 mod connection;
@@ -14,6 +13,7 @@ mod job;
 mod output;
 mod query;
 mod sse;
+mod whoami;
 
 use clap::{Args, Subcommand, ValueEnum};
 use openframe_fault::{Fault, Kind};
@@ -66,9 +66,6 @@ pub enum Command {
     /// Make and list enrolment tokens
     #[command(subcommand)]
     EnrolToken(enrol_token::EnrolTokenCommand),
-    /// Make, list and revoke API keys
-    #[command(subcommand)]
-    ApiKey(access::ApiKeyCommand),
     /// List alerts
     #[command(subcommand)]
     Alert(alert::AlertCommand),
@@ -91,12 +88,11 @@ async fn ask(connection: &Connection, format: Format, command: Command) -> Resul
     match command {
         Command::Login => connection.login(format).await,
         Command::Logout => Ok(()),
-        Command::Whoami => access::whoami(connection, format).await,
+        Command::Whoami => whoami::whoami(connection, format).await,
         Command::Device(command) => device::run(connection, format, command).await,
         Command::Job(command) => job::run(connection, format, command).await,
         Command::Query(args) => query::run(connection, format, args).await,
         Command::EnrolToken(command) => enrol_token::run(connection, format, command).await,
-        Command::ApiKey(command) => access::run(connection, format, command).await,
         Command::Alert(command) => alert::run(connection, format, command).await,
         Command::Audit(command) => audit::run(connection, format, command).await,
     }

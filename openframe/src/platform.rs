@@ -370,8 +370,7 @@ pub(crate) async fn write_bootstrap_key(
     match started.auth_app.bootstrap_key().await? {
         Some(key) => folder::write(file, &format!("{key}\n"), 0o600),
         None => anyhow::bail!(
-            "an owner exists already, so no key was written to {}; make one in the console or with \
-             `openframe api-key create`",
+            "an owner exists already, so no key was written to {}; make one in the console",
             file.display()
         ),
     }

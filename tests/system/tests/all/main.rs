@@ -5,6 +5,7 @@
 mod access;
 mod agent_faults;
 mod alerts;
+mod cli;
 mod commands;
 mod crash;
 mod every_route;
@@ -13,3 +14,4 @@ mod folder;
 mod full_disk;
 mod hostile;
 mod telemetry;
+mod up;
