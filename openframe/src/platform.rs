@@ -43,6 +43,8 @@ pub(crate) struct Started {
     pub(crate) url: String,
     /// The address for agents.
     pub(crate) agents_url: String,
+    /// The same, from this machine.
+    pub(crate) agents_here: String,
     /// The data folder.
     pub(crate) data: PathBuf,
     /// The platform's root certificate, to be trusted by browsers.
@@ -76,9 +78,9 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
     let folder = DataFolder::take(&settings.data)?;
     let clock = Clock::system();
     let authority = Arc::new(folder.authority(clock.now())?);
-    let agents_url = Some(settings.agents_url.clone())
-        .filter(|url| !url.is_empty())
-        .unwrap_or(sockets.agents.url());
+    let agents_here = sockets.agents.url();
+    let agents_url = Some(settings.agents_url.clone()).filter(|url| !url.is_empty());
+    let agents_url = agents_url.unwrap_or_else(|| agents_here.clone());
     settings.auth.agents_url.clone_from(&agents_url);
     let late = [Late::default(), Late::default(), Late::default(), Late::default()];
     let [auth, devices, monitoring, gateway] = late.clone().map(Peer::Local);
@@ -134,6 +136,7 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
         platform,
         url,
         agents_url,
+        agents_here,
         data: settings.data.clone(),
         root_certificate: folder.join("pki").join("root.pem"),
         auth_app: auth.app,

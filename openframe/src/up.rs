@@ -130,7 +130,7 @@ async fn start_agent(
         progress.doing("enrolling this machine");
         let token = started.platform.enrolment_token().await?;
         let enrol = Command::new(agent)
-            .args(["enrol", "--server", &started.agents_url, "--token", &token])
+            .args(["enrol", "--server", &started.agents_here, "--token", &token])
             .arg("--state")
             .arg(state)
             .stdin(Stdio::null())

@@ -13,5 +13,6 @@ mod fleet;
 mod folder;
 mod full_disk;
 mod hostile;
+mod readme;
 mod telemetry;
 mod up;
