@@ -28,13 +28,16 @@ pub(crate) struct PlatformHealth {
 impl PlatformHealth {
     /// Watches `databases` until `stop`.
     pub(crate) async fn watch(
-        monitoring: Arc<openframe_monitoring::Running>,
-        devices: Arc<openframe_devices::Running>,
-        (doors, databases): (Vec<Door>, Vec<(&'static str, Database)>),
+        (devices, monitoring): (
+            Arc<openframe_devices::Running>,
+            Arc<openframe_monitoring::Running>,
+        ),
+        (doors, databases): (&[Door], Vec<(&'static str, Database)>),
         stop: CancellationToken,
     ) -> Arc<Self> {
         let seen = ArcSwap::from_pointee(look(&databases).await);
         let started = openframe_clock::monotonic();
+        let doors = doors.to_vec();
         let own = Arc::new(Self { started, monitoring, devices, doors, databases: seen });
         let watched = Arc::clone(&own);
         tokio::spawn(async move {

@@ -96,18 +96,13 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
     let (running, monitoring_database) =
         start_monitoring(&platform, &settings, &folder, &authority, &mut registry).await?;
     let doors = ["gateway.users", "gateway.agents"].map(|name| (name, CancellationToken::new()));
-    let databases = vec![
+    let databases = [
         ("auth.database", auth_database),
         ("devices.database", devices_database),
         ("monitoring.database", monitoring_database),
     ];
-    let health = PlatformHealth::watch(
-        Arc::clone(&running),
-        Arc::clone(&devices),
-        (doors.to_vec(), databases),
-        stop.clone(),
-    )
-    .await;
+    let services = (Arc::clone(&devices), Arc::clone(&running));
+    let health = PlatformHealth::watch(services, (&doors, databases.into()), stop.clone()).await;
     let gateway = openframe_gateway::start(
         settings.gateway.clone(),
         openframe_gateway::Deps {

@@ -54,7 +54,8 @@ impl Operator {
     fn json(&self, args: &[&str]) -> Value {
         let said = self.says(&[&["--output", "json"], args].concat());
         let value = serde_json::from_str(&said);
-        value.unwrap_or_else(|error| panic!("{args:?} is no JSON ({error}): {said}"))
+        assert!(value.is_ok(), "{args:?} is no JSON: {said}");
+        value.unwrap()
     }
 
     /// Fails with `code`, and says what is wrong and what to do; returns it.
