@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::time::Instant;
 
 use promql_parser::parser::{Expr, MatrixSelector, SubqueryExpr, VectorSelector};
 
@@ -35,7 +34,7 @@ impl<'a> Evaluator<'a> {
 
     /// The expression's value at `t`.
     pub(crate) fn eval(&self, expr: &Expr, t: i64) -> Result<Evaluated<'a>, Error> {
-        if self.limits.deadline.is_some_and(|deadline| Instant::now() > deadline) {
+        if self.limits.deadline.is_some_and(|deadline| openframe_clock::monotonic() > deadline) {
             return Err(Error::TimedOut);
         }
         Ok(match expr {

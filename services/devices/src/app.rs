@@ -93,6 +93,12 @@ pub struct DevicePage {
 #[derive(Clone)]
 pub struct App(pub Arc<Parts>);
 
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("App")
+    }
+}
+
 /// What the service is made of.
 pub struct Parts {
     /// What is kept.

@@ -1,6 +1,6 @@
 //! Puts the service together.
 
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::Router;
 use openframe_auth_api::AuthClient;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Parts, Pushes};
+use crate::domain::index::Index;
 use crate::links::Gateway;
 use crate::metrics::Metrics;
 use crate::{Config, Error, Stores, http, tasks};
@@ -43,6 +44,15 @@ pub struct Running {
     pub tasks: TaskTracker,
     /// Ends the loops.
     pub stop: CancellationToken,
+    app: App,
+}
+
+impl Running {
+    /// How many devices the search index holds.
+    pub fn indexed(&self) -> u64 {
+        let indexes = self.app.0.indexes.read().unwrap_or_else(PoisonError::into_inner);
+        indexes.values().map(Index::len).sum()
+    }
 }
 
 /// Loads the index and starts the loops. Binds nothing.
@@ -64,7 +74,7 @@ pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
     }));
     app.load().await?;
     tasks::spawn(&app, &tasks, &stop);
-    let router = http::routes(app);
+    let router = http::routes(app.clone());
     let router = identity::require(router, deps.verifier, deps.clock);
-    Ok(Running { router: openframe_fault::layer(router), tasks, stop })
+    Ok(Running { router: openframe_fault::layer(router), tasks, stop, app })
 }

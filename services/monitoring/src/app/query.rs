@@ -1,7 +1,7 @@
 //! Reading telemetry: PromQL on the caller's own series.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use openframe_ids::TenantId;
 use openframe_promql as promql;
@@ -77,7 +77,9 @@ impl Monitoring {
         let config = &self.0.config;
         let limits = promql::Limits {
             max_samples: config.query_samples,
-            deadline: Some(Instant::now() + Duration::from_secs(config.query_timeout_s)),
+            deadline: Some(
+                openframe_clock::monotonic() + Duration::from_secs(config.query_timeout_s),
+            ),
             ..promql::Limits::default()
         };
         let engine = promql::Engine { limits };

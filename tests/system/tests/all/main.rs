@@ -5,6 +5,7 @@
 mod access;
 mod agent_faults;
 mod alerts;
+mod cli;
 mod commands;
 mod crash;
 mod devices;
@@ -13,4 +14,6 @@ mod fleet;
 mod folder;
 mod full_disk;
 mod hostile;
+mod readme;
 mod telemetry;
+mod up;
