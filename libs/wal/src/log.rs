@@ -59,7 +59,7 @@ pub struct Wal {
     /// Frames before this one are durable.
     durable_seq: u64,
     mark: u64,
-    poisoned: Option<String>,
+    poisoned: Option<WalError>,
 }
 
 impl std::fmt::Debug for Wal {
@@ -180,8 +180,13 @@ impl Wal {
     }
 
     /// Why the log refuses to write, if it does.
-    pub fn poisoned(&self) -> Option<&str> {
-        self.poisoned.as_deref()
+    pub fn poisoned(&self) -> Option<&WalError> {
+        self.poisoned.as_ref()
+    }
+
+    /// Refuses to write, as after a failure of its own, until it is opened again.
+    pub fn refuse(&mut self, because: WalError) {
+        self.poisoned.get_or_insert(because);
     }
 
     /// Adds a frame and returns its number. Durable only after [`Wal::sync`].
@@ -269,12 +274,13 @@ impl Wal {
     }
 
     fn check(&self) -> Result<(), WalError> {
-        self.poisoned.clone().map_or(Ok(()), |why| Err(WalError::Poisoned(why)))
+        let Some(error) = &self.poisoned else { return Ok(()) };
+        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        Err(WalError::Poisoned(format!("{error}: {cause}")))
     }
 
     fn poison(&mut self, error: WalError) -> WalError {
-        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        self.poisoned = Some(format!("{error}: {cause}"));
+        self.poisoned = Some(error.clone());
         error
     }
 
