@@ -23,7 +23,7 @@ impl Health for PlatformHealth {
             name: format!("monitoring.{}", part.name),
             ready: part.waiting_for.is_none(),
             waiting_for: part.waiting_for,
-            detail: String::new(),
+            detail: part.detail,
         };
         self.monitoring.ready().into_iter().map(part).collect()
     }

@@ -9,8 +9,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// How many days samples are kept. Default 7.
+    /// How many days samples are kept, at least 1. Default 7.
     pub retention_days: u32,
+    /// Bytes of the log of samples on disk; at the limit the oldest samples go first, before their
+    /// time. Default 8 GiB.
+    pub log_bytes: u64,
+    /// Bytes of samples and series in memory; at the limit the oldest samples go first, before their
+    /// time. Default 1 GiB.
+    pub head_bytes: usize,
     /// Series that one tenant may have. Default 1,000,000.
     pub max_series: usize,
     /// Bytes of one request body that carries samples, as sent. Default 4 MiB.
@@ -40,6 +46,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             retention_days: 7,
+            log_bytes: 8 << 30,
+            head_bytes: 1 << 30,
             max_series: 1_000_000,
             max_body_bytes: 4 << 20,
             max_decompressed_bytes: 32 << 20,
@@ -58,7 +66,7 @@ impl Default for Config {
 impl Config {
     /// How long samples are kept, in milliseconds.
     pub(crate) fn retention_ms(&self) -> i64 {
-        i64::from(self.retention_days) * 86_400_000
+        i64::from(self.retention_days.max(1)) * 86_400_000
     }
 
     /// Time between two evaluations of the rules.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use openframe_fault::{BoxError, Fault, Kind};
 
-use crate::domain::labels::BadLabels;
+use crate::domain::refused::Refused;
 use crate::store::LogError;
 use crate::store::alerts::StoreError;
 
@@ -28,16 +28,11 @@ pub enum Error {
     #[error("the body is wrong: {0}")]
     BadBody(&'static str),
     /// A content type or encoding that is not taken.
-    #[error(
-        "send application/x-protobuf of prometheus.WriteRequest (remote_write 1.0), compressed with snappy; remote_write 2.0 is not taken"
-    )]
-    UnsupportedMedia,
-    /// Labels that are not allowed.
+    #[error("send {0}")]
+    UnsupportedMedia(&'static str),
+    /// Some of the samples were not stored. The others are.
     #[error("{0}")]
-    BadLabels(BadLabels),
-    /// The tenant has as many series as it may have.
-    #[error("the tenant has {0} series, which is the most it may have")]
-    TooManySeries(usize),
+    Partial(Refused),
     /// A query that has no answer.
     #[error("{0}")]
     Query(openframe_promql::Error),
@@ -77,12 +72,11 @@ impl Error {
             Self::Forbidden(_) => Kind::Forbidden,
             Self::NoSuchDevice | Self::NoSuchRule | Self::NoSuchChannel => Kind::NotFound,
             Self::UnknownTable(_) | Self::NameTaken => Kind::Conflict,
-            Self::BadBody(_)
-            | Self::UnsupportedMedia
-            | Self::BadLabels(_)
-            | Self::Query(_)
-            | Self::BadRule(_) => Kind::Invalid,
-            Self::TooManySeries(_) | Self::TooManyRules(_) => Kind::TooMany,
+            Self::BadBody(_) | Self::UnsupportedMedia(_) | Self::Query(_) | Self::BadRule(_) => {
+                Kind::Invalid
+            }
+            Self::Partial(refused) if !refused.only_over_limit() => Kind::Invalid,
+            Self::Partial(_) | Self::TooManyRules(_) => Kind::TooMany,
             Self::Log(_) | Self::Audit(_) | Self::Alerts(_) => Kind::Unavailable,
             Self::Encode(_) => Kind::Internal,
         }
@@ -95,10 +89,9 @@ impl Error {
             Self::NoSuchDevice => "no_such_device",
             Self::UnknownTable(_) => "unknown_series_table",
             Self::BadBody(_) => "bad_body",
-            Self::UnsupportedMedia => "unsupported_media_type",
-            Self::BadLabels(_) => "bad_labels",
+            Self::UnsupportedMedia(_) => "unsupported_media_type",
+            Self::Partial(_) => "partly_stored",
             Self::Query(_) => "bad_query",
-            Self::TooManySeries(_) => "too_many_series",
             Self::Log(_) => "log_unavailable",
             Self::BadRule(_) => "bad_rule",
             Self::NoSuchRule => "no_such_rule",
@@ -116,7 +109,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let fault = Self::new(error.kind(), error.code(), error.to_string());
         match error {
-            Error::UnsupportedMedia => fault.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Error::UnsupportedMedia(_) => fault.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Error::Log(cause) => fault.retry_after(RETRY_AFTER).because(cause),
             Error::Alerts(cause) => fault.retry_after(RETRY_AFTER).because(cause),
             Error::Audit(cause) => fault.retry_after(RETRY_AFTER).because(cause),
@@ -125,9 +118,8 @@ impl From<Error> for Fault {
             | Error::NoSuchDevice
             | Error::UnknownTable(_)
             | Error::BadBody(_)
-            | Error::BadLabels(_)
+            | Error::Partial(_)
             | Error::Query(_)
-            | Error::TooManySeries(_)
             | Error::BadRule(_)
             | Error::NoSuchRule
             | Error::NoSuchChannel

@@ -21,6 +21,7 @@ pub mod store;
 mod tasks;
 #[cfg(test)]
 mod testing;
+mod wire;
 
 pub use config::Config;
 pub use error::Error;

@@ -40,7 +40,7 @@ pub struct Running {
     pub tasks: TaskTracker,
     /// Ends them.
     pub stop: CancellationToken,
-    app: Monitoring,
+    pub(crate) app: Monitoring,
 }
 
 /// One part of readiness.
@@ -50,12 +50,15 @@ pub struct Part {
     pub name: &'static str,
     /// What it waits for; `None` when it is ready.
     pub waiting_for: Option<String>,
+    /// What an operator should know though it is ready; empty when there is nothing.
+    pub detail: String,
 }
 
 impl Running {
     /// Each part, and what it waits for.
     pub fn ready(&self) -> Vec<Part> {
-        vec![Part { name: "telemetry_log", waiting_for: self.app.failure() }]
+        let detail = self.app.kept_less().unwrap_or_default();
+        vec![Part { name: "telemetry_log", waiting_for: self.app.failure(), detail }]
     }
 }
 

@@ -118,10 +118,8 @@ fn ours(matchers: &[promql::Matcher]) -> Vec<Matcher> {
         | promql::MatchKind::Regex(_)
         | promql::MatchKind::NotRegex(_) => {
             let known = matcher.clone();
-            Matcher {
-                name: matcher.name.clone(),
-                matches: std::sync::Arc::new(move |value| known.matches(value)),
-            }
+            let holds = std::sync::Arc::new(move |value: &str| known.matches(value));
+            Matcher::when(&matcher.name, holds)
         }
     };
     matchers.iter().map(one).collect()
