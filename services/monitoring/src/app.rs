@@ -2,6 +2,7 @@
 
 pub mod alerting;
 mod channels;
+mod evaluation;
 mod ingest;
 mod intake;
 pub mod query;

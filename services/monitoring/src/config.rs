@@ -36,8 +36,11 @@ pub struct Config {
     pub live_queue: usize,
     /// Alert rules that one tenant may have. Default 1,000.
     pub max_rules: usize,
-    /// Seconds between two evaluations of the alert rules. Default 15.
+    /// Seconds between two evaluations of the alert rules; they are at multiples of it. Default 15.
     pub evaluation_interval_s: u32,
+    /// Seconds after a start in which no alert ends when the platform was away before: devices have to
+    /// report again first. Default 120.
+    pub start_grace_s: u32,
     /// Seconds between two looks at the log: tries a failed one again, trims an old one. Default 5.
     pub upkeep_interval_s: u32,
 }
@@ -58,6 +61,7 @@ impl Default for Config {
             live_queue: 1_024,
             max_rules: 1_000,
             evaluation_interval_s: 15,
+            start_grace_s: 120,
             upkeep_interval_s: 5,
         }
     }

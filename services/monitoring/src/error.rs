@@ -45,6 +45,9 @@ pub enum Error {
     /// No such channel, or not the caller's.
     #[error("no such channel")]
     NoSuchChannel,
+    /// Rules tell this channel.
+    #[error("the channel is told by {}; change or remove those rules first", listed(.0))]
+    ChannelInUse(Vec<String>),
     /// Another one has that name.
     #[error("the name is taken; choose another")]
     NameTaken,
@@ -65,13 +68,21 @@ pub enum Error {
     Log(#[source] LogError),
 }
 
+/// The first few names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let first: Vec<String> = names.iter().take(5).map(|name| format!("{name:?}")).collect();
+    let more = names.len().saturating_sub(first.len());
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{more}", first.join(", "))
+}
+
 impl Error {
     /// How a caller should treat it.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Forbidden(_) => Kind::Forbidden,
             Self::NoSuchDevice | Self::NoSuchRule | Self::NoSuchChannel => Kind::NotFound,
-            Self::UnknownTable(_) | Self::NameTaken => Kind::Conflict,
+            Self::UnknownTable(_) | Self::NameTaken | Self::ChannelInUse(_) => Kind::Conflict,
             Self::BadBody(_) | Self::UnsupportedMedia(_) | Self::Query(_) | Self::BadRule(_) => {
                 Kind::Invalid
             }
@@ -97,6 +108,7 @@ impl Error {
             Self::NoSuchRule => "no_such_rule",
             Self::NoSuchChannel => "no_such_channel",
             Self::NameTaken => "name_taken",
+            Self::ChannelInUse(_) => "channel_in_use",
             Self::TooManyRules(_) => "too_many_rules",
             Self::Audit(_) => "audit_unavailable",
             Self::Alerts(_) => "alerts_unavailable",
@@ -124,6 +136,7 @@ impl From<Error> for Fault {
             | Error::NoSuchRule
             | Error::NoSuchChannel
             | Error::NameTaken
+            | Error::ChannelInUse(_)
             | Error::TooManyRules(_) => fault,
         }
     }

@@ -26,4 +26,5 @@ mod wire;
 pub use config::Config;
 pub use error::Error;
 pub use http::openapi;
+pub use notify::Webhooks;
 pub use start::{Deps, Part, Running, start};

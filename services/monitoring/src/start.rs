@@ -66,18 +66,17 @@ impl Running {
 pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
     let metrics = Metrics::register(deps.metrics);
     let interval = config.upkeep_interval();
-    let evaluation = config.evaluation_interval();
     let parts = Parts { stores: deps.stores, audit: deps.audit, sender: deps.sender, metrics };
     let app = Monitoring::new(config, deps.clock.clone(), parts);
-    app.load_alerts().await?;
     let replayed = app.load().await.map_err(Error::Log)?;
+    app.load_alerts().await?;
     for line in &replayed.damage {
         tracing::error!("the telemetry log is damaged: {line}");
     }
     tracing::info!(records = replayed.records, "read {} records of telemetry", replayed.records);
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     tasks.spawn(tasks::upkeep(app.clone(), interval, stop.clone()));
-    tasks.spawn(tasks::evaluate(app.clone(), evaluation, stop.clone()));
+    tasks.spawn(tasks::evaluate(app.clone(), stop.clone()));
     tasks.spawn(tasks::deliver(app.clone(), stop.clone()));
     let router = http::router(app.clone(), deps.verifier, deps.clock);
     Ok(Running { router, tasks, stop, app })

@@ -31,11 +31,13 @@ pub(super) struct Kept {
     early: Option<(i64, String)>,
     /// When the head was last swept.
     swept_ms: i64,
+    /// When the last record was received.
+    received_ms: Option<i64>,
 }
 
 impl Default for Kept {
     fn default() -> Self {
-        Self { hours: VecDeque::new(), early: None, swept_ms: i64::MIN }
+        Self { hours: VecDeque::new(), early: None, swept_ms: i64::MIN, received_ms: None }
     }
 }
 
@@ -81,9 +83,15 @@ impl Monitoring {
     /// Remembers about one record an hour, and the newest.
     pub(super) fn note(&self, received_ms: i64, number: u64) {
         let mut kept = self.kept();
+        kept.received_ms = kept.received_ms.max(Some(received_ms));
         if kept.hours.back().is_none_or(|(last, _)| received_ms >= last.saturating_add(HOUR_MS)) {
             kept.hours.push_back((received_ms, number));
         }
+    }
+
+    /// When the platform last received samples, Unix milliseconds.
+    pub(super) fn received_ms(&self) -> Option<i64> {
+        self.kept().received_ms
     }
 
     /// Samples before this are not kept, Unix milliseconds.
