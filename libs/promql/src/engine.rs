@@ -3,24 +3,12 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use promql_parser::label::{MatchOp, Matchers};
 use promql_parser::parser::value::ValueType;
-use promql_parser::parser::{self, Expr};
 
 use crate::eval::{Evaluated, Evaluator};
+use crate::parse::parse;
 use crate::select::Selected;
-use crate::types::NAME;
-use crate::{Error, Labels, MatchKind, Matcher, Sample, Series, Source, Value};
-
-/// A query's text at most, bytes.
-const MAX_TEXT: usize = 10_000;
-/// Brackets in brackets at most; the parser is recursive.
-const MAX_DEPTH: usize = 100;
-
-/// Whether `text` is PromQL that can be evaluated at an instant.
-pub fn check(text: &str) -> Result<(), Error> {
-    parse(text).map(drop)
-}
+use crate::{Error, Labels, Sample, Series, Source, Value};
 
 /// What a query may use.
 #[derive(Debug, Clone, Copy)]
@@ -122,70 +110,4 @@ pub(crate) fn unique(elements: Vec<(Labels, f64)>) -> Result<Vec<(Labels, f64)>,
         return Ok(elements);
     }
     Err(Error::execution("vector cannot contain metrics with the same labelset"))
-}
-
-fn parse(text: &str) -> Result<Expr, Error> {
-    guard(text)?;
-    parser::parse(text).map_err(Error::Parse)
-}
-
-/// Refuses text that could exhaust the parser's stack.
-fn guard(text: &str) -> Result<(), Error> {
-    if text.len() > MAX_TEXT {
-        return Err(Error::Parse(format!("the query is longer than {MAX_TEXT} bytes")));
-    }
-    let (mut depth, mut deepest) = (0_usize, 0);
-    for byte in text.bytes() {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    // A chain of signs nests as well.
-    let signs = text.split(|c: char| !"+- ".contains(c)).map(str::len).max().unwrap_or_default();
-    if deepest > MAX_DEPTH || signs > 2 * MAX_DEPTH {
-        return Err(Error::Parse(format!("the query is nested deeper than {MAX_DEPTH}")));
-    }
-    Ok(())
-}
-
-/// Reads a selector such as `up{job="a"}`, as `match[]` has it. Several alternatives
-/// (`{a="1" or b="2"}`) are not among what Prometheus takes.
-pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, Error> {
-    let Expr::VectorSelector(selector) = parse(text)? else {
-        return Err(Error::Parse("a series selector is expected".to_owned()));
-    };
-    matchers(selector.name.as_deref(), &selector.matchers)
-}
-
-/// The parser's matchers as ours.
-pub(crate) fn matchers(name: Option<&str>, parsed: &Matchers) -> Result<Vec<Matcher>, Error> {
-    if !parsed.or_matchers.is_empty() {
-        return Err(Error::Parse("`or` between matchers is not PromQL".to_owned()));
-    }
-    let mut list = Vec::with_capacity(parsed.matchers.len() + 1);
-    if let Some(name) = name {
-        let (value, kind) = (name.to_owned(), MatchKind::Equal);
-        list.push(Matcher { name: NAME.to_owned(), value, kind });
-    }
-    for matcher in &parsed.matchers {
-        let kind = match &matcher.op {
-            MatchOp::Equal => MatchKind::Equal,
-            MatchOp::NotEqual => MatchKind::NotEqual,
-            MatchOp::Re(_) => MatchKind::Regex(anchored(&matcher.value)?),
-            MatchOp::NotRe(_) => MatchKind::NotRegex(anchored(&matcher.value)?),
-        };
-        list.push(Matcher { name: matcher.name.clone(), value: matcher.value.clone(), kind });
-    }
-    Ok(list)
-}
-
-/// A regular expression as PromQL means it: the whole value, `.` also a line feed.
-pub(crate) fn anchored(text: &str) -> Result<regex::Regex, Error> {
-    regex::RegexBuilder::new(&format!("^(?s:{text})$"))
-        .size_limit(1 << 20)
-        .build()
-        .map_err(|error| Error::Parse(format!("error parsing regexp: {error}")))
 }

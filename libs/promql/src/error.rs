@@ -6,7 +6,7 @@ use crate::SourceError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The text is no PromQL.
-    #[error("invalid parameter \"query\": {0}")]
+    #[error("{0}")]
     Parse(String),
     /// It cannot be evaluated on this data, such as a match that is not unique.
     #[error("{0}")]

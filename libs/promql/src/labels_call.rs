@@ -2,10 +2,11 @@
 
 use promql_parser::parser::{Call, Expr};
 
-use crate::engine::{anchored, unique};
+use crate::engine::unique;
 use crate::eval::{Evaluator, Vector};
+use crate::parse::{anchored, matchers};
 use crate::types::NAME;
-use crate::{Error, Labels, MatchKind, engine};
+use crate::{Error, Labels, MatchKind};
 
 /// `label_replace(v, dst, replacement, src, regex)`.
 pub(crate) fn replace(evaluator: &Evaluator<'_>, call: &Call, t: i64) -> Result<Vector, Error> {
@@ -67,7 +68,7 @@ pub(crate) fn absent_labels(expr: &Expr) -> Labels {
     } else {
         return Labels::default();
     };
-    let Ok(matchers) = engine::matchers(None, &selector.matchers) else {
+    let Ok(matchers) = matchers(None, &selector.matchers) else {
         return Labels::default();
     };
     let alone = |name: &str| matchers.iter().filter(|other| other.name == name).count() == 1;

@@ -25,12 +25,14 @@ mod histogram;
 mod labels_call;
 mod numeric;
 mod over_time;
+mod parse;
 mod select;
 mod types;
 
-pub use engine::{Engine, Limits, check, parse_selector};
+pub use engine::{Engine, Limits};
 pub use error::Error;
 pub use format::format_value;
+pub use parse::{check, parse_selector};
 pub use types::{
     Labels, MatchKind, Matcher, STALE_NAN, Sample, Series, Source, SourceError, Value, is_stale,
 };

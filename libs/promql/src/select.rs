@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use promql_parser::parser::{AtModifier, Expr, Offset, SubqueryExpr, VectorSelector};
 
-use crate::engine::{Limits, matchers};
+use crate::engine::Limits;
+use crate::parse::matchers;
 use crate::{Error, Labels, Sample, Series, Source, is_stale};
 
 /// The step of a subquery that names none, milliseconds: Prometheus' default evaluation interval.
