@@ -6,7 +6,7 @@ use promql_parser::parser::{AggregateExpr, LabelModifier};
 
 use crate::eval::{Evaluator, Vector};
 use crate::types::NAME;
-use crate::{Error, Labels, format_value, numeric};
+use crate::{Error, Labels, format, numeric};
 
 /// Evaluates an aggregation at `t`.
 pub(crate) fn eval(
@@ -118,7 +118,7 @@ fn count_values(elements: Vector, one: &AggregateExpr, label: &str) -> Vector {
     let mut order = Vec::new();
     let mut counts: HashMap<Labels, f64> = HashMap::new();
     for (labels, v) in elements {
-        let key = group_labels(&labels, one).with(label, &format_value(v));
+        let key = group_labels(&labels, one).with(label, &format::plain(v));
         *counts.entry(key.clone()).or_insert_with(|| {
             order.push(key);
             0.0

@@ -22,12 +22,13 @@ pub(crate) fn replace(evaluator: &Evaluator<'_>, call: &Call, t: i64) -> Result<
         Error::execution(format!("invalid regular expression in label_replace(): {text}"))
     })?;
     let one = |(labels, v): (Labels, f64)| {
-        let Some(found) = regex.captures(labels.get(&src)) else { return (labels, v) };
+        let Some(found) = regex.captures(labels.get(&src)) else { return Ok((labels, v)) };
         let mut value = String::new();
         found.expand(&replacement, &mut value);
-        (labels.with(&dst, &value), v)
+        evaluator.budget.text(value.len())?;
+        Ok((labels.with(&dst, &value), v))
     };
-    unique(elements.into_iter().map(one).collect())
+    unique(elements.into_iter().map(one).collect::<Result<_, Error>>()?)
 }
 
 /// `label_join(v, dst, separator, src…)`.
@@ -42,9 +43,11 @@ pub(crate) fn join(evaluator: &Evaluator<'_>, call: &Call, t: i64) -> Result<Vec
         sources.iter().map(|source| evaluator.text(source, t)).collect::<Result<_, _>>()?;
     let one = |(labels, v): (Labels, f64)| {
         let values: Vec<&str> = sources.iter().map(|source| labels.get(source)).collect();
-        (labels.with(&dst, &values.join(&separator)), v)
+        let value = values.join(&separator);
+        evaluator.budget.text(value.len())?;
+        Ok((labels.with(&dst, &value), v))
     };
-    unique(elements.into_iter().map(one).collect())
+    unique(elements.into_iter().map(one).collect::<Result<_, Error>>()?)
 }
 
 fn label_name(name: String, function: &str) -> Result<String, Error> {

@@ -16,6 +16,7 @@
 
 mod aggregate;
 mod binary;
+mod budget;
 mod call;
 mod engine;
 mod error;
@@ -29,10 +30,9 @@ mod parse;
 mod select;
 mod types;
 
-pub use engine::{Engine, Limits};
+pub use budget::{Budget, Limits};
+pub use engine::Engine;
 pub use error::Error;
 pub use format::format_value;
-pub use parse::{check, parse_selector};
-pub use types::{
-    Labels, MatchKind, Matcher, STALE_NAN, Sample, Series, Source, SourceError, Value, is_stale,
-};
+pub use parse::{check, format, parse_selector};
+pub use types::{Labels, MatchKind, Matcher, STALE_NAN, Sample, Series, Source, Value, is_stale};

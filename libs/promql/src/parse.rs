@@ -34,6 +34,11 @@ pub fn check(text: &str) -> Result<(), Error> {
     parse(text).map(drop)
 }
 
+/// Writes a query in the usual layout.
+pub fn format(text: &str) -> Result<String, Error> {
+    Ok(parse(text)?.prettify())
+}
+
 /// Reads a query.
 pub(crate) fn parse(text: &str) -> Result<Expr, Error> {
     if text.len() > MAX_TEXT {
@@ -289,7 +294,8 @@ mod tests {
             _: &[Matcher],
             _: i64,
             _: i64,
-        ) -> Result<Vec<crate::Series>, crate::SourceError> {
+            _: &crate::Budget,
+        ) -> Result<Vec<crate::Series>, Error> {
             Ok(Vec::new())
         }
     }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use regex::Regex;
 
+use crate::{Budget, Error};
+
 /// The metric's name among the labels.
 pub(crate) const NAME: &str = "__name__";
 
@@ -134,21 +136,18 @@ impl Matcher {
     }
 }
 
-/// A source that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SourceError(pub String);
-
 /// Where series come from.
 pub trait Source {
     /// Every series that all `matchers` fit, with its samples after `start_ms` up to and including
-    /// `end_ms` (Unix milliseconds), oldest first, staleness markers included.
+    /// `end_ms` (Unix milliseconds), oldest first, staleness markers included. What is about to be held is counted in `budget`
+    /// first; a long search asks it now and then whether to go on.
     fn select(
         &self,
         matchers: &[Matcher],
         start_ms: i64,
         end_ms: i64,
-    ) -> Result<Vec<Series>, SourceError>;
+        budget: &Budget,
+    ) -> Result<Vec<Series>, Error>;
 }
 
 /// What an evaluation gives.

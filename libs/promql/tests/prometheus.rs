@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use openframe_promql::{
-    Engine, Error, Labels, Matcher, Sample, Series, Source, SourceError, Value, format_value,
+    Budget, Engine, Error, Labels, Matcher, Sample, Series, Source, Value, format_value,
 };
 use serde_json::Value as Json;
 
@@ -26,7 +26,8 @@ impl Source for Data {
         matchers: &[Matcher],
         start_ms: i64,
         end_ms: i64,
-    ) -> Result<Vec<Series>, SourceError> {
+        _: &Budget,
+    ) -> Result<Vec<Series>, Error> {
         let fits = |series: &&Series| {
             matchers.iter().all(|matcher| matcher.matches(series.labels.get(&matcher.name)))
         };
@@ -144,7 +145,11 @@ fn difference(ordered: bool, mut got: Flat, mut wanted: Flat) -> Option<String> 
 fn compare(query: &str, got: Result<Value, Error>, wanted: &Json) -> Option<String> {
     let kind = |error: &Error| match error {
         Error::Parse(_) => "bad_data",
-        Error::Execution(_) | Error::TooMuch(_) | Error::TimedOut | Error::Source(_) => "execution",
+        Error::Execution(_)
+        | Error::TooMuch(_)
+        | Error::TimedOut(_)
+        | Error::Cancelled
+        | Error::Source(_) => "execution",
     };
     match (got, wanted.get("error").and_then(Json::as_str)) {
         (Ok(value), None) => {

@@ -5,6 +5,7 @@ mod channels;
 mod evaluation;
 mod ingest;
 mod intake;
+pub mod labels;
 pub mod query;
 mod upkeep;
 
@@ -73,6 +74,7 @@ struct Inner {
     kept: Mutex<upkeep::Kept>,
     /// Places for those who decode a request.
     decoding: Arc<Semaphore>,
+    queries: query::Queries,
     live: broadcast::Sender<Live>,
     alerts: Arc<dyn Alerts>,
     audit: Arc<dyn Audit>,
@@ -93,6 +95,7 @@ impl Monitoring {
         let (live, _) = broadcast::channel(config.live_queue.max(1));
         let (head, kept) = (RwLock::default(), Mutex::default());
         let decoding = Arc::new(Semaphore::new(DECODED_AT_ONCE));
+        let queries = query::Queries::new(&config, clock.now());
         let (board, turn, wake) = (Mutex::default(), Semaphore::new(1), Notify::new());
         Self(Arc::new(Inner {
             config,
@@ -101,6 +104,7 @@ impl Monitoring {
             head,
             kept,
             decoding,
+            queries,
             live,
             alerts,
             audit,

@@ -28,9 +28,16 @@ pub struct Config {
     /// Samples further ahead of the platform's clock than this many seconds are dropped and
     /// counted. Default 600.
     pub max_future_s: u32,
-    /// Samples that one query may read. Default 50,000,000.
+    /// Samples that one query may hold in memory at once, at 16 bytes. Default 16,000,000.
     pub query_samples: usize,
-    /// Seconds after which a query is given up. Default 30.
+    /// Series that one selector of a query may fit. Default 200,000.
+    pub query_series: usize,
+    /// Bytes of one query's answer, before compression. Default 64 MiB.
+    pub query_answer_bytes: usize,
+    /// Queries that are evaluated at the same time; more of them wait. Default 4.
+    pub query_concurrency: usize,
+    /// Seconds after which a query is given up, waiting included. Default 9, which is also the most:
+    /// parts of the platform wait 10 s for each other.
     pub query_timeout_s: u64,
     /// How many live events a slow viewer may be behind before it misses some. Default 1,024.
     pub live_queue: usize,
@@ -56,8 +63,11 @@ impl Default for Config {
             max_decompressed_bytes: 32 << 20,
             max_snapshots: 1_000,
             max_future_s: 600,
-            query_samples: 50_000_000,
-            query_timeout_s: 30,
+            query_samples: 16_000_000,
+            query_series: 200_000,
+            query_answer_bytes: 64 << 20,
+            query_concurrency: 4,
+            query_timeout_s: 9,
             live_queue: 1_024,
             max_rules: 1_000,
             evaluation_interval_s: 15,
@@ -71,6 +81,11 @@ impl Config {
     /// How long samples are kept, in milliseconds.
     pub(crate) fn retention_ms(&self) -> i64 {
         i64::from(self.retention_days.max(1)) * 86_400_000
+    }
+
+    /// How long a query may take.
+    pub(crate) fn query_timeout(&self) -> Duration {
+        Duration::from_secs(self.query_timeout_s.clamp(1, 9))
     }
 
     /// Time between two evaluations of the rules.

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::routing::{get, post};
+use axum::routing::post;
 use futures::{Stream, StreamExt as _};
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
@@ -35,16 +35,7 @@ pub(crate) fn router(app: Monitoring, verifier: Verifier, clock: Clock) -> Route
     let router = Router::new()
         .route(TELEMETRY, post(push))
         .route(&format!("{PROMETHEUS}/write"), post(write))
-        .route(&format!("{PROMETHEUS}/query"), get(prometheus::query).post(prometheus::query))
-        .route(
-            &format!("{PROMETHEUS}/query_range"),
-            get(prometheus::query_range).post(prometheus::query_range),
-        )
-        .route(&format!("{PROMETHEUS}/series"), get(prometheus::series).post(prometheus::series))
-        .route(&format!("{PROMETHEUS}/labels"), get(prometheus::labels).post(prometheus::labels))
-        .route(&format!("{PROMETHEUS}/label/{{name}}/values"), get(prometheus::label_values))
-        .route(&format!("{PROMETHEUS}/metadata"), get(prometheus::metadata))
-        .route(&format!("{PROMETHEUS}/status/buildinfo"), get(prometheus::buildinfo))
+        .merge(prometheus::routes())
         .merge(own().split_for_parts().0)
         .with_state(app);
     openframe_fault::layer(identity::require(router, verifier, clock))

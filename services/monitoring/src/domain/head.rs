@@ -2,6 +2,7 @@
 
 mod column;
 mod index;
+mod listing;
 mod tables;
 
 use std::collections::{BTreeMap, HashMap};
@@ -17,6 +18,7 @@ use crate::domain::labels::Labels;
 use crate::domain::record::{REFUSED, Record, SeriesRef, Table};
 
 pub use index::Matcher;
+pub use listing::Statistics;
 
 /// Bytes of a series beside its samples and labels, about: the index is most of it.
 const SERIES_BYTES: usize = 600;
@@ -205,13 +207,8 @@ impl Head {
         matchers: &[Matcher],
         range: (i64, i64),
     ) -> Vec<Snapshot> {
-        let found = self.matching(tenant, matchers).into_iter();
-        let found = found.filter_map(|number| {
-            let series = self.series.get(&number)?;
-            let chunks = series.column.within(range.0, range.1).to_vec();
-            (!chunks.is_empty()).then(|| Snapshot { labels: series.labels.clone(), chunks, range })
-        });
-        found.collect()
+        let numbers: Vec<SeriesRef> = self.find(tenant, matchers).into_iter().collect();
+        self.snapshots(&numbers, range)
     }
 
     /// The newest sample of each series of a tenant that matches all conditions; none of a series

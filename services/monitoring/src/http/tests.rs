@@ -19,6 +19,8 @@ use crate::store::{Stores, TelemetryLog as _};
 use crate::testing::{Nobody, Trail};
 use crate::{Config, Deps, Running, start};
 
+mod prometheus;
+
 const NOW_MS: i64 = 1_700_000_000_000;
 
 struct World {
@@ -30,6 +32,10 @@ struct World {
 
 impl World {
     async fn new(log: MemoryLog) -> Self {
+        Self::with(log, Config::default()).await
+    }
+
+    async fn with(log: MemoryLog, config: Config) -> Self {
         let now = Timestamp::from_millisecond(NOW_MS).unwrap();
         let clock = openframe_clock::ManualClock::new(now).clock();
         let alerts = MemoryAlerts::default();
@@ -43,7 +49,7 @@ impl World {
             sender: Arc::new(Nobody),
             metrics: &mut registry,
         };
-        let running = start(Config::default(), deps).await.unwrap();
+        let running = start(config, deps).await.unwrap();
         Self { running, minter, clock, log }
     }
 

@@ -40,12 +40,15 @@ impl Matcher {
     }
 }
 
+/// Series by the value of one label.
+pub(super) type Values = BTreeMap<String, RoaringBitmap>;
+
 /// The series of one tenant, by their labels.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     by_labels: HashMap<Labels, SeriesRef>,
     /// Label name -> value -> series.
-    postings: HashMap<String, BTreeMap<String, RoaringBitmap>>,
+    postings: HashMap<String, Values>,
     all: RoaringBitmap,
 }
 
@@ -56,6 +59,16 @@ impl Index {
 
     pub(super) fn len(&self) -> usize {
         self.by_labels.len()
+    }
+
+    /// Each label's name with its values.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&String, &Values)> {
+        self.postings.iter()
+    }
+
+    /// The values of one label.
+    pub(super) fn values_of(&self, name: &str) -> Option<&Values> {
+        self.postings.get(name)
     }
 
     pub(super) fn insert(&mut self, number: SeriesRef, labels: &Labels) {
