@@ -1,11 +1,14 @@
 //! One expression at one instant.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use promql_parser::parser::{Expr, MatrixSelector, SubqueryExpr, VectorSelector};
+use regex::Regex;
 
 use crate::engine::unique;
+use crate::parse::surrounded;
 use crate::select::{Selected, Steps, Window, millis, newest, reference, subquery_steps, within};
 use crate::{Budget, Error, Labels, Sample, aggregate, binary, call};
 
@@ -25,11 +28,13 @@ pub(crate) struct Evaluator<'a> {
     selected: &'a Selected,
     pub(crate) budget: &'a Budget,
     query: Steps,
+    /// Compiled once for all steps.
+    regexes: RefCell<HashMap<String, Regex>>,
 }
 
 impl<'a> Evaluator<'a> {
     pub(crate) fn new(selected: &'a Selected, budget: &'a Budget, query: Steps) -> Self {
-        Self { selected, budget, query }
+        Self { selected, budget, query, regexes: RefCell::default() }
     }
 
     /// The expression's value at `t`.
@@ -39,19 +44,8 @@ impl<'a> Evaluator<'a> {
             Expr::NumberLiteral(number) => Evaluated::Scalar(number.val),
             Expr::StringLiteral(text) => Evaluated::Text(text.val.clone()),
             Expr::Paren(paren) => self.eval(&paren.expr, t)?,
-            Expr::Unary(unary) => match self.eval(&unary.expr, t)? {
-                Evaluated::Scalar(v) => Evaluated::Scalar(-v),
-                Evaluated::Vector(elements) => Evaluated::Vector(unique(
-                    elements.into_iter().map(|(labels, v)| (labels.nameless(), -v)).collect(),
-                )?),
-                Evaluated::Text(_) | Evaluated::Matrix(_) => return Err(wrong_type("a number")),
-            },
-            Expr::VectorSelector(selector) => {
-                let elements: Vector =
-                    self.samples(selector, t).map(|(labels, sample)| (labels, sample.v)).collect();
-                self.budget.samples(elements.len())?;
-                Evaluated::Vector(elements)
-            }
+            Expr::Unary(unary) => negated(self.eval(&unary.expr, t)?)?,
+            Expr::VectorSelector(selector) => Evaluated::Vector(self.instant(selector, t)?),
             Expr::MatrixSelector(matrix) => Evaluated::Matrix(self.matrix(matrix, t)),
             Expr::Subquery(subquery) => Evaluated::Matrix(self.subquery(subquery, t)?),
             Expr::Aggregate(one) => Evaluated::Vector(aggregate::eval(self, one, t)?),
@@ -59,6 +53,16 @@ impl<'a> Evaluator<'a> {
             Expr::Call(one) => call::eval(self, one, t)?,
             Expr::Extension(_) => return Err(wrong_type("PromQL")),
         })
+    }
+
+    /// The regular expression of `label_replace`.
+    pub(crate) fn regex(&self, text: &str) -> Result<Regex, Error> {
+        if let Some(known) = self.regexes.borrow().get(text) {
+            return Ok(known.clone());
+        }
+        let regex = surrounded(text)?;
+        self.regexes.borrow_mut().insert(text.to_owned(), regex.clone());
+        Ok(regex)
     }
 
     /// The expression's value at `t`, which must be a vector.
@@ -102,6 +106,13 @@ impl<'a> Evaluator<'a> {
         self.selected.series(selector).iter().filter_map(move |series| {
             Some((series.labels.clone(), newest(&series.samples, from, to)?))
         })
+    }
+
+    fn instant(&self, selector: &VectorSelector, t: i64) -> Result<Vector, Error> {
+        let elements: Vector =
+            self.samples(selector, t).map(|(labels, sample)| (labels, sample.v)).collect();
+        self.budget.samples(elements.len())?;
+        Ok(elements)
     }
 
     fn matrix(&self, matrix: &MatrixSelector, t: i64) -> Vec<Window<'a>> {
@@ -176,6 +187,17 @@ impl<'a> Evaluator<'a> {
             Evaluated::Vector(elements) => unique(elements),
             Evaluated::Text(_) | Evaluated::Matrix(_) => Err(wrong_type("an instant vector")),
         }
+    }
+}
+
+fn negated(value: Evaluated<'_>) -> Result<Evaluated<'_>, Error> {
+    match value {
+        Evaluated::Scalar(v) => Ok(Evaluated::Scalar(-v)),
+        Evaluated::Vector(elements) => {
+            let negated = elements.into_iter().map(|(labels, v)| (labels.nameless(), -v));
+            Ok(Evaluated::Vector(unique(negated.collect())?))
+        }
+        Evaluated::Text(_) | Evaluated::Matrix(_) => Err(wrong_type("a number")),
     }
 }
 

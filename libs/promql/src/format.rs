@@ -11,6 +11,14 @@ pub fn format_value(value: f64) -> String {
     if !size.is_finite() || size == 0.0 || (SMALL..LARGE).contains(&size) {
         return plain(value);
     }
+    exponent(value)
+}
+
+/// A value with an exponent of two digits at least, as Go writes it.
+pub(crate) fn exponent(value: f64) -> String {
+    if !value.is_finite() {
+        return plain(value);
+    }
     let text = format!("{value:e}");
     let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let (sign, exponent) = match exponent.strip_prefix('-') {

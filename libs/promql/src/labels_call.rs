@@ -4,7 +4,7 @@ use promql_parser::parser::{Call, Expr};
 
 use crate::engine::unique;
 use crate::eval::{Evaluator, Vector};
-use crate::parse::{anchored, matchers};
+use crate::parse::matchers;
 use crate::types::NAME;
 use crate::{Error, Labels, MatchKind};
 
@@ -18,7 +18,7 @@ pub(crate) fn replace(evaluator: &Evaluator<'_>, call: &Call, t: i64) -> Result<
     let replacement = evaluator.text(replacement, t)?;
     let src = evaluator.text(src, t)?;
     let text = evaluator.text(regex, t)?;
-    let regex = anchored(&text).map_err(|_| {
+    let regex = evaluator.regex(&text).map_err(|_| {
         Error::execution(format!("invalid regular expression in label_replace(): {text}"))
     })?;
     let one = |(labels, v): (Labels, f64)| {

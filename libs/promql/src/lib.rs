@@ -18,6 +18,7 @@ mod aggregate;
 mod binary;
 mod budget;
 mod call;
+mod date;
 mod engine;
 mod error;
 mod eval;

@@ -1,10 +1,12 @@
 //! From a text to an expression, within limits: what is too deep, too long or too large is refused
 //! before the parser or the expressions' compiler spends anything on it.
 
+use std::borrow::Cow;
+
 use lrpar::{Lexeme as _, Lexer as _, NonStreamingLexer as _};
 use promql_parser::label::{MatchOp, Matchers};
 use promql_parser::parser::token::{
-    T_ADD, T_ATAN2, T_COLON, T_DIV, T_DURATION, T_EQL_REGEX, T_EQLC, T_FILL, T_FILL_LEFT,
+    T_ADD, T_AT, T_ATAN2, T_COLON, T_DIV, T_DURATION, T_EQL_REGEX, T_EQLC, T_FILL, T_FILL_LEFT,
     T_FILL_RIGHT, T_GTE, T_GTR, T_LAND, T_LEFT_BRACE, T_LEFT_BRACKET, T_LEFT_PAREN, T_LOR, T_LSS,
     T_LTE, T_LUNLESS, T_MOD, T_MUL, T_NEQ, T_NEQ_REGEX, T_NUMBER, T_OFFSET, T_POW, T_RIGHT_BRACE,
     T_RIGHT_BRACKET, T_RIGHT_PAREN, T_STRING, T_SUB,
@@ -29,6 +31,9 @@ const MAX_REGEX_BYTES: usize = 512 << 10;
 /// The longest duration, as in Prometheus: what fits into nanoseconds (292 years).
 const MAX_SECONDS: f64 = 9_223_372_036.0;
 
+/// The instant farthest from 1970, seconds.
+const MAX_INSTANT: f64 = 9e12;
+
 /// Whether `text` is PromQL that can be evaluated at an instant.
 pub fn check(text: &str) -> Result<(), Error> {
     parse(text).map(drop)
@@ -44,8 +49,8 @@ pub(crate) fn parse(text: &str) -> Result<Expr, Error> {
     if text.len() > MAX_TEXT {
         return Err(Error::Parse(format!("the query is longer than {MAX_TEXT} bytes")));
     }
-    guard(text)?;
-    parser::parse(text).map_err(Error::Parse)
+    let text = guard(text)?;
+    parser::parse(&text).map_err(Error::Parse)
 }
 
 /// Reads a selector such as `up{job="a"}`, as `match[]` has it. Several alternatives
@@ -65,19 +70,25 @@ struct Guard {
     regexes: usize,
 }
 
-/// Looks at the words of a query, which is cheap, before it is parsed.
-fn guard(text: &str) -> Result<(), Error> {
+/// Looks at the words of a query, which is cheap, before it is parsed. Gives the text as the parser
+/// takes it: it does not know `offset 0s`.
+fn guard(text: &str) -> Result<Cow<'_, str>, Error> {
     let lexer = parser::lexer(text).map_err(Error::Parse)?;
-    let words: Vec<(u16, &str)> = lexer
-        .iter()
-        .filter_map(Result::ok)
-        .map(|word| (word.tok_id(), lexer.span_str(word.span())))
-        .collect();
-    let mut guard = Guard::default();
-    for (at, word) in words.iter().enumerate() {
-        guard.word(*word, words.get(..at).unwrap_or_default())?;
+    let lexemes: Vec<_> = lexer.iter().filter_map(Result::ok).collect();
+    let words: Vec<(u16, &str)> =
+        lexemes.iter().map(|word| (word.tok_id(), lexer.span_str(word.span()))).collect();
+    let (mut guard, mut taken) = (Guard::default(), Cow::Borrowed(text));
+    for (at, word) in words.iter().enumerate().rev() {
+        let before = words.get(..at).unwrap_or_default();
+        guard.word(*word, before)?;
+        let last = before.last().map(|word| word.0);
+        if word.0 == T_DURATION && last == Some(T_OFFSET) && spelled_seconds(word.1) == Some(0.0) {
+            let Some(lexeme) = lexemes.get(at) else { continue };
+            let span = lexeme.span();
+            taken.to_mut().replace_range(span.start()..span.end(), "0");
+        }
     }
-    Ok(())
+    Ok(taken)
 }
 
 impl Guard {
@@ -90,8 +101,9 @@ impl Guard {
             T_LEFT_PAREN if matches!(behind(1), Some(T_FILL | T_FILL_LEFT | T_FILL_RIGHT)) => {
                 return Err(Error::Parse("fill modifiers are not supported".to_owned()));
             }
-            T_LEFT_PAREN | T_LEFT_BRACKET | T_LEFT_BRACE => self.depth += 1,
-            T_RIGHT_PAREN | T_RIGHT_BRACKET | T_RIGHT_BRACE => {
+            // Read from the end.
+            T_RIGHT_PAREN | T_RIGHT_BRACKET | T_RIGHT_BRACE => self.depth += 1,
+            T_LEFT_PAREN | T_LEFT_BRACKET | T_LEFT_BRACE => {
                 self.depth = self.depth.saturating_sub(1);
             }
             T_ADD | T_SUB | T_MUL | T_DIV | T_MOD | T_POW | T_ATAN2 | T_EQLC | T_NEQ | T_GTR
@@ -105,6 +117,13 @@ impl Guard {
             T_DURATION => duration(spelled_seconds(text))?,
             T_NUMBER if is_duration(behind(1), behind(2)) => {
                 duration(parse_str_radix(text).ok())?;
+            }
+            T_NUMBER if follows(T_AT, behind(1), behind(2)) => {
+                let far = parse_str_radix(text).is_ok_and(|at| at.abs() > MAX_INSTANT);
+                if far {
+                    let why = format!("timestamp out of bounds for @ modifier: {text}");
+                    return Err(Error::Parse(why));
+                }
             }
             _ => {}
         }
@@ -124,11 +143,12 @@ impl Guard {
 
 /// Whether a number behind these two words is a duration in seconds.
 fn is_duration(before: Option<u16>, first: Option<u16>) -> bool {
-    match before {
-        Some(T_LEFT_BRACKET | T_COLON | T_OFFSET) => true,
-        Some(T_ADD | T_SUB) => first == Some(T_OFFSET),
-        _ => false,
-    }
+    matches!(before, Some(T_LEFT_BRACKET | T_COLON)) || follows(T_OFFSET, before, first)
+}
+
+/// Whether what is behind these two words belongs to `word`, with or without a sign.
+fn follows(word: u16, before: Option<u16>, first: Option<u16>) -> bool {
+    before == Some(word) || (matches!(before, Some(T_ADD | T_SUB)) && first == Some(word))
 }
 
 /// The parser leaves out or gives up on what is too large.
@@ -186,21 +206,27 @@ pub(crate) fn matchers(name: Option<&str>, parsed: &Matchers) -> Result<Vec<Matc
 
 /// A regular expression as PromQL means it: the whole value, `.` also a line feed.
 pub(crate) fn anchored(text: &str) -> Result<Regex, Error> {
-    compiled(text).or_else(|error| {
-        // In Go's syntax a brace that begins no repetition is a brace.
-        let literal = literal_braces(text);
-        if literal == text { Err(error) } else { compiled(&literal).map_err(|_| error) }
-    })
+    // Alone first: `a)|(b` is an expression only once something stands around it.
+    compiled(text, str::to_owned)?;
+    surrounded(text)
 }
 
-fn compiled(text: &str) -> Result<Regex, Error> {
+/// As [`anchored`], also for what is an expression only once something stands around it: so does
+/// `label_replace` take it.
+pub(crate) fn surrounded(text: &str) -> Result<Regex, Error> {
+    compiled(text, |text| format!("^(?s:{text})$"))
+}
+
+fn compiled(text: &str, around: fn(&str) -> String) -> Result<Regex, Error> {
     let build = |text: &str| {
-        let built = RegexBuilder::new(text).size_limit(MAX_REGEX_BYTES).build();
+        let built = RegexBuilder::new(&around(text)).size_limit(MAX_REGEX_BYTES).build();
         built.map_err(|error| Error::Parse(format!("error parsing regexp: {error}")))
     };
-    // Alone first: `a)|(b` is an expression only once something stands around it.
-    build(text)?;
-    build(&format!("^(?s:{text})$"))
+    build(text).or_else(|error| {
+        // In Go's syntax a brace that begins no repetition is a brace.
+        let literal = literal_braces(text);
+        if literal == text { Err(error) } else { build(&literal).map_err(|_| error) }
+    })
 }
 
 /// With a backslash before each brace that begins no repetition.

@@ -1,5 +1,6 @@
 //! Series, matchers, and what an evaluation gives.
 
+use std::fmt;
 use std::sync::Arc;
 
 use regex::Regex;
@@ -20,6 +21,27 @@ pub fn is_stale(value: f64) -> bool {
 /// Labels of a series, sorted by name, none empty. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Labels(Arc<[(Arc<str>, Arc<str>)]>);
+
+/// As PromQL writes a set of labels; a name that is not a classic one in quotes.
+impl fmt::Display for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (n, (name, value)) in self.iter().enumerate() {
+            let comma = if n > 0 { ", " } else { "" };
+            if is_classic(name) {
+                write!(f, "{comma}{name}={value:?}")?;
+            } else {
+                write!(f, "{comma}{name:?}={value:?}")?;
+            }
+        }
+        f.write_str("}")
+    }
+}
+
+fn is_classic(name: &str) -> bool {
+    let start = |c: char| c.is_ascii_alphabetic() || c == '_';
+    name.starts_with(start) && name.chars().all(|c| start(c) || c.is_ascii_digit())
+}
 
 impl Default for Labels {
     fn default() -> Self {

@@ -1,7 +1,5 @@
 //! What a query may use: samples, series, text, time.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by it, in its helpers as well")]
-
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 

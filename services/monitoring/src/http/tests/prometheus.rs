@@ -90,6 +90,7 @@ async fn what_is_wrong_is_said_once_and_in_prometheus_words() {
         ("/query_range?query=up&start=1&end=2", 400, "bad_data", "invalid parameter \"step\""),
         ("/query_range?query=up&start=2&end=1&step=1", 400, "bad_data", "\"end\""),
         ("/query_range?query=up&start=0&end=99999&step=1", 400, "bad_data", "11,000 points"),
+        ("/query?query=topk(NaN,up)", 422, "execution", "Parameter value is NaN"),
         ("/query_range?query=up[5m]&start=1&end=2&step=1", 400, "bad_data", "range vector"),
         ("/series", 400, "bad_data", "no match[] parameter provided"),
         ("/series?match[]=m[1e30]", 400, "bad_data", "invalid parameter \"match[]\""),
