@@ -12,4 +12,5 @@ mod fleet;
 mod folder;
 mod full_disk;
 mod hostile;
+mod promtool;
 mod telemetry;
