@@ -76,7 +76,7 @@ impl Health for PlatformHealth {
             part(name, waiting_for, String::new())
         };
         let monitoring = |part_of: openframe_monitoring::Part| {
-            part(&format!("monitoring.{}", part_of.name), part_of.waiting_for, String::new())
+            part(&format!("monitoring.{}", part_of.name), part_of.waiting_for, part_of.detail)
         };
         let mut parts: Vec<Part> = self.doors.iter().map(door).collect();
         parts.extend(self.databases.load().iter().cloned());

@@ -11,7 +11,7 @@ use openframe_clock::Clock;
 use openframe_devices_api::DevicesClient;
 use openframe_ids::{ApiKeyId, TenantId, UserId};
 use openframe_mesh::identity::{insert, service_credential};
-use openframe_mesh::{Client, Connector, Late, Peer};
+use openframe_mesh::{Client, Late, Peer};
 use openframe_pki::Authority;
 use openframe_sqlite::Database;
 use openframe_tokens::internal::Minter;
@@ -212,7 +212,7 @@ async fn start_monitoring(
     let place = folder.join("monitoring");
     let (stores, database) = openframe_monitoring_embedded::Embedded::open(&place, options).await?;
     let roots = authority_roots(authority, &settings.webhook_roots);
-    let sender = Connector::new(openframe_pki::public_client(&roots)?);
+    let sender = openframe_monitoring::Webhooks::new(openframe_pki::public_client(&roots)?);
     let deps = openframe_monitoring::Deps {
         stores,
         clock: platform.clock.clone(),

@@ -4,6 +4,7 @@
 //! Prometheus has them, so its own clients work.
 
 mod client;
+mod number;
 mod types;
 
 pub use client::MonitoringClient;

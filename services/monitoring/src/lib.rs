@@ -21,8 +21,10 @@ pub mod store;
 mod tasks;
 #[cfg(test)]
 mod testing;
+mod wire;
 
 pub use config::Config;
 pub use error::Error;
 pub use http::openapi;
+pub use notify::Webhooks;
 pub use start::{Deps, Part, Running, start};

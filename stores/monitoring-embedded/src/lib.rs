@@ -5,6 +5,7 @@
 mod alerts;
 mod log;
 mod record;
+mod reserve;
 
 use std::path::Path;
 use std::sync::Arc;

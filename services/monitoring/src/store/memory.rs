@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 pub use alerts::MemoryAlerts;
 
-use super::{LogError, Replayed, Stores, TelemetryLog, Visit};
+use super::{LogError, Records, Replayed, Stores, TelemetryLog, Visit};
 
 /// A log in memory. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,20 @@ struct State {
     broken: bool,
 }
 
+impl State {
+    fn append(&mut self, record: Bytes) -> u64 {
+        self.last += 1;
+        self.records.insert(self.last, record);
+        self.last
+    }
+}
+
 impl MemoryLog {
+    /// Loses a record, as a damaged disk would.
+    pub fn damage(&self, number: u64) {
+        self.state().records.remove(&number);
+    }
+
     /// Makes it fail until it is opened again, as a full disk would.
     pub fn break_down(&self) {
         self.state().broken = true;
@@ -48,10 +61,7 @@ impl TelemetryLog for MemoryLog {
         if state.broken {
             return Err(LogError("made to fail".into()));
         }
-        state.last += 1;
-        let number = state.last;
-        state.records.insert(number, record);
-        Ok(number)
+        Ok(state.append(record))
     }
 
     async fn replay(&self, visit: Visit<'_>) -> Result<Replayed, LogError> {
@@ -62,8 +72,16 @@ impl TelemetryLog for MemoryLog {
         Ok(Replayed { records: records.len() as u64, damage: Vec::new() })
     }
 
-    async fn trim_to(&self, number: u64) -> Result<(), LogError> {
+    async fn parts(&self) -> Result<Vec<(u64, u64)>, LogError> {
+        let state = self.state();
+        Ok(state.records.iter().map(|(number, record)| (*number, record.len() as u64)).collect())
+    }
+
+    async fn trim_to(&self, number: u64, keep: Records) -> Result<(), LogError> {
         let mut state = self.state();
+        for record in keep {
+            state.append(record);
+        }
         state.mark = state.mark.max(number.min(state.last + 1));
         let mark = state.mark;
         state.records.retain(|number, _| *number >= mark);

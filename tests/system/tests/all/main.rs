@@ -14,6 +14,7 @@ mod fleet;
 mod folder;
 mod full_disk;
 mod hostile;
+mod promtool;
 mod readme;
 mod telemetry;
 mod up;
