@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use futures::{Stream, StreamExt as _};
 use http::{HeaderMap, StatusCode, header};
@@ -18,7 +19,9 @@ use openframe_clock::Clock;
 use openframe_fault::{Fault, Json, Path, body};
 use openframe_ids::DeviceId;
 use openframe_mesh::identity::{self, Asking};
-use openframe_monitoring_api::{Latest, LatestValue, LiveEvent, PREFIX, PROMETHEUS, TELEMETRY};
+use openframe_monitoring_api::{
+    Latest, LatestValue, LiveEvent, OTLP_METRICS, PREFIX, PROMETHEUS, TELEMETRY,
+};
 use openframe_tokens::internal::Verifier;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
@@ -35,6 +38,7 @@ pub(crate) fn router(app: Monitoring, verifier: Verifier, clock: Clock) -> Route
     let router = Router::new()
         .route(TELEMETRY, post(push))
         .route(&format!("{PROMETHEUS}/write"), post(write))
+        .route(OTLP_METRICS, post(otlp_metrics))
         .merge(prometheus::routes())
         .merge(own().split_for_parts().0)
         .with_state(app);
@@ -96,6 +100,25 @@ fn check_media(headers: &HeaderMap) -> Result<(), Error> {
         "application/x-protobuf of prometheus.WriteRequest (remote_write 1.0), compressed with \
          snappy; remote_write 2.0 is not taken",
     ))
+}
+
+/// `POST /otlp/v1/metrics`, as OpenTelemetry's exporters send.
+async fn otlp_metrics(
+    State(app): State<Monitoring>,
+    Asking(caller): Asking,
+    request: Request,
+) -> Result<Response, Fault> {
+    let encoding = text(request.headers(), header::CONTENT_ENCODING).to_ascii_lowercase();
+    let gzip = encoding == "gzip";
+    if !is_protobuf(request.headers()) || !(gzip || encoding.is_empty() || encoding == "identity") {
+        return Err(Error::UnsupportedMedia(
+            "application/x-protobuf (set the exporter's protocol to http/protobuf), plain or gzip",
+        )
+        .into());
+    }
+    let body = body::read(request.into_body(), app.max_body_bytes()).await?;
+    let answer = app.write_otlp(&caller, body, gzip).await?;
+    Ok(([(header::CONTENT_TYPE, "application/x-protobuf")], answer).into_response())
 }
 
 /// The newest value of each series of a device.

@@ -15,6 +15,7 @@ pub mod error;
 mod http;
 pub mod metrics;
 pub mod notify;
+mod otlp;
 mod remote_write;
 mod start;
 pub mod store;

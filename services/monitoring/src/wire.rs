@@ -39,6 +39,25 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// The last text of field `number`; empty when it was not sent.
+    pub(crate) fn text(&self, number: u64) -> Result<&'a str, Error> {
+        let last = self.all(number).last().transpose()?.unwrap_or_default();
+        std::str::from_utf8(last).map_err(|_| BROKEN)
+    }
+
+    /// The last number of field `number`; zero when it was not sent.
+    pub(crate) fn number(&self, number: u64) -> Result<u64, Error> {
+        let mut last = 0;
+        for field in self.clone() {
+            if let (found, Value::Varint(value)) = field?
+                && found == number
+            {
+                last = value;
+            }
+        }
+        Ok(last)
+    }
+
     fn varint(&mut self) -> Option<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
@@ -107,9 +126,9 @@ mod tests {
     fn fields_are_found_by_their_number() {
         let bytes = [0x08, 0x96, 0x01, 0x12, 0x02, b'h', b'i', 0x19, 0, 0, 0, 0, 0, 0, 0, 0];
         let fields = Fields(&bytes);
-        let all = |number| fields.all(number).collect::<Result<Vec<_>, _>>();
-        assert_eq!((all(2).unwrap(), all(7).unwrap()), (vec![&b"hi"[..]], vec![]));
-        assert!(Fields(&bytes[..5]).all(2).any(|field| field.is_err()));
+        assert_eq!((fields.number(1).unwrap(), fields.text(2).unwrap()), (150, "hi"));
+        assert_eq!((fields.number(7).unwrap(), fields.text(7).unwrap()), (0, ""));
+        assert!(Fields(&bytes[..5]).text(2).is_err());
     }
 
     proptest! {

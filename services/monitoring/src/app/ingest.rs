@@ -16,6 +16,7 @@ use crate::domain::head::Head;
 use crate::domain::labels;
 use crate::domain::record::{REFUSED, Record, SeriesRef, Table};
 use crate::domain::refused::Refused;
+use crate::otlp::{self, Take as _};
 use crate::remote_write;
 use crate::store::LogError;
 
@@ -63,6 +64,24 @@ impl Monitoring {
         });
         let ((), refused) = taken.await?;
         if refused.total() == 0 { Ok(()) } else { Err(Error::Partial(refused)) }
+    }
+
+    /// Stores samples that came by OTLP/HTTP, as gzip or plain; returns once they are durable, with
+    /// the answer's body: it tells what was refused.
+    pub async fn write_otlp(
+        &self,
+        caller: &Caller,
+        body: Bytes,
+        gzip: bool,
+    ) -> Result<Vec<u8>, Error> {
+        need(caller, Permission::TelemetryWrite)?;
+        let limit = self.0.config.max_decompressed_bytes;
+        let taken = self.accept(caller.tenant, move |intake| {
+            let body = if gzip { Bytes::from(otlp::inflate(&body, limit)?) } else { body };
+            otlp::each(&body, intake)
+        });
+        let (points, refused) = taken.await?;
+        Ok(otlp::answer(&refused, points))
     }
 
     /// Reads a request into samples, and stores those that can be; returns once they are durable,

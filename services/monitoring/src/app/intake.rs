@@ -8,6 +8,7 @@ use crate::domain::head::Head;
 use crate::domain::labels::Labels;
 use crate::domain::record::{Record, SeriesRef};
 use crate::domain::refused::Refused;
+use crate::otlp::Take;
 
 /// Series that are looked up under one lock.
 const AT_ONCE: usize = 256;
@@ -68,9 +69,10 @@ impl Intake {
             }
         }
     }
+}
 
-    /// Adds samples of one series.
-    pub(super) fn add(&mut self, labels: Vec<(String, String)>, mut samples: Vec<Sample>) {
+impl Take for Intake {
+    fn add(&mut self, labels: Vec<(String, String)>, mut samples: Vec<Sample>) {
         samples.retain(|(t, _)| self.timely(*t));
         if samples.is_empty() {
             return;
@@ -84,10 +86,13 @@ impl Intake {
         }
     }
 
-    /// Whether a sample of that instant is taken; counted if not.
-    pub(super) fn timely(&mut self, t: i64) -> bool {
+    fn timely(&mut self, t: i64) -> bool {
         self.refused.too_old += u64::from(t < self.oldest_ms);
         self.refused.future += u64::from(t > self.future_ms);
         (self.oldest_ms..=self.future_ms).contains(&t)
+    }
+
+    fn refused(&mut self) -> &mut Refused {
+        &mut self.refused
     }
 }

@@ -286,3 +286,25 @@ async fn a_log_that_fails_acknowledges_nothing_and_comes_back() {
     assert_eq!(world.write(&owner, kind, remote("up", NOW_MS)).await.0, 204);
     assert!(world.running.ready()[0].waiting_for.is_none());
 }
+
+#[tokio::test]
+async fn opentelemetry_is_taken_and_durable() {
+    let world = World::new(MemoryLog::default()).await;
+    let owner = user(TenantId::new(), Role::Owner);
+    let send = async |kind: &str, encoding: &str, body: Vec<u8>| {
+        let request = Request::builder().method("POST").uri(OTLP_METRICS);
+        let request = request.header("content-type", kind).header("content-encoding", encoding);
+        world.ask(&owner, request, body).await
+    };
+    // The request was made by an SDK later than this world's clock says: each point is refused.
+    let sdk = include_bytes!("../otlp/fixtures/python-sdk.bin").to_vec();
+    let (status, told) = send("application/x-protobuf", "", sdk.clone()).await;
+    assert!(status == 200 && told.contains("5 too far in the future"), "{told}");
+    assert_eq!(send("application/json", "", b"{}".to_vec()).await.0, 415);
+    assert_eq!(send("application/x-protobuf", "br", sdk.clone()).await.0, 415);
+    assert_eq!(send("application/x-protobuf", "gzip", sdk).await.0, 400);
+    assert_eq!(send("application/x-protobuf", "", b"\xff".to_vec()).await.0, 400);
+    let reader = user(TenantId::new(), Role::ReadOnly);
+    let request = Request::builder().method("POST").uri(OTLP_METRICS);
+    assert_eq!(world.ask(&reader, request, Vec::new()).await.0, 403);
+}
