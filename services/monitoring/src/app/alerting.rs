@@ -5,7 +5,6 @@ use std::sync::{MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use openframe_auth_api::{Ask, Entry, Outcome};
-use openframe_fault::BoxError;
 use openframe_ids::{ChannelId, RuleId, TenantId};
 use openframe_promql as promql;
 use openframe_tokens::{Caller, Permission};
