@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::prometheus;
 use crate::run::{root, run, run_with, succeeds};
 use crate::say::line;
 
@@ -40,6 +41,7 @@ pub(crate) fn setup() -> anyhow::Result<()> {
         run("cargo", &["install", "--locked", "--quiet", name, "--version", version])?;
     }
     npm()?;
+    prometheus::setup()?;
     line("fetching the crates of every platform: later steps use no network");
     run("cargo", &["fetch", "--locked"])?;
     line("everything that the tests need is there");

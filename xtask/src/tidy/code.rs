@@ -45,6 +45,7 @@ fn is_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "syn's list of kinds is open")]
 fn test_lines(items: &[Item], found: &mut Vec<RangeInclusive<usize>>) {
     for item in items {
         if is_for_tests(attributes(item)) {
@@ -76,6 +77,7 @@ fn lines(span: proc_macro2::Span) -> RangeInclusive<usize> {
 }
 
 /// An item's attributes.
+#[expect(clippy::wildcard_enum_match_arm, reason = "syn's list of kinds is open")]
 pub(super) fn attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(it) => &it.attrs,

@@ -83,6 +83,7 @@ impl Look<'_> {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "syn's list of kinds is open")]
     fn item(&mut self, item: &Item) {
         let (name, is_public) = match item {
             Item::Const(it) => (&it.ident, is_public(&it.vis)),

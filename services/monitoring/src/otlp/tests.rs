@@ -16,7 +16,7 @@ const SDK_MS: i64 = 1_795_584_353_762;
 /// Takes everything, as one line each.
 #[derive(Default)]
 struct Lines {
-    lines: Vec<String>,
+    all: Vec<String>,
     refused: Refused,
     oldest_ms: i64,
 }
@@ -26,7 +26,7 @@ impl Take for Lines {
         labels.sort();
         let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
         for (t, value) in samples {
-            self.lines.push(format!("{} {} {value}", labels.join(" "), t - SDK_MS));
+            self.all.push(format!("{} {} {value}", labels.join(" "), t - SDK_MS));
         }
     }
 
@@ -50,8 +50,8 @@ fn read(body: &[u8]) -> (u64, Lines) {
 fn an_sdks_metrics_are_named_as_prometheus_names_them() {
     let (points, mut lines) = read(SDK);
     assert_eq!((points, &lines.refused), (5, &Refused::default()));
-    lines.lines.sort();
-    insta::assert_snapshot!(lines.lines.join("\n"), @r"
+    lines.all.sort();
+    insta::assert_snapshot!(lines.all.join("\n"), @r"
     __name__=http_server_duration_milliseconds_bucket http_method=GET instance=shop-1 job=eu/shop le=+Inf 0 4
     __name__=http_server_duration_milliseconds_bucket http_method=GET instance=shop-1 job=eu/shop le=10 0 3
     __name__=http_server_duration_milliseconds_bucket http_method=GET instance=shop-1 job=eu/shop le=25.5 0 3
@@ -70,7 +70,7 @@ fn an_sdks_metrics_are_named_as_prometheus_names_them() {
 fn points_that_are_too_old_are_counted_once_each() {
     let mut lines = Lines { oldest_ms: i64::MAX, ..Lines::default() };
     assert_eq!(each(SDK, &mut lines).unwrap(), 5);
-    assert_eq!((lines.lines.len(), lines.refused.too_old), (0, 5));
+    assert_eq!((lines.all.len(), lines.refused.too_old), (0, 5));
     let answer = wire::Answer::decode(answer(&lines.refused, 5).as_slice()).unwrap();
     assert_eq!(answer.partial_success.unwrap().rejected, 5);
 }
@@ -106,14 +106,13 @@ fn kinds_that_are_not_taken_are_refused_point_by_point() {
         (9, &odd, 1, "make no sense"),
     ] {
         let (points, lines) = read(&metric(kind, data));
-        assert_eq!((points, lines.refused.kind, lines.lines.len()), (count, count, 0), "{why}");
+        assert_eq!((points, lines.refused.kind, lines.all.len()), (count, count, 0), "{why}");
         assert!(lines.refused.to_string().contains(why), "{}", lines.refused);
     }
 }
 
 #[test]
 fn a_series_that_has_ended_is_said_to_have() {
-    let ended = NumberPoint { flags: 1, ..NumberPoint::default() };
     struct Last(f64, Refused);
     impl Take for Last {
         fn add(&mut self, _: Pairs, samples: Vec<Sample>) {
@@ -126,6 +125,8 @@ fn a_series_that_has_ended_is_said_to_have() {
             &mut self.1
         }
     }
+
+    let ended = NumberPoint { flags: 1, ..NumberPoint::default() };
     let mut last = Last(0.0, Refused::default());
     each(&metric(5, &field(1, &ended.encode_to_vec())), &mut last).unwrap();
     assert_eq!(last.0.to_bits(), STALE);
