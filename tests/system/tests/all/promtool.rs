@@ -62,7 +62,7 @@ async fn promtool_queries_the_server() {
     let matching = [&over[..], &["--match", "up"]].concat();
     for (kind, options, rest, want) in [
         ("instant", &at[..], &["sum by (job) (up) * 2"][..], "{job=\"a\"} => 4 @"),
-        ("instant", &at, &["{\"up\",\"zone.name\"=\"x\"}"], "\"zone.name\"=\"x\""),
+        ("instant", &at, &["{\"up\",\"zone.name\"=\"x\"}"], "zone.name=\"x\""),
         ("range", &stepped, &["up"], "2 @["),
         ("series", &matching, &[], "job=\"a\""),
         ("labels", &over, &["job"], "a\n"),
