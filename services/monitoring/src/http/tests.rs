@@ -282,6 +282,8 @@ async fn a_log_that_fails_acknowledges_nothing_and_comes_back() {
     let (status, body) = world.write(&owner, kind, remote("up", NOW_MS)).await;
     assert!(status == 503 && body.contains("log_unavailable"), "{body}");
     assert!(world.running.ready()[0].waiting_for.is_some());
+    world.log.reopen().await.unwrap_err();
+    world.log.mend();
     world.log.reopen().await.unwrap();
     assert_eq!(world.write(&owner, kind, remote("up", NOW_MS)).await.0, 204);
     assert!(world.running.ready()[0].waiting_for.is_none());

@@ -21,7 +21,10 @@ struct State {
     records: BTreeMap<u64, Bytes>,
     last: u64,
     mark: u64,
+    /// Appends fail.
     broken: bool,
+    /// Opening it again fails, too.
+    full: bool,
 }
 
 impl State {
@@ -38,9 +41,15 @@ impl MemoryLog {
         self.state().records.remove(&number);
     }
 
-    /// Makes it fail until it is opened again, as a full disk would.
+    /// Makes it fail, as a full disk would, until it is mended and opened again.
     pub fn break_down(&self) {
-        self.state().broken = true;
+        let mut state = self.state();
+        (state.broken, state.full) = (true, true);
+    }
+
+    /// Lets it be opened again.
+    pub fn mend(&self) {
+        self.state().full = false;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -93,7 +102,11 @@ impl TelemetryLog for MemoryLog {
     }
 
     async fn reopen(&self) -> Result<(), LogError> {
-        self.state().broken = false;
+        let mut state = self.state();
+        if state.full {
+            return Err(LogError("made to fail".into()));
+        }
+        state.broken = false;
         Ok(())
     }
 }
