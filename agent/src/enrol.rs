@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use openframe_agent_api::enrolment::{
     Certified, ENROL_PATH, EnrolRequest, PinnedToken, RECOVER_PATH, RENEW_PATH, RecoverRequest,
     RenewRequest,
 };
 use openframe_clock::Clock;
-use openframe_pki::DeviceKey;
+use openframe_pki::{DEVICE_LIFETIME, DeviceKey};
 use rustls::ClientConfig;
 
 use crate::Error;
@@ -85,11 +86,21 @@ fn identity(
         tenant_id: certified.tenant_id,
         chain_pem: certified.chain_pem,
         root_pem: certified.root_pem,
-        issued: clock.now(),
+        issued: issued(clock.now(), certified.not_after),
         not_after: certified.not_after,
     };
     tls(&identity, key)?;
     Ok(identity)
+}
+
+/// When a certificate was received, by the device's clock. One that is a day ahead would place it
+/// behind its end: then what certificates live counts.
+fn issued(now: Timestamp, not_after: Timestamp) -> Timestamp {
+    if now < not_after {
+        now
+    } else {
+        not_after.saturating_sub(DEVICE_LIFETIME).unwrap_or(not_after)
+    }
 }
 
 /// What `enrol` found.
@@ -121,4 +132,20 @@ pub async fn enrol_folder(
     let identity = enrol(&server, &token, &key, hostname, clock).await?;
     folder.keep_identity(&identity)?;
     Ok(Enrolled::New(identity))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_far_ahead_leaves_time_to_renew() {
+        let end = Timestamp::UNIX_EPOCH + DEVICE_LIFETIME;
+        let hour = SignedDuration::from_hours(1);
+        assert_eq!(issued(Timestamp::UNIX_EPOCH + hour, end), Timestamp::UNIX_EPOCH + hour);
+        assert_eq!(issued(end, end), Timestamp::UNIX_EPOCH);
+        assert_eq!(issued(end + hour * 100, end), Timestamp::UNIX_EPOCH);
+    }
 }

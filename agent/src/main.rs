@@ -115,8 +115,11 @@ fn install_service(state: &Path, dry_run: bool) -> Result<(), Error> {
     Ok(())
 }
 
-async fn run(arguments: Arguments) -> Result<(), Error> {
+async fn run(mut arguments: Arguments) -> Result<(), Error> {
     let clock = Clock::system();
+    // Commands and the service run in other folders.
+    arguments.state = std::path::absolute(&arguments.state)
+        .map_err(|cause| Error::State { path: arguments.state.clone(), cause })?;
     if let Command::Install { dry_run } = arguments.command {
         return install_service(&arguments.state, dry_run);
     }

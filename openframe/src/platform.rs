@@ -11,7 +11,7 @@ use openframe_clock::Clock;
 use openframe_devices_api::DevicesClient;
 use openframe_ids::{ApiKeyId, TenantId, UserId};
 use openframe_mesh::identity::{insert, service_credential};
-use openframe_mesh::{Client, Connector, Late, Peer};
+use openframe_mesh::{Client, Late, Peer};
 use openframe_pki::Authority;
 use openframe_sqlite::Database;
 use openframe_tokens::internal::Minter;
@@ -44,6 +44,8 @@ pub(crate) struct Started {
     pub(crate) url: String,
     /// The address for agents.
     pub(crate) agents_url: String,
+    /// The same, from this machine.
+    pub(crate) agents_here: String,
     /// The data folder.
     pub(crate) data: PathBuf,
     /// The platform's root certificate, to be trusted by browsers.
@@ -61,7 +63,7 @@ pub(crate) struct Started {
 /// The services' background work.
 struct Services {
     auth: CancellationToken,
-    devices: openframe_devices::Running,
+    devices: Arc<openframe_devices::Running>,
     monitoring: Arc<openframe_monitoring::Running>,
 }
 
@@ -77,9 +79,9 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
     let folder = DataFolder::take(&settings.data)?;
     let clock = Clock::system();
     let authority = Arc::new(folder.authority(clock.now())?);
-    let agents_url = Some(settings.agents_url.clone())
-        .filter(|url| !url.is_empty())
-        .unwrap_or(sockets.agents.url());
+    let agents_here = sockets.agents.url();
+    let agents_url = Some(settings.agents_url.clone()).filter(|url| !url.is_empty());
+    let agents_url = agents_url.unwrap_or_else(|| agents_here.clone());
     settings.auth.agents_url.clone_from(&agents_url);
     let late = [Late::default(), Late::default(), Late::default(), Late::default()];
     let [auth, devices, monitoring, gateway] = late.clone().map(Peer::Local);
@@ -87,11 +89,21 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
     let minter = Minter::generate();
     let platform = Platform { clock, minter, tenant, auth, devices };
     let mut registry = Registry::default();
-    let auth = start_auth(&platform, &settings, &folder, &authority, &mut registry).await?;
-    let devices = start_devices(&platform, &settings, &folder, gateway, &mut registry).await?;
-    let running =
+    let stop = CancellationToken::new();
+    let (auth, auth_database) =
+        start_auth(&platform, &settings, &folder, &authority, &mut registry).await?;
+    let (devices, devices_database) =
+        start_devices(&platform, &settings, &folder, gateway, &mut registry).await?;
+    let (running, monitoring_database) =
         start_monitoring(&platform, &settings, &folder, &authority, &mut registry).await?;
-    let health = Arc::new(PlatformHealth::new(Arc::clone(&running)));
+    let doors = ["gateway.users", "gateway.agents"].map(|name| (name, CancellationToken::new()));
+    let databases = [
+        ("auth.database", auth_database),
+        ("devices.database", devices_database),
+        ("monitoring.database", monitoring_database),
+    ];
+    let services = (Arc::clone(&devices), Arc::clone(&running));
+    let health = PlatformHealth::watch(services, (&doors, databases.into()), stop.clone()).await;
     let gateway = openframe_gateway::start(
         settings.gateway.clone(),
         openframe_gateway::Deps {
@@ -113,12 +125,14 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
         late.set(router);
     }
     let admin = Admin { registry: Arc::new(registry), health };
-    let (url, stop) = (sockets.people.url(), CancellationToken::new());
-    let servers = serve(&settings, sockets, (&authority, &gateway.edge, admin), &stop)?;
+    let url = sockets.people.url();
+    let parts = (&*authority, &gateway.edge, admin);
+    let servers = serve(&settings, sockets, parts, (&stop, doors.map(|(_, gone)| gone)))?;
     Ok(Started {
         platform,
         url,
         agents_url,
+        agents_here,
         data: settings.data.clone(),
         root_certificate: folder.join("pki").join("root.pem"),
         auth_app: auth.app,
@@ -150,10 +164,10 @@ async fn start_auth(
     folder: &DataFolder,
     authority: &Arc<Authority>,
     metrics: &mut Registry,
-) -> anyhow::Result<openframe_auth::Running> {
+) -> anyhow::Result<(openframe_auth::Running, Database)> {
     let database =
         Database::open(&folder.join("auth.db"), &openframe_auth_sqlite::MIGRATIONS).await?;
-    Ok(openframe_auth::start(
+    let running = openframe_auth::start(
         settings.auth.clone(),
         openframe_auth::Deps {
             store: openframe_auth_sqlite::stores(&database),
@@ -163,7 +177,8 @@ async fn start_auth(
             tenant: platform.tenant,
             metrics,
         },
-    ))
+    );
+    Ok((running, database))
 }
 
 async fn start_devices(
@@ -172,7 +187,7 @@ async fn start_devices(
     folder: &DataFolder,
     gateway: Peer,
     metrics: &mut Registry,
-) -> anyhow::Result<openframe_devices::Running> {
+) -> anyhow::Result<(Arc<openframe_devices::Running>, Database)> {
     let database =
         Database::open(&folder.join("devices.db"), &openframe_devices_sqlite::MIGRATIONS).await?;
     let deps = openframe_devices::Deps {
@@ -180,11 +195,11 @@ async fn start_devices(
         clock: platform.clock.clone(),
         verifier: platform.minter.verifier("devices"),
         gateway: platform.service(("devices", "gateway"), gateway),
-        audit: platform.audit("devices"),
+        auth: platform.audit("devices"),
         metrics,
     };
     let running = openframe_devices::start(settings.devices.clone(), deps).await;
-    running.context("the devices service cannot start")
+    Ok((Arc::new(running.context("the devices service cannot start")?), database))
 }
 
 async fn start_monitoring(
@@ -193,12 +208,12 @@ async fn start_monitoring(
     folder: &DataFolder,
     authority: &Authority,
     metrics: &mut Registry,
-) -> anyhow::Result<Arc<openframe_monitoring::Running>> {
+) -> anyhow::Result<(Arc<openframe_monitoring::Running>, Database)> {
     let options = openframe_monitoring_embedded::Options::default();
     let place = folder.join("monitoring");
-    let stores = openframe_monitoring_embedded::Embedded::open(&place, options).await?;
+    let (stores, database) = openframe_monitoring_embedded::Embedded::open(&place, options).await?;
     let roots = authority_roots(authority, &settings.webhook_roots);
-    let sender = Connector::new(openframe_pki::public_client(&roots)?);
+    let sender = openframe_monitoring::Webhooks::new(openframe_pki::public_client(&roots)?);
     let deps = openframe_monitoring::Deps {
         stores,
         clock: platform.clock.clone(),
@@ -208,15 +223,15 @@ async fn start_monitoring(
         metrics,
     };
     let running = openframe_monitoring::start(settings.monitoring.clone(), deps).await;
-    Ok(Arc::new(running.context("the monitoring service cannot start")?))
+    Ok((Arc::new(running.context("the monitoring service cannot start")?), database))
 }
 
-/// Gives the sockets to those who answer on them.
+/// Gives the sockets to those who answer on them; `gone` tells when people's and agents' no longer do.
 fn serve(
     settings: &Settings,
     sockets: Sockets,
     (authority, edge, admin): (&Authority, &openframe_gateway::Edge, Admin),
-    stop: &CancellationToken,
+    (stop, gone): (&CancellationToken, [CancellationToken; 2]),
 ) -> anyhow::Result<JoinSet<()>> {
     let now = Clock::system().now();
     let names = |bound: &Bound| {
@@ -236,11 +251,18 @@ fn serve(
         None
     };
     let (own, token) = (edge.clone(), stop.clone());
-    servers.spawn(async move { own.serve_users(people.listener, tls, token).await });
+    let [users_gone, agents_gone] = gone.map(CancellationToken::drop_guard);
+    servers.spawn(async move {
+        let _gone = users_gone;
+        own.serve_users(people.listener, tls, token).await;
+    });
     let identity = authority.issue_server(names(&sockets.agents), now)?;
     let tls = Arc::new(openframe_pki::agents_server(identity, authority.root_pem())?);
     let (own, token) = (edge.clone(), stop.clone());
-    servers.spawn(async move { own.serve_agents(sockets.agents.listener, tls, token).await });
+    servers.spawn(async move {
+        let _gone = agents_gone;
+        own.serve_agents(sockets.agents.listener, tls, token).await;
+    });
     if let Some(bound) = sockets.admin {
         let (router, token) = (admin::router(admin), stop.clone());
         servers.spawn(async move {

@@ -5,7 +5,7 @@ use openframe_agent_api::enrolment::{
     Certified, ENROL_PATH, EnrolRequest, RECOVER_PATH, RENEW_PATH, RecoverRequest, RenewRequest,
 };
 use openframe_fault::Fault;
-use openframe_ids::{ApiKeyId, EnrolmentTokenId, SessionId, UserId};
+use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, UserId};
 use openframe_mesh::{Client, query};
 
 use crate::internal::{
@@ -103,6 +103,11 @@ impl AuthClient {
     /// Whether the audit trail's chain holds.
     pub async fn verify_audit(&self) -> Result<AuditVerdict, Fault> {
         self.api.get("/audit/verify").await
+    }
+
+    /// Makes the certificates of a device count no more.
+    pub async fn revoke_device(&self, id: DeviceId) -> Result<(), Fault> {
+        self.api.delete(&format!("/devices/{id}")).await
     }
 
     /// Enrols a device.

@@ -124,7 +124,7 @@ async fn users(
     Extension(from): Extension<Connection>,
     request: Request,
 ) -> Result<Response, Fault> {
-    let start = Instant::now();
+    let start = openframe_clock::monotonic();
     let table = shared.routes.load_full();
     let route = table.find(request.method(), request.uri().path());
     let name = route.map_or("console", |route| route.target.name());
@@ -141,7 +141,7 @@ async fn from_agents(
     Extension(from): Extension<Connection>,
     request: Request,
 ) -> Result<Response, Fault> {
-    let start = Instant::now();
+    let start = openframe_clock::monotonic();
     let answer = shared.agent(request, &from).await;
     shared.seen("agent", start, &answer);
     answer

@@ -96,6 +96,7 @@ impl Routes {
             whole("/api/platform/v1/health", Method::GET, Target::Health, false),
             whole("/api/openapi.json", Method::GET, Target::OpenApi, true),
             write("/prometheus/api/v1/write"),
+            write("/otlp/v1/metrics"),
             under("/api/auth/v1/", Target::Auth),
             under("/api/devices/v1/", Target::Devices),
             under("/api/monitoring/v1/", Target::Monitoring),

@@ -90,7 +90,9 @@ impl Auth {
         self.store.enrolment.add_token(&token, &event).await?;
         let secret = format!("{}.{}", minted.text, self.authority.pin());
         let server = &self.config.agents_url;
-        let command = format!("openframe-agent enrol --server {server} --token {secret}");
+        let command = format!(
+            "openframe-agent enrol --server {server} --token {secret} && openframe-agent install"
+        );
         Ok(Made { token, secret, command })
     }
 

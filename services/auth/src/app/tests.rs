@@ -115,7 +115,8 @@ async fn each_operation_is_open_to_whom_it_should_be() {
         (key(&Permission::ALL[..10]), "----------xxxxxx-"),
         (key(&Permission::ALL), "xxxxxxxxxxxxxxxx-"),
         (Subject::Device { device: DeviceId::new() }, "-----------------"),
-        (Subject::Service { name: "devices".to_owned() }, "-----------------"),
+        (Subject::Service { name: "devices".to_owned() }, "-------------x---"),
+        (Subject::Service { name: "monitoring".to_owned() }, "-----------------"),
     ];
     for (subject, wanted) in table {
         let caller = Caller { tenant: world.tenant, subject };

@@ -1,14 +1,14 @@
-//! `openframe whoami` and `openframe api-key`.
+//! `openframe api-key`: keys for programs.
 
 use clap::Subcommand;
-use openframe_auth_api::NewApiKey;
+use openframe_auth_api::{ApiKey, NewApiKey};
 use openframe_fault::Fault;
 use openframe_ids::ApiKeyId;
 
 use crate::connection::Connection;
 use crate::{Format, output};
 
-/// What can be done with API keys.
+/// What can be done with API keys, by an owner's key that no scope holds back.
 #[derive(Debug, Subcommand)]
 pub enum ApiKeyCommand {
     /// Make a key; its secret is printed once
@@ -23,18 +23,16 @@ pub enum ApiKeyCommand {
         expires_in_days: u32,
     },
     /// List one's own keys
-    List,
+    List {
+        /// Everybody's keys
+        #[arg(long)]
+        all: bool,
+    },
     /// Revoke a key
     Revoke {
         /// The key's id
         key: ApiKeyId,
     },
-}
-
-pub(crate) async fn whoami(connection: &Connection, format: Format) -> Result<(), Fault> {
-    let me = connection.auth().me().await?;
-    let row = vec![me.user.email.clone(), me.user.role.clone(), me.permissions.join(", ")];
-    output::print(format, &me, &["WHO", "ROLE", "MAY"], vec![row])
 }
 
 pub(crate) async fn run(
@@ -52,15 +50,18 @@ pub(crate) async fn run(
                 Format::Table => output::line(&made.secret),
             }
         }
-        ApiKeyCommand::List => {
-            let page = auth.api_keys(false).await?;
-            let row = |key: &openframe_auth_api::ApiKey| {
+        ApiKeyCommand::List { all } => {
+            let page = auth.api_keys(all).await?;
+            let row = |key: &ApiKey| {
                 let (scopes, ends) = (key.scopes.join(", "), key.expires_at.to_string());
                 vec![key.id.to_string(), key.name.clone(), scopes, ends]
             };
             let rows = page.items.iter().map(row).collect();
             output::print(format, &page, &["ID", "NAME", "SCOPES", "ENDS"], rows)
         }
-        ApiKeyCommand::Revoke { key } => auth.revoke_api_key(key).await,
+        ApiKeyCommand::Revoke { key } => {
+            auth.revoke_api_key(key).await?;
+            output::done(format, &key.to_string(), "revoked")
+        }
     }
 }
