@@ -36,6 +36,9 @@ const EACH_RETURN: Duration = Duration::from_millis(5);
 const FIRST_RETURN: Duration = Duration::from_secs(1);
 /// How long links that are cut off get to say so.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// A frame that an agent sends in spite of the announced limit is still read up to here, so that
+/// the service behind can refuse it: cut off, it would come again and again, and nothing after it.
+const HARD_FRAME_BYTES: usize = 4 * MAX_FRAME_BYTES;
 /// Bytes that a link reads at once.
 const READ_BUFFER_BYTES: usize = 4 << 10;
 
@@ -122,8 +125,8 @@ impl Agents {
                 .read_buffer_size(READ_BUFFER_BYTES)
                 .write_buffer_size(0)
                 .max_write_buffer_size(2 * MAX_FRAME_BYTES)
-                .max_message_size(Some(MAX_FRAME_BYTES))
-                .max_frame_size(Some(MAX_FRAME_BYTES));
+                .max_message_size(Some(HARD_FRAME_BYTES))
+                .max_frame_size(Some(HARD_FRAME_BYTES));
             let io = TokioIo::new(io);
             let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
             drive(socket, agents.line(&device, remote)).await;
@@ -148,7 +151,7 @@ impl Agents {
         };
         Line {
             registered: self.links.enter(device.tenant, device.device),
-            behind: self.services.for_device(device),
+            behind: self.services.for_device((device.tenant, device.device)),
             config: self.config.clone(),
             clock: self.services.clock.clone(),
             metrics: self.services.metrics.clone(),

@@ -15,10 +15,10 @@ use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use openframe_agent_api::LINK_PATH;
-use openframe_agent_api::enrolment::{ENROL_PATH, RENEW_PATH};
+use openframe_agent_api::enrolment::{ENROL_PATH, RECOVER_PATH, RENEW_PATH};
 use openframe_fault::{Fault, Kind, REQUEST_ID};
 use openframe_ids::{RequestId, TenantId};
 use openframe_mesh::Peer;
@@ -30,6 +30,7 @@ use tower_http::compression::CompressionLayer;
 use crate::agents::{Agents, not_a_device};
 use crate::identity::{Identity, Kept, check_csrf, is_own_page};
 use crate::metrics::Metrics;
+use crate::refused::Wanted;
 use crate::routes::{Route, Routes, Size, Target, is_api};
 use crate::serve::{Active, Connection, Place};
 use crate::{Assets, Config, Health, assets, headers, proxies};
@@ -182,6 +183,9 @@ impl Shared {
             (&Method::POST, ENROL_PATH) => {
                 (ENROL_PATH, Subject::Service { name: "gateway".to_owned() })
             }
+            (&Method::POST, RECOVER_PATH) => {
+                (RECOVER_PATH, Subject::Service { name: "gateway".to_owned() })
+            }
             (&Method::POST, RENEW_PATH) => {
                 let device = client.device.as_ref().ok_or_else(not_a_device)?;
                 self.agents.check(device).await?;
@@ -213,15 +217,22 @@ impl Shared {
     ) -> Result<Response, Fault> {
         headers::check(&mut request)?;
         let remote = client.remote.to_string();
+        let wanted = Wanted::of(&request, &remote);
         let mut upgrade = None;
         if route.upgrade {
             upgrade = wanted_upgrade(request.version(), request.headers(), client.https)?;
         }
-        let ends_session = !request.method().is_safe() && request.uri().path().contains("/logout");
+        // A sign-in ends the session that the same browser had.
+        let path = request.uri().path();
+        let ends_session = !request.method().is_safe() && (route.open || path.contains("/logout"));
         let shown = ends_session.then(|| request.headers().clone());
         let (caller, kept) = self.caller(route, &mut request, client, &remote).await?;
         client.noted.caller(&caller);
+        let cookie = request.headers_mut().remove(COOKIE).filter(|_| route.open);
         headers_for_service(request.headers_mut(), &remote);
+        if let Some(cookie) = cookie {
+            request.headers_mut().insert(COOKIE, cookie);
+        }
         let answer = match route.target {
             Target::Health => self.platform_health(&caller),
             Target::OpenApi => Ok(json(self.openapi.clone())),
@@ -239,6 +250,8 @@ impl Shared {
         if let Some(shown) = shown {
             self.identity.forget(&shown).await;
         }
+        let status = answer.as_ref().map_or_else(Fault::status, Response::status);
+        wanted.note(&self.identity, &caller, status).await;
         answer
     }
 

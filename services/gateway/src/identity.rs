@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, Method};
 use moka::future::Cache;
-use openframe_auth_api::internal::{ResolveRequest, Shown};
+use openframe_auth_api::internal::{AuditRecord, ResolveRequest, Shown};
 use openframe_auth_api::{AuthClient, CSRF_HEADER, SESSION_COOKIE};
 use openframe_clock::Clock;
 use openframe_fault::{Fault, Kind};
@@ -100,6 +100,11 @@ impl Identity {
         let resolved = Arc::new(Resolved { caller, csrf_token: answer.csrf_token });
         self.resolved.insert(secret, Ok(Arc::clone(&resolved))).await;
         Ok(resolved)
+    }
+
+    /// Puts something on the audit trail.
+    pub(crate) async fn record(&self, record: &AuditRecord) -> Result<(), Fault> {
+        self.auth.record(record).await
     }
 
     /// Forgets what is known of a request's session: it is about to end.

@@ -24,6 +24,7 @@ mod link;
 mod metrics;
 mod proxies;
 mod pump;
+mod refused;
 pub mod routes;
 mod serve;
 mod start;

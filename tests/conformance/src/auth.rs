@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use openframe_auth::Stores;
-use openframe_auth::domain::{ApiKey, EnrolmentToken, Event, Session, User, link};
-use openframe_auth::store::{Change, Joining};
+use openframe_auth::domain::{
+    ApiKey, Device, DeviceCertificate, EnrolmentToken, Event, Session, User, link,
+};
+use openframe_auth::store::{Change, Changed, Joining, SetUp};
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
 use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
@@ -69,9 +71,33 @@ fn token(n: u8, uses_left: u32) -> EnrolmentToken {
     }
 }
 
+fn key(n: u8, owner: &User) -> ApiKey {
+    ApiKey {
+        id: ApiKeyId(id(4, n)),
+        tenant: owner.tenant,
+        owner: owner.id,
+        name: format!("key {n}"),
+        scopes: vec!["devices:read".to_owned(), "commands:run".to_owned()],
+        secret: SecretHash([n; 32]),
+        created: at(0),
+        expires: at(1000),
+        last_used: None,
+    }
+}
+
 fn joining(n: u8, key: u8) -> Joining {
     let (token, device) = (EnrolmentTokenId(id(2, n)), DeviceId::new());
     Joining { token, secret: SecretHash([n; 32]), spki: [key; 32], device }
+}
+
+fn certificate(device: &Device, serial: &str, key: u8, expires: i64) -> DeviceCertificate {
+    DeviceCertificate {
+        serial: serial.to_owned(),
+        tenant: device.tenant,
+        device: device.id,
+        spki: [key; 32],
+        expires: at(expires),
+    }
 }
 
 /// Of a hundred devices at once, one joins with a token for one; the same key joins again; wrong
@@ -112,14 +138,38 @@ pub async fn a_single_use_token_lets_one_in(store: &Stores) {
 #[expect(clippy::unwrap_used, reason = "a rule that fails is a failed test")]
 pub async fn one_first_owner_is_made(store: &Stores) {
     let secret = SecretHash([7; 32]);
-    store.people.set_setup(tenant(0), secret).await.unwrap();
-    let wrong = Some(SecretHash([8; 32]));
-    assert!(!store.people.add_first(&user(0, Role::Owner), wrong, &event(1)).await.unwrap());
+    assert!(store.people.set_setup(tenant(0), secret, &event(1)).await.unwrap());
+    let wrong = store.people.set_up(&user(0, Role::Owner), SecretHash([8; 32]), &event(1)).await;
+    assert_eq!(wrong.unwrap(), SetUp::Refused);
     let mut tasks = Vec::new();
     for n in 0..20 {
         let people = std::sync::Arc::clone(&store.people);
         tasks.push(tokio::spawn(async move {
-            people.add_first(&user(2 * n, Role::Owner), Some(secret), &event(1)).await.unwrap()
+            people.set_up(&user(2 * n, Role::Owner), secret, &event(1)).await.unwrap()
+        }));
+    }
+    let mut made = 0;
+    for task in tasks {
+        made += u32::from(task.await.unwrap() == SetUp::Done);
+    }
+    assert_eq!(made, 1);
+    assert_eq!(store.people.setup(tenant(0)).await.unwrap(), None);
+    assert!(!store.people.set_setup(tenant(0), secret, &event(1)).await.unwrap());
+}
+
+/// An owner who acts by a key is made with it or not at all, once, and keeps nobody from setting
+/// the platform up; the address that somebody has is refused then.
+///
+/// # Panics
+/// When the rule is broken.
+#[expect(clippy::unwrap_used, reason = "a rule that fails is a failed test")]
+pub async fn a_bootstrapped_owner_leaves_room_for_a_person(store: &Stores) {
+    let mut tasks = Vec::new();
+    for n in 0..20 {
+        let people = std::sync::Arc::clone(&store.people);
+        tasks.push(tokio::spawn(async move {
+            let owner = User { password: Vec::new(), ..user(2 * n, Role::Owner) };
+            people.bootstrap(&owner, &key(n, &owner), &event(1)).await.unwrap()
         }));
     }
     let mut made = 0;
@@ -127,7 +177,83 @@ pub async fn one_first_owner_is_made(store: &Stores) {
         made += u32::from(task.await.unwrap());
     }
     assert_eq!(made, 1);
-    assert_eq!(store.people.setup(tenant(0)).await.unwrap(), None);
+    let keys = store.keys.list(tenant(0), None).await.unwrap();
+    let people = store.people.list(tenant(0)).await.unwrap();
+    let ([key], [owner]) = (keys.as_slice(), people.as_slice()) else {
+        assert_eq!((keys.len(), people.len()), (1, 1));
+        return;
+    };
+    assert_eq!(key.owner, owner.id);
+    assert!(!store.people.owner_signs_in(tenant(0)).await.unwrap());
+    let secret = SecretHash([7; 32]);
+    assert!(store.people.set_setup(tenant(0), secret, &event(2)).await.unwrap());
+    let same = User { id: UserId::new(), email: owner.email.clone(), ..user(100, Role::Owner) };
+    assert_eq!(store.people.set_up(&same, secret, &event(3)).await.unwrap(), SetUp::EmailTaken);
+    let ann = user(100, Role::Owner);
+    assert_eq!(store.people.set_up(&ann, secret, &event(4)).await.unwrap(), SetUp::Done);
+    assert!(store.people.owner_signs_in(tenant(0)).await.unwrap());
+}
+
+/// Of two changes at once neither undoes the other: what one does not name stays as it is then.
+///
+/// # Panics
+/// When the rule is broken.
+#[expect(clippy::unwrap_used, reason = "a rule that fails is a failed test")]
+pub async fn changes_of_a_person_add_up(store: &Stores) {
+    let bob = user(0, Role::ReadOnly);
+    store.people.add(&bob, &event(1)).await.unwrap();
+    let renamed = Change { name: Some("Bob".to_owned()), ..Change::default() };
+    let promoted = Change { role: Some(Role::Technician), ..Change::default() };
+    let disabled = Change { disabled: Some(true), ..Change::default() };
+    let (event, people) = (event(2), &store.people);
+    for change in [renamed, promoted, disabled] {
+        let done = people.change(bob.tenant, bob.id, &change, &event).await.unwrap();
+        assert!(matches!(done, Changed::Done(_)), "{done:?}");
+    }
+    let wanted =
+        User { name: "Bob".to_owned(), role: Role::Technician, disabled: true, ..bob.clone() };
+    assert_eq!(people.get(bob.tenant, bob.id).await.unwrap(), Some(wanted));
+}
+
+/// A certificate counts for its device and the key that the device is bound to, until it ends or
+/// the device is revoked; a device is bound to another key only by naming the one it had.
+///
+/// # Panics
+/// When the rule is broken.
+#[expect(clippy::unwrap_used, reason = "a rule that fails is a failed test")]
+pub async fn a_certificate_counts_for_the_bound_key(store: &Stores) {
+    let enrolment = &store.enrolment;
+    enrolment.add_token(&token(0, 2), &event(1)).await.unwrap();
+    let device = enrolment.join(&joining(0, 1), &event(2)).await.unwrap().unwrap();
+    let other = enrolment.join(&joining(0, 2), &event(3)).await.unwrap().unwrap();
+    let issued = |serial: &str, key: u8, expires| certificate(&device, serial, key, expires);
+    let counts = async |serial: &str, now| {
+        let whose = (device.tenant, device.id);
+        enrolment.counts(whose, serial, at(now)).await.unwrap()
+    };
+    let certify = async |it: &DeviceCertificate, bound: u8| {
+        enrolment.certify(it, [bound; 32], &event(4)).await.unwrap()
+    };
+    assert!(counts("any", 5).await, "none was ever written down");
+    assert!(certify(&issued("a", 1, 100), 1).await);
+    assert!(certify(&issued("b", 1, 200), 1).await, "both count");
+    assert!(!counts("any", 5).await);
+    assert!(counts("a", 99).await && !counts("a", 100).await && counts("b", 100).await);
+    assert!(!certify(&issued("c", 3, 300), 2).await, "bound to another key");
+    assert!(!certify(&issued("c", 2, 300), 1).await, "the other device's key");
+    assert!(certify(&issued("c", 3, 150), 1).await);
+    assert!(counts("c", 5).await && !counts("a", 5).await && !counts("b", 5).await);
+    let kept = enrolment.device(device.tenant, device.id).await.unwrap().unwrap();
+    assert_eq!((kept.spki, kept.certified_until), ([3; 32], at(200)));
+    enrolment.forget_certificates(at(150)).await.unwrap();
+    assert!(!counts("c", 5).await);
+    assert!(certify(&issued("d", 3, 400), 3).await && counts("d", 5).await);
+    let elsewhere = (other.tenant, other.id);
+    assert!(enrolment.counts(elsewhere, "d", at(5)).await.unwrap(), "it has none yet");
+    assert!(certify(&certificate(&other, "e", 2, 400), 2).await);
+    assert!(!enrolment.counts(elsewhere, "d", at(5)).await.unwrap());
+    assert!(enrolment.revoke(device.tenant, device.id, &event(6)).await.unwrap());
+    assert!(!counts("d", 7).await && !certify(&issued("f", 3, 400), 3).await);
 }
 
 /// Does each step and writes down every answer and everything that is kept at the end.
@@ -166,13 +292,31 @@ async fn one(store: &Stores, (what, n, value): Step, now: i64) -> String {
     let role = if value % 2 == 0 { Role::Owner } else { Role::Technician };
     let event = event(now);
     let session = SessionId(id(3, value % 4));
-    let key = ApiKeyId(id(4, value % 4));
+    let key_id = ApiKeyId(id(4, value % 4));
     let known = store.people.get(tenant, whom).await.unwrap().is_some();
-    match what % 12 {
+    match what % 13 {
         0 => format!("{:?}", store.people.add(&user(n, role), &event).await.unwrap()),
-        1 => format!("{:?}", store.people.add_first(&user(n, role), None, &event).await.unwrap()),
+        1 => {
+            let mut owner = user(n, Role::Owner);
+            if value % 2 == 0 && store.keys.get(key_id).await.unwrap().is_none() {
+                owner.password.clear();
+                let key = key(value % 4, &owner);
+                return format!(
+                    "{:?}",
+                    store.people.bootstrap(&owner, &key, &event).await.unwrap()
+                );
+            }
+            let secret = SecretHash([value; 32]);
+            let set = store.people.set_setup(tenant, secret, &event).await.unwrap();
+            let done = store.people.set_up(&owner, secret, &event).await.unwrap();
+            format!("{set} {done:?}")
+        }
         2 => {
-            let to = Change { name: format!("n{value}"), role, disabled: value % 3 == 0 };
+            let to = Change {
+                name: (value % 2 == 1).then(|| format!("n{value}")),
+                role: (value > 1).then_some(role),
+                disabled: (value > 2).then_some(value % 3 == 0),
+            };
             format!("{:?}", store.people.change(tenant, whom, &to, &event).await.unwrap())
         }
         3 if known && store.sessions.get(session).await.unwrap().is_none() => {
@@ -195,23 +339,16 @@ async fn one(store: &Stores, (what, n, value): Step, now: i64) -> String {
             format!("{:?}", store.sessions.remove(tenant, session, only, &event).await.unwrap())
         }
         5 => format!("{:?}", store.sessions.remove_ended(at(now), at(now / 2)).await.unwrap()),
-        6 if known && store.keys.get(key).await.unwrap().is_none() => {
-            let it = ApiKey {
-                id: key,
-                tenant,
-                owner: whom,
-                name: "k".to_owned(),
-                scopes: vec!["devices:read".to_owned(), "commands:run".to_owned()],
-                secret: SecretHash([value; 32]),
-                created: at(now),
-                expires: at(now + 9),
-                last_used: None,
-            };
-            store.keys.add(&it, &event).await.unwrap();
-            store.keys.touch(key, at(now)).await.unwrap();
-            format!("{:?}", store.keys.list(tenant, whom).await.unwrap())
+        6 if known && store.keys.get(key_id).await.unwrap().is_none() => {
+            store.keys.add(&key(value % 4, &user(n, role)), &event).await.unwrap();
+            store.keys.touch(key_id, at(now)).await.unwrap();
+            let only = (value % 2 == 0).then_some(whom);
+            format!("{:?}", store.keys.list(tenant, only).await.unwrap())
         }
-        7 => format!("{:?}", store.keys.remove(tenant, whom, key, &event).await.unwrap()),
+        7 => {
+            let only = (value % 2 == 0).then_some(whom);
+            format!("{:?}", store.keys.remove(tenant, only, key_id, &event).await.unwrap())
+        }
         8 if store.enrolment.tokens(tenant, at(0)).await.unwrap().is_empty() => {
             let fresh = EnrolmentToken { secret: SecretHash([n; 32]), ..token(n, 2) };
             store.enrolment.remove_token(tenant, fresh.id, &event).await.unwrap();
@@ -226,6 +363,22 @@ async fn one(store: &Stores, (what, n, value): Step, now: i64) -> String {
         10 => {
             let device = DeviceId(Uuid::from_u128((u128::from(n) << 8) | u128::from(value)));
             format!("{:?}", store.enrolment.revoke(tenant, device, &event).await.unwrap())
+        }
+        11 => {
+            let device = DeviceId(Uuid::from_u128((u128::from(n) << 8) | u128::from(value)));
+            let serial = format!("{now}");
+            let issued = DeviceCertificate {
+                serial: serial.clone(),
+                tenant,
+                device,
+                spki: [n; 32],
+                expires: at(now + 20),
+            };
+            let done = store.enrolment.certify(&issued, [value; 32], &event).await.unwrap();
+            let last = format!("{}", now - i64::from(value));
+            let counts = store.enrolment.counts((tenant, device), &last, at(now)).await.unwrap();
+            let kept = store.enrolment.device(tenant, device).await.unwrap();
+            format!("{done} {counts} {kept:?}")
         }
         _ => format!("{:?}", store.people.by_email(tenant, "1@example.org").await.unwrap()),
     }
