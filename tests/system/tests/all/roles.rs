@@ -148,13 +148,16 @@ async fn ask(server: &Server, row: (&str, &str), caller: &HeaderMap) -> char {
     let path = parts.collect::<Vec<_>>().join("/");
     let mut request = Request::builder()
         .method(method.parse::<Method>().unwrap())
-        .uri(path)
+        .uri(&path)
         .body(Body::from(body.to_owned()))
         .unwrap();
     *request.headers_mut() = caller.clone();
-    let is_remote_write = operation.ends_with("/write");
-    let kind = if is_remote_write { "application/x-protobuf" } else { "application/json" };
+    let (kind, encoding) = match path.as_str() {
+        "/prometheus/api/v1/write" => ("application/x-protobuf", "snappy"),
+        _ => ("application/json", "identity"),
+    };
     request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    request.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     let once = HeaderValue::from_static("once");
     request.headers_mut().insert("idempotency-key", once);
     match server.peer().unwrap().call(request).await.unwrap().status() {
