@@ -22,9 +22,9 @@ export function ago(at: string | null | undefined, nowMs: number): string {
   return `${Math.floor(seconds / 86_400)} d ago`;
 }
 
-/** A number of any size in few characters. */
-export function number(value: number): string {
-  if (!Number.isFinite(value)) return String(value);
+/** A number of any size in few characters; one that is not finite comes as text. */
+export function number(value: number | string): string {
+  if (typeof value === 'string' || !Number.isFinite(value)) return String(value);
   if (value !== 0 && (Math.abs(value) >= 1e6 || Math.abs(value) < 1e-3))
     return value.toExponential(3);
   return String(Math.round(value * 1000) / 1000);

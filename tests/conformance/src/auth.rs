@@ -8,7 +8,7 @@ use openframe_auth::Stores;
 use openframe_auth::domain::{
     ApiKey, Device, DeviceCertificate, EnrolmentToken, Event, Session, User, link,
 };
-use openframe_auth::store::{Change, Changed, Joining, SetUp};
+use openframe_auth::store::{Change, Changed, Enrolment, Joining, Keys, People, SetUp};
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
 use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
@@ -285,101 +285,157 @@ pub async fn log(store: &Stores, steps: &[Step]) -> String {
     log
 }
 
-#[expect(clippy::unwrap_used, reason = "a store that fails is a failed test")]
 async fn one(store: &Stores, (what, n, value): Step, now: i64) -> String {
     let n = n % 8;
-    let (tenant, whom) = (tenant(n % 2), UserId(id(1, n)));
-    let role = if value % 2 == 0 { Role::Owner } else { Role::Technician };
-    let event = event(now);
-    let session = SessionId(id(3, value % 4));
-    let key_id = ApiKeyId(id(4, value % 4));
-    let known = store.people.get(tenant, whom).await.unwrap().is_some();
+    let turn = Turn { n, value, now, tenant: tenant(n % 2), whom: UserId(id(1, n)) };
     match what % 13 {
-        0 => format!("{:?}", store.people.add(&user(n, role), &event).await.unwrap()),
-        1 => {
-            let mut owner = user(n, Role::Owner);
-            if value % 2 == 0 && store.keys.get(key_id).await.unwrap().is_none() {
+        0..=2 => turn.of_people(&*store.people, &*store.keys, what % 13).await,
+        3..=5 => turn.of_sessions(store, what % 13).await,
+        6 | 7 => turn.of_keys(store, what % 13).await,
+        8..=11 => turn.of_enrolment(&*store.enrolment, what % 13).await,
+        _ => turn.by_email(&*store.people).await,
+    }
+}
+
+/// What one step does, and to whom.
+struct Turn {
+    n: u8,
+    value: u8,
+    now: i64,
+    tenant: TenantId,
+    whom: UserId,
+}
+
+#[expect(clippy::unwrap_used, reason = "a store that fails is a failed test")]
+impl Turn {
+    fn role(&self) -> Role {
+        if self.value.is_multiple_of(2) { Role::Owner } else { Role::Technician }
+    }
+
+    fn key(&self) -> ApiKeyId {
+        ApiKeyId(id(4, self.value % 4))
+    }
+
+    /// Whom a change is limited to: every other one is not.
+    fn only(&self) -> Option<UserId> {
+        self.value.is_multiple_of(2).then_some(self.whom)
+    }
+
+    async fn is_known(&self, store: &Stores) -> bool {
+        store.people.get(self.tenant, self.whom).await.unwrap().is_some()
+    }
+
+    async fn by_email(&self, people: &dyn People) -> String {
+        format!("{:?}", people.by_email(self.tenant, "1@example.org").await.unwrap())
+    }
+
+    async fn of_people(&self, people: &dyn People, keys: &dyn Keys, what: u8) -> String {
+        let (n, value, tenant) = (self.n, self.value, self.tenant);
+        let event = event(self.now);
+        let mut owner = user(n, Role::Owner);
+        match what {
+            0 => format!("{:?}", people.add(&user(n, self.role()), &event).await.unwrap()),
+            1 if value.is_multiple_of(2) && keys.get(self.key()).await.unwrap().is_none() => {
                 owner.password.clear();
                 let key = key(value % 4, &owner);
-                return format!(
-                    "{:?}",
-                    store.people.bootstrap(&owner, &key, &event).await.unwrap()
-                );
+                format!("{:?}", people.bootstrap(&owner, &key, &event).await.unwrap())
             }
-            let secret = SecretHash([value; 32]);
-            let set = store.people.set_setup(tenant, secret, &event).await.unwrap();
-            let done = store.people.set_up(&owner, secret, &event).await.unwrap();
-            format!("{set} {done:?}")
+            1 => {
+                let secret = SecretHash([value; 32]);
+                let set = people.set_setup(tenant, secret, &event).await.unwrap();
+                let done = people.set_up(&owner, secret, &event).await.unwrap();
+                format!("{set} {done:?}")
+            }
+            _ => {
+                let to = Change {
+                    name: (value % 2 == 1).then(|| format!("n{value}")),
+                    role: (value > 1).then_some(self.role()),
+                    disabled: (value > 2).then_some(value.is_multiple_of(3)),
+                };
+                format!("{:?}", people.change(tenant, self.whom, &to, &event).await.unwrap())
+            }
         }
-        2 => {
-            let to = Change {
-                name: (value % 2 == 1).then(|| format!("n{value}")),
-                role: (value > 1).then_some(role),
-                disabled: (value > 2).then_some(value % 3 == 0),
-            };
-            format!("{:?}", store.people.change(tenant, whom, &to, &event).await.unwrap())
+    }
+
+    async fn of_sessions(&self, store: &Stores, what: u8) -> String {
+        let (sessions, value, now) = (&store.sessions, self.value, self.now);
+        let session = SessionId(id(3, value % 4));
+        let event = event(now);
+        match what {
+            3 if !self.is_known(store).await || sessions.get(session).await.unwrap().is_some() => {
+                String::new()
+            }
+            3 => {
+                let it = Session {
+                    id: session,
+                    tenant: self.tenant,
+                    user: self.whom,
+                    secret: SecretHash([value; 32]),
+                    created: at(now),
+                    last_seen: at(now),
+                    expires: at(now + i64::from(value)),
+                    remote_address: String::new(),
+                    user_agent: String::new(),
+                };
+                format!("{:?}", sessions.add(&it, &event).await.unwrap())
+            }
+            4 => {
+                sessions.touch(session, at(now), "192.0.2.9").await.unwrap();
+                let removed = sessions.remove(self.tenant, session, self.only(), &event).await;
+                format!("{:?}", removed.unwrap())
+            }
+            _ => format!("{:?}", sessions.remove_ended(at(now), at(now / 2)).await.unwrap()),
         }
-        3 if known && store.sessions.get(session).await.unwrap().is_none() => {
-            let it = Session {
-                id: session,
-                tenant,
-                user: whom,
-                secret: SecretHash([value; 32]),
-                created: at(now),
-                last_seen: at(now),
-                expires: at(now + i64::from(value)),
-                remote_address: String::new(),
-                user_agent: String::new(),
-            };
-            format!("{:?}", store.sessions.add(&it, &event).await.unwrap())
+    }
+
+    async fn of_keys(&self, store: &Stores, what: u8) -> String {
+        let (keys, event, id) = (&store.keys, event(self.now), self.key());
+        if what == 7 {
+            let removed = keys.remove(self.tenant, self.only(), id, &event).await.unwrap();
+            return format!("{removed:?}");
         }
-        4 => {
-            store.sessions.touch(session, at(now), "192.0.2.9").await.unwrap();
-            let only = (value % 2 == 0).then_some(whom);
-            format!("{:?}", store.sessions.remove(tenant, session, only, &event).await.unwrap())
+        if !self.is_known(store).await || keys.get(id).await.unwrap().is_some() {
+            return String::new();
         }
-        5 => format!("{:?}", store.sessions.remove_ended(at(now), at(now / 2)).await.unwrap()),
-        6 if known && store.keys.get(key_id).await.unwrap().is_none() => {
-            store.keys.add(&key(value % 4, &user(n, role)), &event).await.unwrap();
-            store.keys.touch(key_id, at(now)).await.unwrap();
-            let only = (value % 2 == 0).then_some(whom);
-            format!("{:?}", store.keys.list(tenant, only).await.unwrap())
+        let key = key(self.value % 4, &user(self.n, self.role()));
+        keys.add(&key, &event).await.unwrap();
+        keys.touch(id, at(self.now)).await.unwrap();
+        format!("{:?}", keys.list(self.tenant, self.only()).await.unwrap())
+    }
+
+    async fn of_enrolment(&self, enrolment: &dyn Enrolment, what: u8) -> String {
+        let (n, value, now, tenant) = (self.n, self.value, self.now, self.tenant);
+        let event = event(now);
+        // The device's id is drawn by the key, so that both engines are given the same.
+        let device = DeviceId(Uuid::from_u128((u128::from(n) << 8) | u128::from(value)));
+        match what {
+            8 => {
+                if !enrolment.tokens(tenant, at(0)).await.unwrap().is_empty() {
+                    return String::new();
+                }
+                let fresh = EnrolmentToken { secret: SecretHash([n; 32]), ..token(n, 2) };
+                enrolment.remove_token(tenant, fresh.id, &event).await.unwrap();
+                format!("{:?}", enrolment.add_token(&fresh, &event).await.unwrap())
+            }
+            9 => {
+                let joining = Joining { device, ..joining(n, value) };
+                format!("{:?}", enrolment.join(&joining, &event).await.unwrap())
+            }
+            10 => format!("{:?}", enrolment.revoke(tenant, device, &event).await.unwrap()),
+            _ => {
+                let issued = DeviceCertificate {
+                    serial: format!("{now}"),
+                    tenant,
+                    device,
+                    spki: [n; 32],
+                    expires: at(now + 20),
+                };
+                let done = enrolment.certify(&issued, [value; 32], &event).await.unwrap();
+                let last = format!("{}", now - i64::from(value));
+                let counts = enrolment.counts((tenant, device), &last, at(now)).await.unwrap();
+                let kept = enrolment.device(tenant, device).await.unwrap();
+                format!("{done} {counts} {kept:?}")
+            }
         }
-        7 => {
-            let only = (value % 2 == 0).then_some(whom);
-            format!("{:?}", store.keys.remove(tenant, only, key_id, &event).await.unwrap())
-        }
-        8 if store.enrolment.tokens(tenant, at(0)).await.unwrap().is_empty() => {
-            let fresh = EnrolmentToken { secret: SecretHash([n; 32]), ..token(n, 2) };
-            store.enrolment.remove_token(tenant, fresh.id, &event).await.unwrap();
-            format!("{:?}", store.enrolment.add_token(&fresh, &event).await.unwrap())
-        }
-        9 => {
-            // The device's id is drawn by the key, so that both engines are given the same.
-            let device = DeviceId(Uuid::from_u128((u128::from(n) << 8) | u128::from(value)));
-            let joining = Joining { device, ..joining(n, value) };
-            format!("{:?}", store.enrolment.join(&joining, &event).await.unwrap())
-        }
-        10 => {
-            let device = DeviceId(Uuid::from_u128((u128::from(n) << 8) | u128::from(value)));
-            format!("{:?}", store.enrolment.revoke(tenant, device, &event).await.unwrap())
-        }
-        11 => {
-            let device = DeviceId(Uuid::from_u128((u128::from(n) << 8) | u128::from(value)));
-            let serial = format!("{now}");
-            let issued = DeviceCertificate {
-                serial: serial.clone(),
-                tenant,
-                device,
-                spki: [n; 32],
-                expires: at(now + 20),
-            };
-            let done = store.enrolment.certify(&issued, [value; 32], &event).await.unwrap();
-            let last = format!("{}", now - i64::from(value));
-            let counts = store.enrolment.counts((tenant, device), &last, at(now)).await.unwrap();
-            let kept = store.enrolment.device(tenant, device).await.unwrap();
-            format!("{done} {counts} {kept:?}")
-        }
-        _ => format!("{:?}", store.people.by_email(tenant, "1@example.org").await.unwrap()),
     }
 }

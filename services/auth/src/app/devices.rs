@@ -126,7 +126,7 @@ impl Auth {
         let IssuedDevice { chain_pem, serial, spki_sha256: spki, not_after } =
             self.authority.issue_device(csr_pem, tenant, id, self.now()).map_err(bad_csr)?;
         event.target = id.to_string();
-        event.detail = format!("serial {serial} {}", event.detail).trim_end().to_owned();
+        format!("serial {serial} {}", event.detail).trim_end().clone_into(&mut event.detail);
         let issued = DeviceCertificate { serial, tenant, device: id, spki, expires: not_after };
         if !self.store.enrolment.certify(&issued, device.spki, &event).await? {
             // Revoked, or bound to another key, a moment ago.

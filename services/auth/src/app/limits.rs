@@ -220,7 +220,7 @@ mod tests {
         let limits = Limits::of_sign_ins(&config);
         let spray = |network: &str| {
             let tries = (0..1000).map(|n| limits.take(network, Some(&n.to_string()), at(1000)));
-            tries.filter(Result::is_ok).count()
+            tries.flatten().count()
         };
         assert_eq!(spray("net"), 20);
         assert_eq!(spray("other net"), 20);
@@ -231,7 +231,7 @@ mod tests {
         let config = Config { login_total_burst: 30, ..Config::default() };
         let limits = Limits::of_sign_ins(&config);
         let tries = (0..1000).map(|n| limits.take(&n.to_string(), None, at(1000)));
-        assert_eq!(tries.filter(Result::is_ok).count(), 30);
+        assert_eq!(tries.flatten().count(), 30);
         limits.take("one more", None, at(1001)).unwrap();
     }
 

@@ -256,14 +256,11 @@ async fn strangers_are_refused_before_any_work_and_cost_few_lines() {
     let config = Config::default();
     let mut refused = 0;
     for n in 0..config.login_network_burst + 200 {
-        let tried = match n % 2 {
-            0 => {
-                world.app.log_in((&format!("{n}@example.org"), ""), None, &from("192.0.2.1")).await
-            }
-            _ => {
-                let ann = person("ann@example.org", Role::Owner);
-                world.app.set_up("of_su_x", ann, &from("192.0.2.2")).await
-            }
+        let tried = if n % 2 == 0 {
+            world.app.log_in((&format!("{n}@example.org"), ""), None, &from("192.0.2.1")).await
+        } else {
+            let ann = person("ann@example.org", Role::Owner);
+            world.app.set_up("of_su_x", ann, &from("192.0.2.2")).await
         };
         refused += u32::from(matches!(tried, Err(Error::TooManyLogins(_))));
     }

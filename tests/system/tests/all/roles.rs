@@ -21,7 +21,7 @@ const CALLERS: [&str; 6] =
 
 /// An operation, what each caller gets, and a body that is good enough to be asked whether one may:
 /// `x` is let in, `-` is not allowed (403), `?` is told to sign in (401).
-const TABLE: [(&str, &str, &str); 53] = [
+const TABLE: [(&str, &str, &str); 54] = [
     // Devices prove who they are elsewhere: here these paths are nobody's.
     ("POST /agent/v1/enrol", "xxxxxx", ""),
     ("POST /agent/v1/recover", "xxxxxx", ""),
@@ -48,6 +48,7 @@ const TABLE: [(&str, &str, &str); 53] = [
     ("GET /api/devices/v1/commands/{id}", "xxxxx?", ""),
     ("POST /api/devices/v1/commands/{id}/cancel", "xx-x-?", ""),
     ("GET /api/devices/v1/commands/{id}/output", "xxxxx?", ""),
+    ("GET /api/devices/v1/commands/{id}/output/raw", "xxxxx?", ""),
     ("GET /api/devices/v1/commands/{id}/stream", "xxxxx?", ""),
     ("GET /api/devices/v1/devices", "xxxxx?", ""),
     ("GET /api/devices/v1/devices/{id}", "xxxxx?", ""),
@@ -66,8 +67,12 @@ const TABLE: [(&str, &str, &str); 53] = [
     ("GET /api/monitoring/v1/devices/{id}/latest", "xxxx-?", ""),
     ("GET /api/monitoring/v1/live", "xxxx-?", ""),
     ("GET /api/monitoring/v1/rules", "xxxx-?", ""),
-    ("POST /api/monitoring/v1/rules", "xx-x-?", r#"{"name":"","expr":"","severity":""}"#),
-    ("PUT /api/monitoring/v1/rules/{id}", "xx-x-?", r#"{"name":"","expr":"","severity":""}"#),
+    ("POST /api/monitoring/v1/rules", "xx-x-?", r#"{"name":"","expr":"","severity":"warning"}"#),
+    (
+        "PUT /api/monitoring/v1/rules/{id}",
+        "xx-x-?",
+        r#"{"name":"","expr":"","severity":"warning"}"#,
+    ),
     ("DELETE /api/monitoring/v1/rules/{id}", "xx-x-?", ""),
     // Not in the documents: the gateway's own, and Prometheus' API.
     ("GET /api/platform/v1/health", "xxxx-?", ""),
@@ -143,18 +148,22 @@ async fn ask(server: &Server, row: (&str, &str), caller: &HeaderMap) -> char {
     let path = parts.collect::<Vec<_>>().join("/");
     let mut request = Request::builder()
         .method(method.parse::<Method>().unwrap())
-        .uri(path)
+        .uri(&path)
         .body(Body::from(body.to_owned()))
         .unwrap();
     *request.headers_mut() = caller.clone();
-    let json = HeaderValue::from_static("application/json");
-    request.headers_mut().insert(header::CONTENT_TYPE, json);
+    let (kind, encoding) = match path.as_str() {
+        "/prometheus/api/v1/write" => ("application/x-protobuf", "snappy"),
+        _ => ("application/json", "identity"),
+    };
+    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    request.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     let once = HeaderValue::from_static("once");
     request.headers_mut().insert("idempotency-key", once);
     match server.peer().unwrap().call(request).await.unwrap().status() {
         StatusCode::UNAUTHORIZED => '?',
         StatusCode::FORBIDDEN => '-',
-        status if status.is_server_error() => panic!("{operation}: {status}"),
+        status if status.is_server_error() => '!',
         _ => 'x',
     }
 }
