@@ -17,7 +17,6 @@ use openframe_sqlite::Database;
 use openframe_tokens::internal::Minter;
 use openframe_tokens::{Caller, Permission, Role, Subject};
 use prometheus_client::registry::Registry;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::Admin;
@@ -77,9 +76,10 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
     let clock = Clock::system();
     let authority = Arc::new(folder.authority(clock.now())?);
     let agents_here = sockets.agents.url();
-    let agents_url = Some(settings.agents_url.clone()).filter(|url| !url.is_empty());
-    let agents_url = agents_url.unwrap_or_else(|| agents_here.clone());
-    settings.auth.agents_url.clone_from(&agents_url);
+    if settings.agents_url.is_empty() {
+        settings.agents_url.clone_from(&agents_here);
+    }
+    settings.auth.agents_url.clone_from(&settings.agents_url);
     let late = [Late::default(), Late::default(), Late::default(), Late::default()];
     let [auth, devices, monitoring, gateway] = late.clone().map(Peer::Local);
     let tenant = folder.tenant()?;
@@ -101,22 +101,8 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
     ];
     let services = (Arc::clone(&devices), Arc::clone(&running));
     let health = PlatformHealth::watch(services, (&watched, databases.into()), stop).await;
-    let gateway = openframe_gateway::start(
-        settings.gateway.clone(),
-        openframe_gateway::Deps {
-            auth: platform.auth.clone(),
-            devices: platform.devices.clone(),
-            monitoring,
-            console: Arc::new(Page),
-            minter: platform.minter.clone(),
-            verifier: platform.minter.verifier("gateway"),
-            clock: platform.clock.clone(),
-            health: Arc::clone(&health) as Arc<dyn openframe_gateway::Health>,
-            openapi: serde_json::to_value(crate::docs::openapi())?,
-            tenant,
-            metrics: &mut registry,
-        },
-    );
+    let shown = Arc::clone(&health) as Arc<dyn openframe_gateway::Health>;
+    let gateway = start_gateway(&platform, &settings, (monitoring, shown), &mut registry)?;
     let routers = [auth.router, devices.router.clone(), running.router.clone(), gateway.internal];
     for (late, router) in late.iter().zip(routers) {
         late.set(router);
@@ -129,9 +115,9 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
     Ok(Started {
         platform,
         url,
-        agents_url,
+        agents_url: settings.agents_url,
         agents_here,
-        data: settings.data.clone(),
+        data: settings.data,
         root_certificate: folder.join("pki").join("root.pem"),
         auth_app: auth.app,
         edge: gateway.edge,
@@ -228,6 +214,28 @@ async fn start_monitoring(
     };
     let running = openframe_monitoring::start(settings.monitoring.clone(), deps).await;
     Ok((Arc::new(running.context("the monitoring service cannot start")?), database))
+}
+
+fn start_gateway(
+    platform: &Platform,
+    settings: &Settings,
+    (monitoring, health): (Peer, Arc<dyn openframe_gateway::Health>),
+    metrics: &mut Registry,
+) -> anyhow::Result<openframe_gateway::Running> {
+    let deps = openframe_gateway::Deps {
+        auth: platform.auth.clone(),
+        devices: platform.devices.clone(),
+        monitoring,
+        console: Arc::new(Page),
+        minter: platform.minter.clone(),
+        verifier: platform.minter.verifier("gateway"),
+        clock: platform.clock.clone(),
+        health,
+        openapi: serde_json::to_value(crate::docs::openapi())?,
+        tenant: platform.tenant,
+        metrics,
+    };
+    Ok(openframe_gateway::start(settings.gateway.clone(), deps))
 }
 
 /// The roots that webhooks' servers are checked against: the machine's and the platform's own.

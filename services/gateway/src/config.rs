@@ -1,11 +1,12 @@
 //! The settings of the gateway.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Network;
 use crate::routes::Size;
 
 /// Settings of the gateway.
@@ -108,6 +109,75 @@ impl Config {
             Size::Small => self.small_body_bytes,
             Size::Usual => self.body_bytes,
             Size::Write => self.write_bytes,
+        }
+    }
+}
+
+/// An address, or a network in CIDR notation: `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct Network(IpNet);
+
+/// A text that is no network.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is no address or network; write 192.0.2.7 or 10.0.0.0/8")]
+pub struct BadNetwork(String);
+
+impl Network {
+    /// Whether `address` is in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = BadNetwork;
+
+    fn try_from(text: String) -> Result<Self, BadNetwork> {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map(Self).map_err(|_| BadNetwork(text))
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        network.0.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(text: &str) -> Result<Network, BadNetwork> {
+        text.to_owned().try_into()
+    }
+
+    #[track_caller]
+    fn contains(network: &str, address: &str, want: bool) {
+        let found = self::network(network).unwrap().contains(address.parse().unwrap());
+        assert_eq!(found, want, "{network} {address}");
+    }
+
+    #[test]
+    fn a_network_has_its_addresses_and_no_other() {
+        contains("10.0.0.0/8", "10.255.0.1", true);
+        contains("10.0.0.0/8", "::ffff:10.255.0.1", true);
+        contains("10.0.0.0/8", "11.0.0.1", false);
+        contains("192.0.2.7", "192.0.2.7", true);
+        contains("192.0.2.7", "192.0.2.6", false);
+        contains("0.0.0.0/0", "192.0.2.7", true);
+        contains("0.0.0.0/0", "2001:db8::1", false);
+        contains("2001:db8::/32", "2001:db8:ffff::1", true);
+        contains("2001:db8::/32", "2001:db9::1", false);
+        contains("::/0", "2001:db9::1", true);
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused() {
+        for text in ["", "localhost", "10.0.0.0/33", "::/129", "10.0.0.0/x", "10.0.0/8"] {
+            assert!(network(text).is_err(), "{text}");
         }
     }
 }

@@ -30,8 +30,7 @@ mod serve;
 mod start;
 
 pub use assets::{Asset, Assets};
-pub use config::Config;
+pub use config::{BadNetwork, Config, Network};
 pub use edge::Edge;
 pub use health::{Health, Part};
-pub use proxies::{BadNetwork, Network};
 pub use start::{Deps, Running, start};

@@ -20,7 +20,7 @@ async fn check(world: &World, want: u16, (head, body): (&str, &str)) -> String {
 }
 
 fn proxied(proxies: &[&str]) -> Config {
-    let trusted_proxies = proxies.iter().map(|text| text.parse().unwrap()).collect();
+    let trusted_proxies = proxies.iter().map(|text| text.to_string().try_into().unwrap()).collect();
     Config { trusted_proxies, ..Config::default() }
 }
 

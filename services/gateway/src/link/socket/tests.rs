@@ -83,7 +83,7 @@ async fn connect_with(config: Config, check: fn() -> Result<(), Fault>) -> Agent
         metrics: services.metrics.clone(),
         remote: String::new(),
         check: Box::new(move || Box::pin(std::future::ready(check()))),
-        drain: CancellationToken::new(),
+        drain: Draining::default(),
     };
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     tokio::spawn(async move {
