@@ -119,7 +119,7 @@ impl Collectors {
 
 impl Collector {
     fn run(&mut self, before: &mut system::Before) -> Vec<Point> {
-        let start = Instant::now();
+        let start = openframe_clock::monotonic();
         if self.due.is_some_and(|due| start < due) {
             let silent = |point: &Point| Point { value: f64::NAN, ..point.clone() };
             return self.last.iter().map(silent).collect();

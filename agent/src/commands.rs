@@ -9,7 +9,6 @@ mod output;
 mod process;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use openframe_agent_api::link::command_state::State;
@@ -43,7 +42,7 @@ pub struct Parts {
     pub outbox: Arc<Mutex<DiskOutbox>>,
     /// Notified after each report.
     pub wake: Arc<Notify>,
-    /// The device's clock.
+    /// The platform's time, by which commands expire.
     pub clock: Clock,
     /// Ends all commands as interrupted.
     pub stop: CancellationToken,
@@ -61,8 +60,6 @@ struct Inner {
     /// Commands of this process that have not ended.
     alive: Mutex<HashMap<String, CancellationToken>>,
     tasks: TaskTracker,
-    /// The platform's clock is so far ahead.
-    offset_ms: AtomicI64,
 }
 
 impl Runner {
@@ -76,7 +73,6 @@ impl Runner {
             permits,
             alive: Mutex::default(),
             tasks: TaskTracker::new(),
-            offset_ms: AtomicI64::new(0),
         })))
     }
 
@@ -104,11 +100,6 @@ impl Runner {
             }
         }
         Ok(())
-    }
-
-    /// The platform's clock is so far ahead of the device's.
-    pub fn set_offset(&self, offset_ms: i64) {
-        self.0.offset_ms.store(offset_ms, Ordering::Relaxed);
     }
 
     /// The platform wants a command run.
@@ -273,7 +264,7 @@ impl Runner {
         CommandState {
             id: id.to_owned(),
             state: state.into(),
-            time_ms: self.0.parts.clock.now().as_millisecond(),
+            time_ms: self.now_ms(),
             exit_code: ending.exit_code,
             reason: ending.reason.clone(),
             output_bytes: ending.output_bytes,
@@ -290,10 +281,8 @@ impl Runner {
         kept.is_ok()
     }
 
-    /// The platform's clock.
     fn now_ms(&self) -> i64 {
-        let offset = self.0.offset_ms.load(Ordering::Relaxed);
-        self.0.parts.clock.now().as_millisecond().saturating_add(offset)
+        self.0.parts.clock.now().as_millisecond()
     }
 }
 

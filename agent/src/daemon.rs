@@ -20,10 +20,13 @@ use crate::link::session::Action;
 use crate::net::Server;
 use crate::state::Folder;
 use crate::status::{self, LinkState};
+use crate::time::PlatformTime;
 use crate::{Error, enrol, facts, inventory, renewal};
 
 /// Seconds between two snapshots until the platform says another number.
 const INTERVAL_S: u32 = 10;
+/// The first connect of all is waited for so long before anything is measured.
+const FIRST_CONNECT: Duration = Duration::from_secs(30);
 /// Commands have so long to end when the agent stops.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -32,7 +35,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 struct Shared {
     folder: Folder,
     config: Config,
+    /// The device's clock: what the link measures.
     clock: Clock,
+    time: PlatformTime,
     outbox: Arc<Mutex<DiskOutbox>>,
     wake: Arc<Notify>,
     interval_s: Arc<AtomicU32>,
@@ -45,12 +50,14 @@ pub async fn run(folder: &Folder, clock: &Clock, stop: &CancellationToken) -> Re
     let config = Config::read(folder)?;
     let identity = folder.identity()?.ok_or(Error::NotEnrolled)?;
     let server = Server::read(&identity.server)?;
-    let now_ms = clock.now().as_millisecond();
+    let time = PlatformTime::open(folder, clock)?;
+    let now_ms = time.now().as_millisecond();
     let outbox = DiskOutbox::open(folder, config.ring_bytes, now_ms)?;
     let shared = Shared {
         folder: folder.clone(),
         config,
         clock: clock.clone(),
+        time,
         outbox: Arc::new(Mutex::new(outbox)),
         wake: Arc::default(),
         interval_s: Arc::new(AtomicU32::new(INTERVAL_S)),
@@ -58,18 +65,19 @@ pub async fn run(folder: &Folder, clock: &Clock, stop: &CancellationToken) -> Re
     };
     let runner = Runner::open(shared.parts(stop))?;
     runner.recover()?;
+    let platform_clock = shared.time.clock();
     sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
     tokio::select! {
         () = stay_connected(&shared, &server, &runner, stop) => {}
         () = measure(&shared) => {}
-        () = renewal::keep(folder, clock) => {}
+        () = renewal::keep(folder, &platform_clock) => {}
         () = take_stock(&shared) => {}
     }
     sd_notify::notify(&[sd_notify::NotifyState::Stopping]).ok();
     if tokio::time::timeout(STOP_LIMIT, runner.ended()).await.is_err() {
         tracing::warn!("commands did not end in time");
     }
-    status::note(folder, LinkState::Stopped, clock);
+    status::note(folder, LinkState::Stopped, &platform_clock);
     lock(&shared.outbox).close()
 }
 
@@ -80,7 +88,7 @@ impl Shared {
             config: self.config.clone(),
             outbox: Arc::clone(&self.outbox),
             wake: Arc::clone(&self.wake),
-            clock: self.clock.clone(),
+            clock: self.time.clock(),
             stop: stop.clone(),
         }
     }
@@ -121,7 +129,7 @@ async fn stay_connected(
 fn failed(shared: &Shared, error: &Error, backoff: &mut Backoff) -> Duration {
     let why = openframe_fault::chain(error);
     tracing::warn!("not connected: {why}");
-    status::note(&shared.folder, LinkState::Disconnected { why }, &shared.clock);
+    status::note(&shared.folder, LinkState::Disconnected { why }, &shared.time.clock());
     backoff.next_wait()
 }
 
@@ -132,10 +140,10 @@ fn act(shared: &Shared, runner: &Runner, backoff: &mut Backoff, action: Action) 
             tracing::info!(offset_ms, "connected");
             // Only now does the connection count: a platform that accepts and closes is left alone.
             backoff.reset();
-            runner.set_offset(offset_ms);
+            shared.time.measured(offset_ms);
             shared.interval_s.store(snapshot_interval_s, Ordering::Relaxed);
             shared.connected.notify_one();
-            status::note(&shared.folder, LinkState::Connected { offset_ms }, &shared.clock);
+            status::note(&shared.folder, LinkState::Connected { offset_ms }, &shared.time.clock());
         }
         Action::Run(command) => runner.run(*command),
         Action::Cancel(id) => runner.cancel(&id),
@@ -150,8 +158,10 @@ async fn connect(folder: &Folder, server: &Server) -> Result<Socket, Error> {
     open(server, enrol::tls(&identity, &folder.key()?)?).await
 }
 
-/// Takes a snapshot at each interval.
+/// Takes a snapshot at each interval. Before anything is known of the platform's time it waits a
+/// little: what was stamped wrongly stays so.
 async fn measure(shared: &Shared) {
+    tokio::time::timeout(FIRST_CONNECT, shared.time.known()).await.ok();
     let mut collectors = Collectors::new(&shared.config.without_collectors);
     loop {
         let interval = Duration::from_secs(shared.interval_s.load(Ordering::Relaxed).into());
@@ -162,7 +172,7 @@ async fn measure(shared: &Shared) {
         };
         let (series, values) = collectors.collect(figures);
         let snapshot = Snapshot {
-            time_ms: shared.clock.now().as_millisecond(),
+            time_ms: shared.time.now().as_millisecond(),
             table_hash: table::hash(&series),
             table: None,
             values: table::pack(&values).into(),
@@ -178,8 +188,9 @@ async fn measure(shared: &Shared) {
 /// Looks at the inventory at each interval, and after each connect if that is not too soon.
 async fn take_stock(shared: &Shared) {
     let interval = Duration::from_secs(shared.config.inventory_interval_s);
+    let clock = shared.time.clock();
     loop {
-        if let Err(error) = inventory::report(&shared.folder, &shared.outbox, &shared.clock).await {
+        if let Err(error) = inventory::report(&shared.folder, &shared.outbox, &clock).await {
             tracing::warn!("no inventory: {}", openframe_fault::chain(&error));
         }
         shared.wake.notify_one();

@@ -1,12 +1,14 @@
-//! Enrolment and renewal. The same key in every request, so that asking twice is harmless.
+//! Enrolment, renewal and recovery. The same key in every request, so that asking twice is harmless.
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use openframe_agent_api::enrolment::{
-    Certified, ENROL_PATH, EnrolRequest, PinnedToken, RENEW_PATH, RenewRequest,
+    Certified, ENROL_PATH, EnrolRequest, PinnedToken, RECOVER_PATH, RENEW_PATH, RecoverRequest,
+    RenewRequest,
 };
 use openframe_clock::Clock;
-use openframe_pki::DeviceKey;
+use openframe_pki::{DEVICE_LIFETIME, DeviceKey};
 use rustls::ClientConfig;
 
 use crate::Error;
@@ -40,7 +42,27 @@ pub async fn renew(
     let server = Server::read(&identity_now.server)?;
     let csr_pem = key.csr_pem(hostname).map_err(|e| Error::Certificate(e.into()))?;
     let tls = tls(identity_now, key)?;
-    let certified: Certified = post(&server, tls, RENEW_PATH, &RenewRequest { csr_pem }).await?;
+    let request = RenewRequest { csr_pem, old_key_proof: None };
+    let certified: Certified = post(&server, tls, RENEW_PATH, &request).await?;
+    identity(&server, certified, key, clock)
+}
+
+/// Asks for a new certificate after the current one has ended: the key itself proves who this is.
+pub async fn recover(
+    identity_now: &Identity,
+    key: &DeviceKey,
+    hostname: &str,
+    clock: &Clock,
+) -> Result<Identity, Error> {
+    let server = Server::read(&identity_now.server)?;
+    let csr_pem = key.csr_pem(hostname).map_err(|e| Error::Certificate(e.into()))?;
+    let (device_id, proof) = (identity_now.device_id, String::new());
+    let mut request = RecoverRequest { device_id, csr_pem, time: clock.now(), proof };
+    let proof = key.prove(&request.statement()).map_err(|e| Error::Certificate(e.into()))?;
+    request.proof = proof.to_text();
+    let tls = openframe_pki::root_client(&identity_now.root_pem)
+        .map_err(|e| Error::Certificate(e.into()))?;
+    let certified: Certified = post(&server, Arc::new(tls), RECOVER_PATH, &request).await?;
     identity(&server, certified, key, clock)
 }
 
@@ -64,11 +86,21 @@ fn identity(
         tenant_id: certified.tenant_id,
         chain_pem: certified.chain_pem,
         root_pem: certified.root_pem,
-        issued: clock.now(),
+        issued: issued(clock.now(), certified.not_after),
         not_after: certified.not_after,
     };
     tls(&identity, key)?;
     Ok(identity)
+}
+
+/// When a certificate was received, by the device's clock. One that is a day ahead would place it
+/// behind its end: then what certificates live counts.
+fn issued(now: Timestamp, not_after: Timestamp) -> Timestamp {
+    if now < not_after {
+        now
+    } else {
+        not_after.saturating_sub(DEVICE_LIFETIME).unwrap_or(not_after)
+    }
 }
 
 /// What `enrol` found.
@@ -100,4 +132,20 @@ pub async fn enrol_folder(
     let identity = enrol(&server, &token, &key, hostname, clock).await?;
     folder.keep_identity(&identity)?;
     Ok(Enrolled::New(identity))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_far_ahead_leaves_time_to_renew() {
+        let end = Timestamp::UNIX_EPOCH + DEVICE_LIFETIME;
+        let hour = SignedDuration::from_hours(1);
+        assert_eq!(issued(Timestamp::UNIX_EPOCH + hour, end), Timestamp::UNIX_EPOCH + hour);
+        assert_eq!(issued(end, end), Timestamp::UNIX_EPOCH);
+        assert_eq!(issued(end + hour * 100, end), Timestamp::UNIX_EPOCH);
+    }
 }

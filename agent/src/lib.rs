@@ -2,7 +2,7 @@
 //!
 //! [`enrol`] gets the device's certificate, [`link`] speaks with the platform, [`collect`] measures,
 //! [`commands`] obeys, [`inventory`] says what the device is, [`renewal`] keeps its certificate alive;
-//! [`daemon`] puts them together and keeps them running. [`state`] is what the device keeps.
+//! [`time`] tells the platform's time, [`daemon`] puts them together and keeps them running. [`state`] is what the device keeps.
 
 pub mod collect;
 pub mod commands;
@@ -18,5 +18,6 @@ pub mod net;
 pub mod renewal;
 pub mod state;
 pub mod status;
+pub mod time;
 
 pub use error::{Cause, Error};

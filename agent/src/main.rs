@@ -1,6 +1,6 @@
 //! `openframe-agent`: what runs on a device.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,6 +12,9 @@ use openframe_agent::{Error, daemon, facts, install};
 use openframe_clock::Clock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// A file with a token is never larger.
+const MAX_TOKEN_BYTES: u64 = 4096;
 
 /// The daemon on a device.
 #[derive(Debug, Parser)]
@@ -31,9 +34,12 @@ enum Command {
         /// Address of the platform for agents
         #[arg(long)]
         server: String,
-        /// The enrolment token
-        #[arg(long)]
-        token: String,
+        /// The enrolment token; other users of this machine can see it while it is used
+        #[arg(long, required_unless_present = "token_file")]
+        token: Option<String>,
+        /// File with the enrolment token; - for standard input
+        #[arg(long, value_name = "FILE", conflicts_with = "token")]
+        token_file: Option<PathBuf>,
     },
     /// Report until told to stop
     Run,
@@ -85,6 +91,19 @@ fn print(text: &str) {
     drop(writeln!(std::io::stdout().lock(), "{text}"));
 }
 
+/// Reads a token from a file, or from standard input when the file is `-`.
+fn read_token(file: &Path) -> Result<String, Error> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().lock().take(MAX_TOKEN_BYTES).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file)
+            .and_then(|opened| opened.take(MAX_TOKEN_BYTES).read_to_string(&mut text))
+    };
+    read.map_err(|cause| Error::State { path: file.to_owned(), cause })?;
+    Ok(text.trim().to_owned())
+}
+
 fn install_service(state: &Path, dry_run: bool) -> Result<(), Error> {
     let executable = std::env::current_exe()
         .map_err(|cause| Error::State { path: "/proc/self/exe".into(), cause })?;
@@ -96,14 +115,21 @@ fn install_service(state: &Path, dry_run: bool) -> Result<(), Error> {
     Ok(())
 }
 
-async fn run(arguments: Arguments) -> Result<(), Error> {
+async fn run(mut arguments: Arguments) -> Result<(), Error> {
     let clock = Clock::system();
+    // Commands and the service run in other folders.
+    arguments.state = std::path::absolute(&arguments.state)
+        .map_err(|cause| Error::State { path: arguments.state.clone(), cause })?;
     if let Command::Install { dry_run } = arguments.command {
         return install_service(&arguments.state, dry_run);
     }
     let folder = Folder::open(&arguments.state)?;
     match arguments.command {
-        Command::Enrol { server, token } => {
+        Command::Enrol { server, token, token_file } => {
+            let token = match token_file {
+                Some(file) => read_token(&file)?,
+                None => token.unwrap_or_default(),
+            };
             let names = (server.as_str(), token.as_str());
             match enrol_folder(&folder, names, false, &facts::hostname(), &clock).await? {
                 Enrolled::New(identity) => say(&format!("enrolled as {}", identity.device_id)),

@@ -1,5 +1,5 @@
-//! The certificate's renewal, beside the link: one that fails never keeps the device from
-//! connecting with what it has.
+//! The certificate's renewal, or its recovery once it has ended, beside the link: one that fails
+//! never keeps the device from connecting with what it has.
 
 use std::time::Duration;
 
@@ -28,9 +28,9 @@ fn due(identity: &Identity, part: f64) -> Timestamp {
 pub async fn keep(folder: &Folder, clock: &Clock) {
     let part = spread(Duration::from_secs(1)).as_secs_f64();
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
+        // Looked at first: a device whose certificate ended while it was off cannot connect before.
         match renew_if_due(folder, clock, part).await {
-            Ok(()) => {}
+            Ok(()) => tokio::time::sleep(LOOK_EVERY).await,
             Err(error) => {
                 tracing::warn!("certificate not renewed: {}", openframe_fault::chain(&error));
                 tokio::time::sleep(spread(RETRY)).await;
@@ -41,11 +41,16 @@ pub async fn keep(folder: &Folder, clock: &Clock) {
 
 async fn renew_if_due(folder: &Folder, clock: &Clock, part: f64) -> Result<(), Error> {
     let Some(identity) = folder.identity()? else { return Err(Error::NotEnrolled) };
-    if clock.now() < due(&identity, part) {
+    let now = clock.now();
+    if now < due(&identity, part) {
         return Ok(());
     }
-    let key = folder.key()?;
-    let renewed = enrol::renew(&identity, &key, &facts::hostname(), clock).await?;
+    let (key, hostname) = (folder.key()?, facts::hostname());
+    let renewed = if now < identity.not_after {
+        enrol::renew(&identity, &key, &hostname, clock).await?
+    } else {
+        enrol::recover(&identity, &key, &hostname, clock).await?
+    };
     folder.keep_identity(&renewed)?;
     tracing::info!("certificate renewed until {}", renewed.not_after);
     Ok(())

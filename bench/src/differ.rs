@@ -62,6 +62,21 @@ const OF_HISTOGRAMS: [&str; 3] = [
     "histogram_quantile(0.5, sum by (le) (M_bucket))",
     "M_sum / M_count",
 ];
+/// What has no answer: `M` is a gauge.
+const REFUSED: [&str; 12] = [
+    "M{",
+    "sum(M",
+    "rate(M)",
+    "M[1e30]",
+    "nosuchfunction(M)",
+    "M{job=~\"(\"}",
+    "M{job=~\"a)|(b\"}",
+    "topk(NaN, M)",
+    "M + on() go_info * on() group_left() go_info > bool \"x\"",
+    "sum by (job) (M) + on() {__name__=~\"go_goroutines|up\"}",
+    "label_replace(M, \"\", \"x\", \"job\", \".*\")",
+    "double_exponential_smoothing(M[30s], 2, 0.5)",
+];
 /// How far behind the newest sample is asked: everything has arrived by then.
 const BEHIND_S: u64 = 10;
 /// Relative difference that sums in another order may have.
@@ -76,7 +91,7 @@ pub(crate) async fn run(prometheus: &Path, seconds: u64) -> anyhow::Result<()> {
     let now = crate::now_ms()? / 1_000;
     let end = now - BEHIND_S;
     let (mut asked, mut empty, mut different) = (0, 0, Vec::new());
-    for query in queries() {
+    for (query, refused) in queries() {
         let at = [("query", query.clone()), ("time", end.to_string())];
         let (start, step) = ((end - seconds / 2).to_string(), "7".to_owned());
         let over =
@@ -84,10 +99,12 @@ pub(crate) async fn run(prometheus: &Path, seconds: u64) -> anyhow::Result<()> {
         for (path, parameters) in [("query", &at[..]), ("query_range", &over[..])] {
             let theirs = peer.target.json(&format!("/api/v1/{path}"), parameters).await?;
             let ours = own.json(&format!("/prometheus/api/v1/{path}"), parameters).await?;
-            let (theirs, ours) = (flat(&theirs), flat(&ours));
+            let (theirs, ours) = (outcome(&theirs)?, outcome(&ours)?);
             asked += 1;
-            empty += usize::from(theirs.is_empty());
-            if !same(&ours, &theirs) {
+            empty += usize::from(matches!(&theirs, Outcome::Series(series) if series.is_empty()));
+            if matches!(theirs, Outcome::Refused(..)) != refused {
+                different.push(format!("{path} {query}: Prometheus says {theirs:?}"));
+            } else if !ours.same(&theirs) {
                 different.push(format!("{path} {query}: {ours:?}, wanted {theirs:?}"));
             }
         }
@@ -104,17 +121,54 @@ pub(crate) async fn run(prometheus: &Path, seconds: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn queries() -> Vec<String> {
+/// Each query, and whether it is one that has no answer.
+fn queries() -> Vec<(String, bool)> {
     let of = |shapes: &'static [&'static str], metric: &'static str| {
-        shapes.iter().map(move |shape| shape.replace('M', metric))
+        shapes.iter().map(move |shape| (shape.replace('M', metric), false))
     };
+    let refused = REFUSED.iter().map(|shape| (shape.replace('M', GAUGES[0]), true));
     let counters = COUNTERS.into_iter().flat_map(|metric| of(&OF_COUNTERS, metric));
     let gauges = GAUGES.into_iter().flat_map(|metric| of(&OF_GAUGES, metric));
-    counters.chain(gauges).chain(of(&OF_HISTOGRAMS, HISTOGRAM)).collect()
+    counters.chain(gauges).chain(of(&OF_HISTOGRAMS, HISTOGRAM)).chain(refused).collect()
 }
 
 /// Each series with its points, times as text.
 type Flat = BTreeMap<String, Vec<(String, f64)>>;
+
+/// What an answer says.
+#[derive(Debug)]
+enum Outcome {
+    /// Series.
+    Series(Flat),
+    /// The kind of an error, and what can be compared of its text.
+    Refused(String, String),
+}
+
+impl Outcome {
+    fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Series(a), Self::Series(b)) => same(a, b),
+            (Self::Refused(kind, text), Self::Refused(other_kind, other_text)) => {
+                kind == other_kind && text == other_text
+            }
+            (Self::Series(_), Self::Refused(..)) | (Self::Refused(..), Self::Series(_)) => false,
+        }
+    }
+}
+
+fn outcome(answer: &Value) -> anyhow::Result<Outcome> {
+    let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if text("status") == "success" {
+        return Ok(Outcome::Series(flat(answer)));
+    }
+    let (kind, error) = (text("errorType"), text("error"));
+    anyhow::ensure!(!kind.is_empty() && !error.is_empty(), "not Prometheus' shape: {answer}");
+    // How a text cannot be read, each parser says in its own words; what is wrong with a match
+    // names one of several series.
+    let end = if kind == "bad_data" { ":" } else { "[" };
+    let class = error.split(end).next().unwrap_or_default().to_owned();
+    Ok(Outcome::Refused(kind, class))
+}
 
 fn flat(answer: &Value) -> Flat {
     let series = answer.pointer("/data/result").and_then(Value::as_array);

@@ -1,6 +1,6 @@
 //! What an idle server and one idle agent use.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use openframe_system::Server;
 
@@ -13,7 +13,7 @@ const DAY_S: u64 = 86_400;
 
 /// Watches both for `seconds`.
 pub(crate) async fn run(seconds: u64) -> anyhow::Result<()> {
-    let begun = Instant::now();
+    let begun = openframe_clock::monotonic();
     let mut server = Server::start()?;
     let cold_ms = begun.elapsed().as_millis();
     let (mut agent, _) = server.agent().await?;

@@ -43,6 +43,7 @@ impl Prometheus {
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .arg("--web.enable-remote-write-receiver")
+            .arg("--enable-feature=promql-experimental-functions")
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;

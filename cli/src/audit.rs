@@ -1,11 +1,18 @@
 //! `openframe audit`: who did what.
 
+use std::time::Duration;
+
 use clap::Subcommand;
-use openframe_auth_api::AuditEntry;
+use openframe_auth_api::{AuditEntry, AuthClient};
 use openframe_fault::{Fault, Kind};
 
 use crate::connection::Connection;
 use crate::{Format, output};
+
+/// How often a trail that is followed is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many entries are asked for at once.
+const PAGE: u32 = 100;
 
 /// What can be done with the audit trail.
 #[derive(Debug, Subcommand)]
@@ -15,6 +22,9 @@ pub enum AuditCommand {
         /// How many
         #[arg(long, short = 'n', default_value_t = 20)]
         lines: u32,
+        /// Go on printing entries as they are made, one a line
+        #[arg(long, short)]
+        follow: bool,
     },
     /// Check that nothing in it was changed or removed
     Verify,
@@ -27,7 +37,8 @@ pub(crate) async fn run(
 ) -> Result<(), Fault> {
     let auth = connection.auth();
     match command {
-        AuditCommand::Tail { lines } => {
+        AuditCommand::Tail { lines, follow: true } => follow(&auth, format, lines).await,
+        AuditCommand::Tail { lines, follow: false } => {
             let page = auth.audit(None, lines).await?;
             let rows = page.items.iter().rev().map(row).collect();
             output::print(format, &page, &["SEQ", "AT", "WHO", "ACTION", "TARGET", "OUTCOME"], rows)
@@ -44,6 +55,39 @@ pub(crate) async fn run(
                     Err(Fault::new(Kind::Conflict, "audit_broken", message))
                 }
             }
+        }
+    }
+}
+
+/// Prints the newest `lines` entries, and then each that is made.
+async fn follow(auth: &AuthClient, format: Format, lines: u32) -> Result<(), Fault> {
+    let mut new = auth.audit(None, lines).await?.items;
+    let mut seen = 0;
+    loop {
+        seen = new.first().map_or(seen, |newest| newest.seq);
+        for entry in new.iter().rev() {
+            match format {
+                Format::Json => output::json_line(entry)?,
+                Format::Table => output::line(&output::visible(&row(entry).join("  ")))?,
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+        new = since(auth, seen).await?;
+    }
+}
+
+/// The entries after `seen`, newest first.
+async fn since(auth: &AuthClient, seen: u64) -> Result<Vec<AuditEntry>, Fault> {
+    let (mut found, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = auth.audit(cursor.as_deref(), PAGE).await?;
+        let all = page.items.len();
+        let new = page.items.into_iter().take_while(|entry| entry.seq > seen);
+        let before = found.len();
+        found.extend(new);
+        cursor = page.next_cursor;
+        if found.len() - before < all || cursor.is_none() {
+            return Ok(found);
         }
     }
 }

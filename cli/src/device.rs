@@ -1,8 +1,8 @@
 //! `openframe device`: which devices there are.
 
 use clap::Subcommand;
-use openframe_devices_api::{Device, DeviceChange, DeviceQuery};
-use openframe_fault::Fault;
+use openframe_devices_api::{Device, DeviceChange, DevicePage, DeviceQuery, DevicesClient};
+use openframe_fault::{Fault, Kind};
 use openframe_ids::DeviceId;
 
 use crate::connection::Connection;
@@ -16,7 +16,7 @@ pub enum DeviceCommand {
         /// Words that must each occur in the name, address, OS, model, serial or a tag
         #[arg(long, short)]
         q: Option<String>,
-        /// Conditions such as `os:Debian,presence:online`
+        /// Conditions such as `os:linux,presence:online`
         #[arg(long)]
         filter: Option<String>,
         /// How many at most
@@ -25,25 +25,25 @@ pub enum DeviceCommand {
     },
     /// Show one device
     Show {
-        /// The device's id
-        device: DeviceId,
+        /// The device's id or name
+        device: String,
     },
     /// Show a device's inventory
     Inventory {
-        /// The device's id
-        device: DeviceId,
+        /// The device's id or name
+        device: String,
     },
     /// Give a device another name
     Rename {
-        /// The device's id
-        device: DeviceId,
+        /// The device's id or name
+        device: String,
         /// The new name; empty goes back to the host name
         name: String,
     },
     /// Remove a device from the fleet
     Retire {
-        /// The device's id
-        device: DeviceId,
+        /// The device's id or name
+        device: String,
     },
 }
 
@@ -55,21 +55,76 @@ pub(crate) async fn run(
     let devices = connection.devices();
     match command {
         DeviceCommand::List { q, filter, limit } => {
-            let wanted = DeviceQuery { q, filter, limit: Some(limit), ..DeviceQuery::default() };
-            let page = devices.devices(&wanted).await?;
+            let wanted = DeviceQuery { q, filter, ..DeviceQuery::default() };
+            let page = list(&devices, wanted, limit).await?;
             let rows = page.items.iter().map(row).collect();
             output::print(format, &page, &HEADINGS, rows)
         }
-        DeviceCommand::Show { device } => show(format, &devices.device(device).await?),
-        DeviceCommand::Inventory { device } => output::json(&devices.inventory(device).await?),
+        DeviceCommand::Show { device } => {
+            let id = find(&devices, &device).await?;
+            show(format, &devices.device(id).await?)
+        }
+        DeviceCommand::Inventory { device } => {
+            let id = find(&devices, &device).await?;
+            output::json(&devices.inventory(id).await?)
+        }
         DeviceCommand::Rename { device, name } => {
             let change = DeviceChange { name: Some(name), tags: None };
-            show(format, &devices.change(device, &change).await?)
+            let id = find(&devices, &device).await?;
+            show(format, &devices.change(id, &change).await?)
         }
-        DeviceCommand::Retire { device } => devices.retire(device).await,
+        DeviceCommand::Retire { device } => {
+            let id = find(&devices, &device).await?;
+            devices.retire(id).await?;
+            output::done(format, &id.to_string(), "retired")
+        }
     }
 }
 
+/// The device that `given` names: an id, or a name that only one device has.
+pub(crate) async fn find(devices: &DevicesClient, given: &str) -> Result<DeviceId, Fault> {
+    if let Ok(id) = given.parse() {
+        return Ok(id);
+    }
+    let wanted = DeviceQuery { q: Some(given.to_owned()), ..DeviceQuery::default() };
+    let found = list(devices, wanted, MOST_ALIKE).await?.items;
+    let named: Vec<&Device> = found.iter().filter(|device| device.name == given).collect();
+    match named.as_slice() {
+        [] => Err(Fault::new(Kind::NotFound, "no_such_device", format!("no device {given:?}"))),
+        [device] => Ok(device.id),
+        several => {
+            let message = format!("{} devices are called {given:?}; give the id", several.len());
+            Err(Fault::new(Kind::Conflict, "ambiguous_device", message))
+        }
+    }
+}
+
+/// The first `limit` devices, in as many pages as it takes.
+async fn list(
+    devices: &DevicesClient,
+    mut wanted: DeviceQuery,
+    limit: u32,
+) -> Result<DevicePage, Fault> {
+    wanted.limit = Some(limit.min(PAGE));
+    let mut all = devices.devices(&wanted).await?;
+    while let Some(cursor) = all.next_cursor.take() {
+        let left = limit.saturating_sub(u32::try_from(all.items.len()).unwrap_or(limit));
+        if left == 0 {
+            all.next_cursor = Some(cursor);
+            break;
+        }
+        (wanted.cursor, wanted.limit) = (Some(cursor), Some(left.min(PAGE)));
+        let page = devices.devices(&wanted).await?;
+        all.items.extend(page.items);
+        all.next_cursor = page.next_cursor;
+    }
+    Ok(all)
+}
+
+/// How many devices are looked through for one name.
+const MOST_ALIKE: u32 = 5_000;
+/// How many devices the server gives at once.
+const PAGE: u32 = 500;
 const HEADINGS: [&str; 6] = ["ID", "NAME", "PRESENCE", "OS", "LAST SEEN", "TAGS"];
 
 fn row(device: &Device) -> Vec<String> {

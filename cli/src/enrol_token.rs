@@ -60,6 +60,9 @@ pub(crate) async fn run(
             let rows = page.items.iter().map(row).collect();
             output::print(format, &page, &["ID", "NAME", "USES LEFT", "ENDS"], rows)
         }
-        EnrolTokenCommand::Revoke { token } => auth.revoke_enrolment_token(token).await,
+        EnrolTokenCommand::Revoke { token } => {
+            auth.revoke_enrolment_token(token).await?;
+            output::done(format, &token.to_string(), "revoked")
+        }
     }
 }

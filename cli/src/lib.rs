@@ -4,8 +4,8 @@
 //! asks through the typed clients of `api/` and prints with `output`. Exit codes come from the
 //! eight kinds of failure (`fault::Kind::exit_code`).
 
-mod access;
 mod alert;
+mod api_key;
 mod audit;
 mod connection;
 mod device;
@@ -14,9 +14,10 @@ mod job;
 mod output;
 mod query;
 mod sse;
+mod whoami;
 
 use clap::{Args, Subcommand, ValueEnum};
-use openframe_fault::Fault;
+use openframe_fault::{Fault, Kind};
 
 use crate::connection::Connection;
 
@@ -51,6 +52,8 @@ pub struct Global {
 pub enum Command {
     /// Check an API key and remember it with the server's address
     Login,
+    /// Forget the remembered key and address
+    Logout,
     /// Show who the API key belongs to and what it may do
     Whoami,
     /// List and show devices
@@ -66,7 +69,7 @@ pub enum Command {
     EnrolToken(enrol_token::EnrolTokenCommand),
     /// Make, list and revoke API keys
     #[command(subcommand)]
-    ApiKey(access::ApiKeyCommand),
+    ApiKey(api_key::ApiKeyCommand),
     /// List alerts
     #[command(subcommand)]
     Alert(alert::AlertCommand),
@@ -77,39 +80,47 @@ pub enum Command {
 
 /// Carries out one command.
 pub async fn run(global: &Global, command: Command) -> Result<(), Fault> {
-    let connection = Connection::open(global)?;
     let format = global.output;
+    if let Command::Logout = command {
+        return connection::logout(format);
+    }
+    let connection = Connection::open(global)?;
+    ask(&connection, format, command).await.map_err(|fault| connection.explain(fault))
+}
+
+async fn ask(connection: &Connection, format: Format, command: Command) -> Result<(), Fault> {
     match command {
         Command::Login => connection.login(format).await,
-        Command::Whoami => access::whoami(&connection, format).await,
-        Command::Device(command) => device::run(&connection, format, command).await,
-        Command::Job(command) => job::run(&connection, format, command).await,
-        Command::Query(args) => query::run(&connection, format, args).await,
-        Command::EnrolToken(command) => enrol_token::run(&connection, format, command).await,
-        Command::ApiKey(command) => access::run(&connection, format, command).await,
-        Command::Alert(command) => alert::run(&connection, format, command).await,
-        Command::Audit(command) => audit::run(&connection, format, command).await,
+        Command::Logout => Ok(()),
+        Command::Whoami => whoami::whoami(connection, format).await,
+        Command::Device(command) => device::run(connection, format, command).await,
+        Command::Job(command) => job::run(connection, format, command).await,
+        Command::Query(args) => query::run(connection, format, args).await,
+        Command::EnrolToken(command) => enrol_token::run(connection, format, command).await,
+        Command::ApiKey(command) => api_key::run(connection, format, command).await,
+        Command::Alert(command) => alert::run(connection, format, command).await,
+        Command::Audit(command) => audit::run(connection, format, command).await,
     }
 }
 
 /// Prints a failure as people and scripts expect it: one line what is wrong, one line what to do.
 /// Returns the exit code.
 pub fn report(fault: &Fault) -> u8 {
-    output::error_line(&format!("error: {}", fault.message()));
     let hint = match fault.kind() {
-        openframe_fault::Kind::Invalid => "see --help for what is accepted",
-        openframe_fault::Kind::Unauthenticated => {
-            "give an API key with --api-key-file, or run `openframe login`"
-        }
-        openframe_fault::Kind::Forbidden => {
+        Kind::Invalid => "see --help for what is accepted",
+        Kind::Unauthenticated => "`openframe login --api-key-file FILE` remembers a key",
+        Kind::Forbidden => {
             "ask an owner for a role or a key that may do this; `openframe whoami` shows yours"
         }
-        openframe_fault::Kind::NotFound => "check the id; `openframe device list` shows devices",
-        openframe_fault::Kind::Conflict => "look at the present state, then decide again",
-        openframe_fault::Kind::TooMany => "wait a moment and try again",
-        openframe_fault::Kind::Unavailable => "check that the server runs, and try again",
-        openframe_fault::Kind::Internal => "look into the server's log",
+        Kind::NotFound => "check the id; `openframe device list` shows devices",
+        Kind::Conflict => "look at the present state, then decide again",
+        Kind::TooMany => "wait a moment and try again",
+        Kind::Unavailable => {
+            "check that the server runs there, and name its root with --ca if it is its own"
+        }
+        Kind::Internal => "look into the server's log",
     };
-    output::error_line(&format!("hint:  {hint} ({})", fault.code()));
+    output::error_line(&format!("error: {}", output::visible(fault.message())));
+    output::error_line(&format!("hint:  {hint} ({})", output::visible(fault.code())));
     fault.kind().exit_code()
 }

@@ -1,6 +1,6 @@
 //! Printing. The only file of this crate that writes to the terminal.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use openframe_fault::{Fault, Kind};
@@ -35,20 +35,45 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Fault> {
     line(&text)
 }
 
+/// Prints `value` as JSON on one line, for output that goes on.
+pub(crate) fn json_line<T: Serialize>(value: &T) -> Result<(), Fault> {
+    let text = serde_json::to_string(value).map_err(failed)?;
+    line(&text)
+}
+
+/// Says that something was done to the thing `id`: `{"id": …, "done": "revoked"}`.
+pub(crate) fn done(format: Format, id: &str, what: &str) -> Result<(), Fault> {
+    match format {
+        Format::Json => json(&serde_json::json!({ "id": id, "done": what })),
+        Format::Table => line(&format!("{id} {what}")),
+    }
+}
+
 /// Prints one line.
 pub(crate) fn line(text: &str) -> Result<(), Fault> {
     writeln!(io::stdout().lock(), "{text}").map_err(failed)
 }
 
-/// Prints text as it is, at once.
-pub(crate) fn raw(text: &str, to_stderr: bool) -> Result<(), Fault> {
-    let written = if to_stderr {
-        io::stderr().lock().write_all(text.as_bytes())
+/// Prints what a device wrote, at once: as it is into a file or a pipe, made harmless on a terminal.
+pub(crate) fn written(text: &str, to_stderr: bool) -> Result<(), Fault> {
+    let (mut out, is_terminal): (Box<dyn io::Write>, bool) = if to_stderr {
+        (Box::new(io::stderr().lock()), io::stderr().is_terminal())
     } else {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        (Box::new(io::stdout().lock()), io::stdout().is_terminal())
     };
-    written.map_err(failed)
+    let shown = if is_terminal { visible_lines(text) } else { text.to_owned() };
+    out.write_all(shown.as_bytes()).and_then(|()| out.flush()).map_err(failed)
+}
+
+/// As [`visible`], for text of several lines.
+fn visible_lines(text: &str) -> String {
+    text.split_inclusive(['\n', '\t'])
+        .map(|part| {
+            let end = part.len() - usize::from(part.ends_with(['\n', '\t']));
+            let (content, end) = part.split_at_checked(end).unwrap_or((part, ""));
+            visible(content) + end
+        })
+        .collect()
 }
 
 /// Prints one line to standard error. Nobody is left to tell when that fails.
@@ -77,6 +102,8 @@ mod tests {
 
     #[test]
     fn a_device_cannot_steer_the_terminal() {
+        let lines = "a\tb\x1b]0;title\x07\nc\r\n";
+        assert_eq!(visible_lines(lines), "a\tb\u{241b}]0;title\u{2407}\nc\u{240d}\n");
         assert_eq!(visible("a\x1b[2Jb\u{202e}c\u{7f}"), "a\u{241b}[2Jb\u{fffd}c\u{2421}");
     }
 }

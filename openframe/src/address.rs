@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
-use anyhow::{Context as _, bail};
+use openframe_fault::Fault;
 use url::{Host, Url};
 
 /// Where to listen, and how.
@@ -17,32 +17,35 @@ pub(crate) struct ListenAddress {
 }
 
 impl ListenAddress {
-    /// Reads `https://HOST:PORT`, or `http://HOST:PORT` on loopback.
-    pub(crate) fn read(setting: &str, text: &str) -> anyhow::Result<Self> {
+    /// Reads `https://HOST:PORT`, or `http://HOST:PORT` on loopback; anywhere else only when
+    /// `proxied`, since then nobody but the proxies that the settings name may connect.
+    pub(crate) fn read(setting: &str, text: &str, proxied: bool) -> Result<Self, Fault> {
+        let wrong = |what: String| Fault::invalid("bad_address", format!("`{setting}`: {what}"));
         let example = "write https://HOST:PORT, such as https://127.0.0.1:8443";
-        let url: Url =
-            text.parse().with_context(|| format!("`{setting}`: {text:?} is no URL; {example}"))?;
+        let url: Url = text
+            .parse()
+            .map_err(|error| wrong(format!("{text:?} is no URL ({error}); {example}")))?;
         let tls = match url.scheme() {
             "https" => true,
             "http" => false,
-            other => bail!("`{setting}`: {other:?} is not served; {example}"),
+            other => return Err(wrong(format!("{other:?} is not served; {example}"))),
         };
         let host = match url.host() {
             Some(Host::Domain(name)) => name.to_owned(),
             Some(Host::Ipv4(address)) => address.to_string(),
             Some(Host::Ipv6(address)) => address.to_string(),
-            None => bail!("`{setting}`: {text:?} names no host; {example}"),
+            None => return Err(wrong(format!("{text:?} names no host; {example}"))),
         };
         let port = url.port_or_known_default().unwrap_or_default();
         let socket = (host.as_str(), port)
             .to_socket_addrs()
-            .with_context(|| format!("`{setting}`: the host {host:?} has no address"))?
-            .min_by_key(SocketAddr::is_ipv6)
-            .with_context(|| format!("`{setting}`: the host {host:?} has no address"))?;
-        if !tls && !socket.ip().is_loopback() {
-            bail!(
-                "`{setting}`: http:// is served on loopback only, since nothing protects what is sent"
-            );
+            .ok()
+            .and_then(|found| found.min_by_key(SocketAddr::is_ipv6))
+            .ok_or_else(|| wrong(format!("the host {host:?} has no address")))?;
+        if !tls && !socket.ip().is_loopback() && !proxied {
+            let why = "http:// is served on loopback only, since nothing protects what is sent; \
+                       behind a proxy, name it in `gateway.trusted_proxies`";
+            return Err(wrong(why.to_owned()));
         }
         Ok(Self { socket, host, tls })
     }
@@ -67,7 +70,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, want: Result<(&str, bool), &str>) {
-        match (ListenAddress::read("listen", text), want) {
+        match (ListenAddress::read("listen", text, false), want) {
             (Ok(address), Ok((socket, tls))) => {
                 assert_eq!((address.socket.to_string().as_str(), address.tls), (socket, tls));
             }
@@ -84,5 +87,11 @@ mod tests {
         check("http://0.0.0.0:1", Err("loopback only"));
         check("ftp://127.0.0.1:1", Err("not served"));
         check("127.0.0.1:8443", Err("no URL"));
+    }
+
+    #[test]
+    fn plain_http_is_served_to_named_proxies() {
+        let address = ListenAddress::read("listen", "http://0.0.0.0:80", true).unwrap();
+        assert!(!address.tls);
     }
 }

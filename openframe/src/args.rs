@@ -43,7 +43,8 @@ pub(crate) struct RunArgs {
     /// Folder for everything that is kept
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Address for people and API clients: https://HOST:PORT, or http:// on loopback
+    /// Address for people and API clients: https://HOST:PORT, or http:// on loopback and behind a
+    /// named proxy
     #[arg(long, value_name = "URL")]
     pub(crate) listen: Option<String>,
     /// Address for agents: https://HOST:PORT

@@ -10,8 +10,6 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::progress::done;
-
 /// Copies `data` into the new folder `backup`.
 pub(crate) async fn backup(data: &Path, backup: &Path) -> anyhow::Result<()> {
     ensure!(data.join("tenant").exists(), "{} is not a data folder", data.display());
@@ -27,6 +25,8 @@ pub(crate) async fn backup(data: &Path, backup: &Path) -> anyhow::Result<()> {
         match file.extension().and_then(|extension| extension.to_str()) {
             Some("db") => databases.push(file),
             Some("db-wal" | "db-shm" | "new") => {}
+            // A file that is being written.
+            _ if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) => {}
             _ if file == Path::new("lock") || file.starts_with("agent") => {}
             _ => others.push(file),
         }
@@ -41,7 +41,6 @@ pub(crate) async fn backup(data: &Path, backup: &Path) -> anyhow::Result<()> {
     for file in others {
         copy(data, backup, &file)?;
     }
-    done(&format!("{} is copied into {}", data.display(), backup.display()));
     Ok(())
 }
 
@@ -55,7 +54,6 @@ pub(crate) fn restore(data: &Path, backup: &Path) -> anyhow::Result<()> {
     for file in files(backup, Path::new(""))? {
         copy(backup, data, &file)?;
     }
-    done(&format!("{} is restored into {}", backup.display(), data.display()));
     Ok(())
 }
 

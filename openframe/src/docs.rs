@@ -1,6 +1,7 @@
 //! Reference documents, written from the code itself and compared with the checked-in ones.
 
 use clap::CommandFactory as _;
+use openframe_fault::Kind;
 
 use crate::args::{Arguments, DocsCommand, Service};
 use crate::progress::line;
@@ -23,7 +24,10 @@ pub(crate) fn write(document: &DocsCommand) -> anyhow::Result<()> {
             };
             line(&serde_json::to_string_pretty(&document)?);
         }
-        DocsCommand::Cli => help(&mut Arguments::command(), "openframe"),
+        DocsCommand::Cli => {
+            help(&mut Arguments::command(), "openframe");
+            exit_codes();
+        }
     }
     Ok(())
 }
@@ -35,6 +39,23 @@ pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
     whole.merge(openframe_monitoring::openapi());
     "OpenFrame".clone_into(&mut whole.info.title);
     whole
+}
+
+/// Prints what each exit code tells.
+fn exit_codes() {
+    line("## Exit codes\n\n| code | what it tells |\n|---|---|\n| 0 | done |");
+    for (kind, meaning) in [
+        (Kind::Invalid, "the command, a setting or the request is wrong and stays wrong"),
+        (Kind::Unauthenticated, "no API key, or one that is not good"),
+        (Kind::Forbidden, "the key, or the user of the machine, may not do this"),
+        (Kind::NotFound, "what was named does not exist"),
+        (Kind::Conflict, "it clashes with what is there; a command on a device failed"),
+        (Kind::TooMany, "asked too often; wait"),
+        (Kind::Unavailable, "the server or something it needs does not answer; try again"),
+        (Kind::Internal, "a mistake of OpenFrame, or damaged data"),
+    ] {
+        line(&format!("| {} | {meaning} |", kind.exit_code()));
+    }
 }
 
 /// Prints the help of `command` and of each that it has.

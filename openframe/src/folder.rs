@@ -8,14 +8,14 @@
 //!   auth.db devices.db monitoring/    what the services keep
 //! ```
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use openframe_ids::TenantId;
+use openframe_ids::{TenantId, random};
 use openframe_pki::Authority;
 use openframe_sqlite::FolderLock;
 
@@ -85,19 +85,75 @@ impl DataFolder {
     }
 }
 
-/// Writes a file whole or not at all, durable when it returns.
+/// What became of a file that must not replace another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// It was made.
+    Made,
+    /// The name was taken; nothing was changed.
+    Taken,
+}
+
+/// Writes a file whole or not at all, durable when it returns. Replaces what was there.
 pub(crate) fn write(file: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
-    let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let new = file.with_extension("new");
     let result = || -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        let mut out = options.write(true).create(true).truncate(true).mode(mode).open(&new)?;
-        out.write_all(text.as_bytes())?;
-        out.sync_all()?;
-        fs::rename(&new, file)?;
-        fs::File::open(folder)?.sync_all()
+        let new = Draft::make(file, text, mode)?;
+        fs::rename(&new.path, file)?;
+        sync_folder(file)
     };
     result().with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// Makes a file that must not be there yet, whole or not at all, durable when it returns. A link
+/// of that name is not followed.
+pub(crate) fn place(file: &Path, text: &str, mode: u32) -> anyhow::Result<Placed> {
+    let result = || -> io::Result<Placed> {
+        let new = Draft::make(file, text, mode)?;
+        match fs::hard_link(&new.path, file) {
+            Ok(()) => sync_folder(file).map(|()| Placed::Made),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Placed::Taken),
+            Err(error) => Err(error),
+        }
+    };
+    result().with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// Opens a file to read it, but not what a link of that name points to.
+pub(crate) fn open_itself(file: &Path) -> io::Result<File> {
+    let no_links = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
+    OpenOptions::new().read(true).custom_flags(no_links).open(file)
+}
+
+/// A file beside the one that is meant, under a name that nobody can guess and plant something at.
+/// Gone when dropped, unless it was renamed.
+struct Draft {
+    path: PathBuf,
+}
+
+impl Draft {
+    fn make(file: &Path, text: &str, mode: u32) -> io::Result<Self> {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let path = file.with_file_name(format!(".{name}.{:032x}", u128::from_ne_bytes(random())));
+        let mut out = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
+        let draft = Self { path };
+        // The mode as it was asked for, whatever the process's mask takes away.
+        out.set_permissions(fs::Permissions::from_mode(mode))?;
+        out.write_all(text.as_bytes())?;
+        out.sync_all()?;
+        Ok(draft)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // Renamed, so that it is gone already; or of no use.
+        fs::remove_file(&self.path).ok();
+    }
+}
+
+fn sync_folder(file: &Path) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -116,6 +172,23 @@ mod tests {
         let again = DataFolder::take(&path).unwrap();
         assert_eq!(again.tenant().unwrap(), tenant);
         assert_eq!(again.authority(now).unwrap().pin(), pin);
+    }
+
+    #[test]
+    fn a_file_is_placed_once_and_no_link_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("owner.key"), folder.path().join("link.key"));
+        let elsewhere = folder.path().join("elsewhere");
+        std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+        assert_eq!(place(&file, "one", 0o600).unwrap(), Placed::Made);
+        assert_eq!(place(&file, "two", 0o600).unwrap(), Placed::Taken);
+        assert_eq!(place(&link, "three", 0o600).unwrap(), Placed::Taken);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "one");
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(!elsewhere.exists() && open_itself(&link).is_err());
+        write(&file, "four", 0o644).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "four");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no draft is left");
     }
 
     #[test]

@@ -7,7 +7,11 @@ mod address;
 mod admin;
 mod args;
 mod backup;
+mod bootstrap;
+mod certificate;
 mod docs;
+mod doors;
+mod failure;
 mod folder;
 mod health;
 mod page;
@@ -17,43 +21,54 @@ mod serve;
 mod settings;
 mod up;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use openframe_config::Mistakes;
-use openframe_fault::{Fault, chain};
+use serde_json::json;
 
 use crate::args::{Arguments, Command, ConfigCommand, RunArgs};
+use crate::progress::Progress;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     openframe_pki::install_provider();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&error.into()),
+        Err(error) => return failure::report(&error.into()),
     };
     match runtime.block_on(run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        Err(error) => failure::report(&error),
     }
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let progress = Progress(arguments.global.output);
     match arguments.command {
         Command::Up(args) => {
             start_logs(&args.run, "warn")?;
-            up::up(args).await
+            up::up(args, progress).await
         }
         Command::Run(args) => {
             start_logs(&args, "info")?;
-            serve_until_stopped(args).await
+            serve_until_stopped(args, progress).await
         }
-        Command::Backup(args) => backup::backup(&args.data, &args.backup).await,
-        Command::Restore(args) => backup::restore(&args.data, &args.backup),
+        Command::Backup(args) => {
+            backup::backup(&args.data, &args.backup).await?;
+            copied(progress, (&args.data, &args.backup), "copied into");
+            Ok(())
+        }
+        Command::Restore(args) => {
+            backup::restore(&args.data, &args.backup)?;
+            copied(progress, (&args.backup, &args.data), "restored into");
+            Ok(())
+        }
         Command::Config(ConfigCommand::Check(args)) => {
             let settings = settings::load(&args)?;
-            progress::line(toml::to_string_pretty(&settings)?.trim_end());
+            let text = toml::to_string_pretty(&settings)?;
+            progress.result(&settings, |progress| progress.line(text.trim_end()));
             Ok(())
         }
         Command::Docs(document) => docs::write(&document),
@@ -61,16 +76,26 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-async fn serve_until_stopped(args: RunArgs) -> anyhow::Result<()> {
+fn copied(progress: Progress, (from, to): (&Path, &Path), how: &str) {
+    progress.result(&json!({ "from": from, "to": to }), |progress| {
+        progress.done(&format!("{} is {how} {}", from.display(), to.display()));
+    });
+}
+
+async fn serve_until_stopped(args: RunArgs, progress: Progress) -> anyhow::Result<()> {
     let mut signals = serve::StopSignals::listen()?;
     let started = platform::start(settings::load(&args)?).await?;
-    platform::write_bootstrap_key(&started, args.bootstrap_key.as_deref()).await?;
-    progress::line(&format!("console  {}", started.url));
-    progress::line(&format!("agents   {}", started.agents_url));
-    if let Some(link) = started.setup_link().await? {
-        progress::line(&format!("set up   {link}"));
-    }
-    progress::line("ready");
+    started.bootstrap_key(args.bootstrap_key.as_deref()).await?;
+    let link = started.setup_link().await?;
+    let result = json!({ "console": started.url, "agents": started.agents_url, "setup": link });
+    progress.result(&result, |progress| {
+        progress.line(&format!("console  {}", started.url));
+        progress.line(&format!("agents   {}", started.agents_url));
+        if let Some(link) = &link {
+            progress.line(&format!("set up   {link}"));
+        }
+        progress.line("ready");
+    });
     signals.wait().await;
     started.stop().await;
     Ok(())
@@ -85,14 +110,4 @@ fn start_logs(args: &RunArgs, usual: &str) -> anyhow::Result<()> {
     let format =
         if json { openframe_observe::LogFormat::Json } else { openframe_observe::LogFormat::Text };
     openframe_observe::start_logs(filter, format).context("the setting `log`")
-}
-
-/// Says what failed and chooses the exit code: settings 2, faults by their kind, the rest 1.
-fn failed(error: &anyhow::Error) -> ExitCode {
-    if let Some(fault) = error.downcast_ref::<Fault>() {
-        return ExitCode::from(openframe_cli::report(fault));
-    }
-    let mistakes = error.downcast_ref::<Mistakes>().is_some();
-    progress::error(&format!("error: {}", chain(error.as_ref())));
-    ExitCode::from(if mistakes { 2 } else { 1 })
 }

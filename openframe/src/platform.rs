@@ -11,20 +11,21 @@ use openframe_clock::Clock;
 use openframe_devices_api::DevicesClient;
 use openframe_ids::{ApiKeyId, TenantId, UserId};
 use openframe_mesh::identity::{insert, service_credential};
-use openframe_mesh::{Client, Connector, Late, Peer};
+use openframe_mesh::{Client, Late, Peer};
 use openframe_pki::Authority;
 use openframe_sqlite::Database;
 use openframe_tokens::internal::Minter;
 use openframe_tokens::{Caller, Permission, Role, Subject};
 use prometheus_client::registry::Registry;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, Admin};
-use crate::folder::{self, DataFolder};
+use crate::admin::Admin;
+use crate::bootstrap;
+use crate::doors::{Certificates, Doors, Sockets};
+use crate::folder::DataFolder;
 use crate::health::PlatformHealth;
 use crate::page::Page;
-use crate::serve::{self, Bound};
+use crate::serve;
 use crate::settings::Settings;
 
 /// What every service is given, and how each reaches the others.
@@ -43,14 +44,16 @@ pub(crate) struct Started {
     pub(crate) url: String,
     /// The address for agents.
     pub(crate) agents_url: String,
+    /// The same, from this machine.
+    pub(crate) agents_here: String,
     /// The data folder.
     pub(crate) data: PathBuf,
     /// The platform's root certificate, to be trusted by browsers.
     pub(crate) root_certificate: PathBuf,
     auth_app: openframe_auth::Auth,
     edge: openframe_gateway::Edge,
-    servers: JoinSet<()>,
-    stop: CancellationToken,
+    health: Arc<PlatformHealth>,
+    doors: Doors,
     services: Services,
     grace: Duration,
     // Freed last: until then no other process may use the folder.
@@ -60,70 +63,66 @@ pub(crate) struct Started {
 /// The services' background work.
 struct Services {
     auth: CancellationToken,
-    devices: openframe_devices::Running,
+    devices: Arc<openframe_devices::Running>,
     monitoring: Arc<openframe_monitoring::Running>,
-}
-
-struct Sockets {
-    people: Bound,
-    agents: Bound,
-    admin: Option<Bound>,
 }
 
 /// Starts every service and serves. When this returns, requests are answered.
 pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
+    let connections = settings.gateway.connections + settings.gateway.agent_connections;
+    serve::raise_open_files(connections);
     let sockets = bind(&settings).await?;
     let folder = DataFolder::take(&settings.data)?;
     let clock = Clock::system();
     let authority = Arc::new(folder.authority(clock.now())?);
-    let agents_url = Some(settings.agents_url.clone())
-        .filter(|url| !url.is_empty())
-        .unwrap_or(sockets.agents.url());
-    settings.auth.agents_url.clone_from(&agents_url);
+    let agents_here = sockets.agents.url();
+    if settings.agents_url.is_empty() {
+        settings.agents_url.clone_from(&agents_here);
+    }
+    settings.auth.agents_url.clone_from(&settings.agents_url);
     let late = [Late::default(), Late::default(), Late::default(), Late::default()];
     let [auth, devices, monitoring, gateway] = late.clone().map(Peer::Local);
     let tenant = folder.tenant()?;
     let minter = Minter::generate();
     let platform = Platform { clock, minter, tenant, auth, devices };
     let mut registry = Registry::default();
-    let auth = start_auth(&platform, &settings, &folder, &authority, &mut registry).await?;
-    let devices = start_devices(&platform, &settings, &folder, gateway, &mut registry).await?;
-    let running =
+    let stop = CancellationToken::new();
+    let (auth, auth_database) =
+        start_auth(&platform, &settings, &folder, &authority, &mut registry).await?;
+    let (devices, devices_database) =
+        start_devices(&platform, &settings, &folder, gateway, &mut registry).await?;
+    let (running, monitoring_database) =
         start_monitoring(&platform, &settings, &folder, &authority, &mut registry).await?;
-    let health = Arc::new(PlatformHealth::new(Arc::clone(&running)));
-    let gateway = openframe_gateway::start(
-        settings.gateway.clone(),
-        openframe_gateway::Deps {
-            auth: platform.auth.clone(),
-            devices: platform.devices.clone(),
-            monitoring,
-            console: Arc::new(Page),
-            minter: platform.minter.clone(),
-            verifier: platform.minter.verifier("gateway"),
-            clock: platform.clock.clone(),
-            health: Arc::clone(&health) as Arc<dyn openframe_gateway::Health>,
-            openapi: serde_json::to_value(crate::docs::openapi())?,
-            tenant,
-            metrics: &mut registry,
-        },
-    );
+    let watched = ["gateway.users", "gateway.agents"].map(|name| (name, CancellationToken::new()));
+    let databases = [
+        ("auth.database", auth_database),
+        ("devices.database", devices_database),
+        ("monitoring.database", monitoring_database),
+    ];
+    let services = (Arc::clone(&devices), Arc::clone(&running));
+    let health = PlatformHealth::watch(services, (&watched, databases.into()), stop).await;
+    let shown = Arc::clone(&health) as Arc<dyn openframe_gateway::Health>;
+    let gateway = start_gateway(&platform, &settings, (monitoring, shown), &mut registry)?;
     let routers = [auth.router, devices.router.clone(), running.router.clone(), gateway.internal];
     for (late, router) in late.iter().zip(routers) {
         late.set(router);
     }
-    let admin = Admin { registry: Arc::new(registry), health };
-    let (url, stop) = (sockets.people.url(), CancellationToken::new());
-    let servers = serve(&settings, sockets, (&authority, &gateway.edge, admin), &stop)?;
+    let admin = Admin { registry: Arc::new(registry), health: Arc::clone(&health) as _ };
+    let (url, clock) = (sockets.people.url(), platform.clock.clone());
+    let certificates = Certificates { authority, names: settings.server_names.clone(), clock };
+    let gone = watched.map(|(_, gone)| gone);
+    let doors = Doors::open(sockets, &certificates, (&gateway.edge, admin), gone)?;
     Ok(Started {
         platform,
         url,
-        agents_url,
-        data: settings.data.clone(),
+        agents_url: settings.agents_url,
+        agents_here,
+        data: settings.data,
         root_certificate: folder.join("pki").join("root.pem"),
         auth_app: auth.app,
         edge: gateway.edge,
-        servers,
-        stop,
+        health,
+        doors,
         services: Services { auth: auth.stop, devices, monitoring: running },
         grace: Duration::from_secs(settings.grace_s),
         _folder: folder,
@@ -131,16 +130,22 @@ pub(crate) async fn start(mut settings: Settings) -> anyhow::Result<Started> {
 }
 
 async fn bind(settings: &Settings) -> anyhow::Result<Sockets> {
-    let agents = serve::bind("agents_listen", &settings.agents_listen).await?;
+    let agents = serve::bind("agents_listen", &settings.agents_listen, false).await?;
     anyhow::ensure!(
         agents.address.tls,
         "`agents_listen`: devices prove who they are by TLS; write https://HOST:PORT"
     );
     let admin = match settings.admin_listen.as_str() {
         "" => None,
-        text => Some(serve::bind("admin_listen", text).await?),
+        text => Some(serve::bind("admin_listen", text, false).await?),
     };
-    Ok(Sockets { people: serve::bind("listen", &settings.listen).await?, agents, admin })
+    anyhow::ensure!(
+        admin.as_ref().is_none_or(|admin| !admin.address.tls),
+        "`admin_listen`: probes and metrics are served without TLS; write http://HOST:PORT"
+    );
+    let proxied = !settings.gateway.trusted_proxies.is_empty();
+    let people = serve::bind("listen", &settings.listen, proxied).await?;
+    Ok(Sockets { people, agents, admin })
 }
 
 async fn start_auth(
@@ -149,10 +154,10 @@ async fn start_auth(
     folder: &DataFolder,
     authority: &Arc<Authority>,
     metrics: &mut Registry,
-) -> anyhow::Result<openframe_auth::Running> {
+) -> anyhow::Result<(openframe_auth::Running, Database)> {
     let database =
         Database::open(&folder.join("auth.db"), &openframe_auth_sqlite::MIGRATIONS).await?;
-    Ok(openframe_auth::start(
+    let running = openframe_auth::start(
         settings.auth.clone(),
         openframe_auth::Deps {
             store: openframe_auth_sqlite::stores(&database),
@@ -162,7 +167,8 @@ async fn start_auth(
             tenant: platform.tenant,
             metrics,
         },
-    ))
+    );
+    Ok((running, database))
 }
 
 async fn start_devices(
@@ -171,7 +177,7 @@ async fn start_devices(
     folder: &DataFolder,
     gateway: Peer,
     metrics: &mut Registry,
-) -> anyhow::Result<openframe_devices::Running> {
+) -> anyhow::Result<(Arc<openframe_devices::Running>, Database)> {
     let database =
         Database::open(&folder.join("devices.db"), &openframe_devices_sqlite::MIGRATIONS).await?;
     let deps = openframe_devices::Deps {
@@ -179,11 +185,11 @@ async fn start_devices(
         clock: platform.clock.clone(),
         verifier: platform.minter.verifier("devices"),
         gateway: platform.service(("devices", "gateway"), gateway),
-        audit: platform.audit("devices"),
+        auth: platform.audit("devices"),
         metrics,
     };
     let running = openframe_devices::start(settings.devices.clone(), deps).await;
-    running.context("the devices service cannot start")
+    Ok((Arc::new(running.context("the devices service cannot start")?), database))
 }
 
 async fn start_monitoring(
@@ -192,12 +198,12 @@ async fn start_monitoring(
     folder: &DataFolder,
     authority: &Authority,
     metrics: &mut Registry,
-) -> anyhow::Result<Arc<openframe_monitoring::Running>> {
+) -> anyhow::Result<(Arc<openframe_monitoring::Running>, Database)> {
     let options = openframe_monitoring_embedded::Options::default();
     let place = folder.join("monitoring");
-    let stores = openframe_monitoring_embedded::Embedded::open(&place, options).await?;
+    let (stores, database) = openframe_monitoring_embedded::Embedded::open(&place, options).await?;
     let roots = authority_roots(authority, &settings.webhook_roots);
-    let sender = Connector::new(openframe_pki::public_client(&roots)?);
+    let sender = openframe_monitoring::Webhooks::new(openframe_pki::public_client(&roots)?);
     let deps = openframe_monitoring::Deps {
         stores,
         clock: platform.clock.clone(),
@@ -207,50 +213,29 @@ async fn start_monitoring(
         metrics,
     };
     let running = openframe_monitoring::start(settings.monitoring.clone(), deps).await;
-    Ok(Arc::new(running.context("the monitoring service cannot start")?))
+    Ok((Arc::new(running.context("the monitoring service cannot start")?), database))
 }
 
-/// Gives the sockets to those who answer on them.
-fn serve(
+fn start_gateway(
+    platform: &Platform,
     settings: &Settings,
-    sockets: Sockets,
-    (authority, edge, admin): (&Authority, &openframe_gateway::Edge, Admin),
-    stop: &CancellationToken,
-) -> anyhow::Result<JoinSet<()>> {
-    let now = Clock::system().now();
-    let names = |bound: &Bound| {
-        let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-        names.push(bound.address.host.clone());
-        names.extend(settings.server_names.iter().cloned());
-        names.sort();
-        names.dedup();
-        names
+    (monitoring, health): (Peer, Arc<dyn openframe_gateway::Health>),
+    metrics: &mut Registry,
+) -> anyhow::Result<openframe_gateway::Running> {
+    let deps = openframe_gateway::Deps {
+        auth: platform.auth.clone(),
+        devices: platform.devices.clone(),
+        monitoring,
+        console: Arc::new(Page),
+        minter: platform.minter.clone(),
+        verifier: platform.minter.verifier("gateway"),
+        clock: platform.clock.clone(),
+        health,
+        openapi: serde_json::to_value(crate::docs::openapi())?,
+        tenant: platform.tenant,
+        metrics,
     };
-    let mut servers = JoinSet::new();
-    let people = sockets.people;
-    let tls = if people.address.tls {
-        let identity = authority.issue_server(names(&people), now)?;
-        Some(Arc::new(openframe_pki::users_server(identity)?))
-    } else {
-        None
-    };
-    let (own, token) = (edge.clone(), stop.clone());
-    servers.spawn(async move { own.serve_users(people.listener, tls, token).await });
-    let identity = authority.issue_server(names(&sockets.agents), now)?;
-    let tls = Arc::new(openframe_pki::agents_server(identity, authority.root_pem())?);
-    let (own, token) = (edge.clone(), stop.clone());
-    servers.spawn(async move { own.serve_agents(sockets.agents.listener, tls, token).await });
-    if let Some(bound) = sockets.admin {
-        let (router, token) = (admin::router(admin), stop.clone());
-        servers.spawn(async move {
-            let served = axum::serve(bound.listener, router)
-                .with_graceful_shutdown(async move { token.cancelled().await });
-            if let Err(error) = served.await {
-                tracing::error!("the admin port has ended: {error}");
-            }
-        });
-    }
-    Ok(servers)
+    Ok(openframe_gateway::start(settings.gateway.clone(), deps))
 }
 
 /// The roots that webhooks' servers are checked against: the machine's and the platform's own.
@@ -282,23 +267,12 @@ impl Platform {
         DevicesClient::new(client)
     }
 
-    /// A token that enrols one device: this machine.
-    pub(crate) async fn enrolment_token(&self) -> anyhow::Result<String> {
-        let client = self.own("auth", self.auth.clone(), Permission::EnrolmentManage);
-        let wanted = openframe_auth_api::NewEnrolmentToken {
-            name: Some("this machine".to_owned()),
-            uses: Some(1),
-            expires_in_minutes: Some(10),
-        };
-        Ok(AuthClient::new(client).create_enrolment_token(&wanted).await?.secret)
-    }
-
-    /// A client that may do one thing, as a key that exists for this process only.
+    /// A client that may look, as a key that exists for this process only and changes nothing.
     fn own(&self, audience: &'static str, peer: Peer, permission: Permission) -> Client {
         let subject = Subject::ApiKey {
             key: ApiKeyId::new(),
             owner: UserId::new(),
-            role: Role::Technician,
+            role: Role::ReadOnly,
             scopes: vec![permission.as_str().to_owned()],
         };
         let caller = Caller { tenant: self.tenant, subject };
@@ -313,42 +287,43 @@ impl Platform {
 }
 
 impl Started {
-    /// The link that makes the first owner; `None` once there is one.
+    /// On first start, writes an owner's API key to `file`, if one is named.
+    pub(crate) async fn bootstrap_key(&self, file: Option<&Path>) -> anyhow::Result<()> {
+        let Some(file) = file else { return Ok(()) };
+        bootstrap::write_key(&self.auth_app, &self.data, file).await
+    }
+
+    /// A token that enrols one device: this machine.
+    pub(crate) async fn enrolment_token(&self) -> anyhow::Result<String> {
+        Ok(self.auth_app.own_enrolment_token("this machine", 10).await?)
+    }
+
+    /// The link that makes the first owner; `None` once there is one who can sign in.
     pub(crate) async fn setup_link(&self) -> anyhow::Result<Option<String>> {
         let token = self.auth_app.issue_setup_token().await?;
         Ok(token.map(|token| format!("{}/setup#token={token}", self.url)))
     }
 
-    /// Stops in good order: agents are told, requests end, background work ends.
+    /// Stops in good order: probes fail, agents leave, requests end, changes are done to their
+    /// end, background work ends. All of it but the last takes `grace` at most.
     pub(crate) async fn stop(mut self) {
-        self.edge.drain(self.grace.min(Duration::from_secs(2))).await;
-        self.stop.cancel();
-        let served = async { while self.servers.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.grace, served).await.is_err() {
+        self.health.stopping();
+        let good_order = async {
+            self.edge.drain(self.grace / 2).await;
+            self.doors.shut().await;
+            self.edge.finish().await;
+        };
+        if tokio::time::timeout(self.grace, good_order).await.is_err() {
             tracing::warn!("requests were cut off after {} s", self.grace.as_secs());
         }
         self.services.auth.cancel();
+        self.auth_app.tell_refusals(true).await;
         self.services.devices.stop.cancel();
         self.services.devices.tasks.close();
         self.services.devices.tasks.wait().await;
         self.services.monitoring.stop.cancel();
         self.services.monitoring.tasks.close();
         self.services.monitoring.tasks.wait().await;
-    }
-}
-
-/// On first start, writes an owner's API key to `file`. An existing file is left as it is.
-pub(crate) async fn write_bootstrap_key(
-    started: &Started,
-    file: Option<&Path>,
-) -> anyhow::Result<()> {
-    let Some(file) = file.filter(|file| !file.exists()) else { return Ok(()) };
-    match started.auth_app.bootstrap_key().await? {
-        Some(key) => folder::write(file, &format!("{key}\n"), 0o600),
-        None => anyhow::bail!(
-            "an owner exists already, so no key was written to {}; make one in the console or with \
-             `openframe api-key create`",
-            file.display()
-        ),
+        self.doors.shut_admin().await;
     }
 }

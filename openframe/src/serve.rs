@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -22,14 +23,31 @@ impl Bound {
     }
 }
 
-/// Binds the address that the setting `name` gives.
-pub(crate) async fn bind(name: &str, text: &str) -> anyhow::Result<Bound> {
-    let address = ListenAddress::read(name, text)?;
+/// Binds the address that the setting `name` gives. `proxied` is as [`ListenAddress::read`] has it.
+pub(crate) async fn bind(name: &str, text: &str, proxied: bool) -> anyhow::Result<Bound> {
+    let address = ListenAddress::read(name, text, proxied)?;
     let listener = TcpListener::bind(address.socket).await.with_context(|| {
         format!("`{name}`: {} cannot be listened on; is another server running?", address.socket)
     })?;
     let at = listener.local_addr()?;
     Ok(Bound { listener, address, at })
+}
+
+/// Lets this process open as many files as the system allows it to, since each connection is one;
+/// says so when `wanted` are not to be had.
+pub(crate) fn raise_open_files(wanted: usize) {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
+    let wanted = u64::try_from(wanted).unwrap_or(u64::MAX);
+    if let Some(have) = getrlimit(Resource::Nofile).current.filter(|have| *have < wanted) {
+        tracing::warn!(
+            "{have} files may be open at the same time, fewer than the {wanted} connections that \
+             the settings allow; raise `ulimit -n` (LimitNOFILE= of systemd) for that many"
+        );
+    }
 }
 
 /// Being asked to end: SIGTERM, or Ctrl+C.

@@ -15,7 +15,8 @@ use crate::args::RunArgs;
 pub(crate) struct Settings {
     /// Folder for everything that is kept.
     pub(crate) data: PathBuf,
-    /// Address for people and API clients: https://HOST:PORT, or http:// on loopback.
+    /// Address for people and API clients: https://HOST:PORT, or http:// on loopback and behind a
+    /// proxy that `gateway.trusted_proxies` names.
     pub(crate) listen: String,
     /// Address for agents: https://HOST:PORT.
     pub(crate) agents_listen: String,
@@ -66,13 +67,24 @@ impl Default for Settings {
     }
 }
 
+/// Variables that are no settings: what commands that ask a server take (`openframe_cli::Global`),
+/// and what the console's build and its end-to-end test take.
+const RESERVED: [&str; 6] = [
+    "OPENFRAME_SERVER",
+    "OPENFRAME_API_KEY_FILE",
+    "OPENFRAME_CA",
+    "OPENFRAME_BIN",
+    "OPENFRAME_CONSOLE",
+    "OPENFRAME_CONSOLE_DIST",
+];
+
 /// Puts defaults, file, variables and flags together.
 pub(crate) fn load(args: &RunArgs) -> Result<Settings, Mistakes> {
     let mut layers = Layers::default();
     if let Some(file) = &args.config {
         layers = layers.with_file(file)?;
     }
-    layers.environment = openframe_config::environment();
+    layers.environment = openframe_config::environment(&RESERVED);
     let path = |path: &PathBuf| path.display().to_string();
     let flags = [
         ("data", args.data.as_ref().map(path)),
@@ -90,4 +102,20 @@ pub(crate) fn load(args: &RunArgs) -> Result<Settings, Mistakes> {
         layers.flags.push((name.to_owned(), value.to_owned()));
     }
     openframe_config::load(&layers)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn every_variable_of_a_flag_is_reserved() {
+        let command = crate::args::Arguments::command();
+        let variables = command.get_arguments().filter_map(|argument| argument.get_env());
+        for variable in variables.filter_map(|name| name.to_str()) {
+            assert!(RESERVED.contains(&variable), "{variable} would be taken for a setting");
+        }
+    }
 }

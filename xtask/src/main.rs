@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask setup`, `cargo xtask test`, `cargo xtask tidy`.
 
 mod golden;
+mod prometheus;
 mod run;
 mod say;
 mod setup;

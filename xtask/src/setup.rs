@@ -3,14 +3,16 @@
 use std::fs;
 use std::path::Path;
 
+use crate::prometheus;
 use crate::run::{root, run, run_with, succeeds};
 use crate::say::line;
 
 /// Debian's packages: the program looked for, the package that has it, why.
-const DEBIAN: [(&str, &str, &str); 4] = [
+const DEBIAN: [(&str, &str, &str); 5] = [
     ("node", "nodejs", "builds the console and runs its tests"),
     ("npm", "npm", "fetches the console's libraries, as its lock file names them"),
     ("chromium", "chromium", "the end-to-end tests use the console in a real browser"),
+    ("faketime", "faketime", "a test runs the agent with a clock that is ten minutes off"),
     ("unshare", "util-linux", "the full-disk test mounts a small disk in a namespace of its own"),
 ];
 /// Tools of cargo: name, version, why.
@@ -39,6 +41,7 @@ pub(crate) fn setup() -> anyhow::Result<()> {
         run("cargo", &["install", "--locked", "--quiet", name, "--version", version])?;
     }
     npm()?;
+    prometheus::setup()?;
     line("fetching the crates of every platform: later steps use no network");
     run("cargo", &["fetch", "--locked"])?;
     line("everything that the tests need is there");

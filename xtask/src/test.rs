@@ -6,11 +6,11 @@ use anyhow::bail;
 
 use crate::run::{run, run_with};
 use crate::say::line;
-use crate::{golden, setup, tidy};
+use crate::{golden, prometheus, setup, tidy};
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     ("set-up", setup::setup),
     ("format", || run("cargo", &["fmt", "--all", "--check"])),
     ("tidy", tidy::tidy),
@@ -19,6 +19,7 @@ const STEPS: [Step; 11] = [
     ("executables", || cargo(&["build", "-p", "openframe", "-p", "openframe-agent"])),
     ("golden files", || golden::golden(false)),
     ("tests", || cargo(&["test", "--workspace", "--no-fail-fast"])),
+    ("beside Prometheus", prometheus::compare),
     ("console", console),
     ("console in Chromium", || run("node", &["console/web/e2e/run.mjs"])),
     ("licences and sources", || {
@@ -27,6 +28,7 @@ const STEPS: [Step; 11] = [
 ];
 
 /// Runs every step; stops at the first that fails unless `keep_going`.
+#[expect(clippy::disallowed_methods, reason = "the table says how long each step took")]
 pub(crate) fn test(keep_going: bool) -> anyhow::Result<()> {
     let mut table = Vec::new();
     let mut failed = 0;

@@ -81,7 +81,7 @@ impl Queue {
             unsynced: wal.next_seq(),
             wal,
             synced_at: None,
-            marked_at: Instant::now(),
+            marked_at: openframe_clock::monotonic(),
             tail: VecDeque::new(),
             tail_bytes: 0,
             reader: None,
@@ -115,7 +115,7 @@ impl Queue {
     pub fn sync(&mut self) -> Result<(), Error> {
         self.wal.sync().map_err(wal_error)?;
         self.unsynced = self.wal.next_seq();
-        self.synced_at = Some(Instant::now());
+        self.synced_at = Some(openframe_clock::monotonic());
         Ok(())
     }
 
@@ -196,7 +196,7 @@ impl Queue {
         if !due || keep <= self.wal.first_seq() {
             return;
         }
-        self.marked_at = Instant::now();
+        self.marked_at = openframe_clock::monotonic();
         if let Err(error) = self.wal.trim_to(keep) {
             tracing::warn!("cannot trim a queue: {}", openframe_fault::chain(&error));
         }

@@ -9,6 +9,9 @@ pub const ENROL_PATH: &str = "/agent/v1/enrol";
 /// Where a device renews its certificate: `POST`, with the current one.
 pub const RENEW_PATH: &str = "/agent/v1/renew";
 
+/// Where a device whose certificate has ended gets a new one: `POST`, without a client certificate.
+pub const RECOVER_PATH: &str = "/agent/v1/recover";
+
 /// Asks for a device's first certificate. The same token and key again give the same device, so a
 /// lost answer costs nothing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,6 +31,38 @@ pub struct EnrolRequest {
 pub struct RenewRequest {
     /// A PKCS #10 request in PEM.
     pub csr_pem: String,
+    /// When it is for a new key: the old one's signature under [`RenewRequest::statement`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_key_proof: Option<String>,
+}
+
+impl RenewRequest {
+    /// What the old key signs to hand over to the key of `csr_pem`.
+    pub fn statement(device: DeviceId, csr_pem: &str) -> String {
+        format!("openframe key roll v1\n{device}\n{csr_pem}")
+    }
+}
+
+/// Asks for a new certificate after the last one has ended, by the key that the device is bound to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecoverRequest {
+    /// The device.
+    pub device_id: DeviceId,
+    /// A PKCS #10 request in PEM, for the same key as before.
+    pub csr_pem: String,
+    /// When it was made, by the device's clock; at most an hour off.
+    pub time: Timestamp,
+    /// The key's signature under [`RecoverRequest::statement`].
+    pub proof: String,
+}
+
+impl RecoverRequest {
+    /// What the key signs.
+    pub fn statement(&self) -> String {
+        let Self { device_id, csr_pem, time, .. } = self;
+        format!("openframe recovery v1\n{device_id}\n{}\n{csr_pem}", time.as_millisecond())
+    }
 }
 
 /// A device's certificate and what it needs to use it.

@@ -20,6 +20,9 @@ pub mod link {
 
 /// The path of the link's WebSocket.
 pub const LINK_PATH: &str = "/agent/v1/link";
+/// The WebSocket close code of a device that does not belong to the fleet any more: it was retired
+/// or revoked. It is in vain to connect again before it is enrolled anew.
+pub const CLOSE_REVOKED: u16 = 4001;
 /// A frame's size at most, encoded.
 pub const MAX_FRAME_BYTES: usize = 256 << 10;
 /// Series in a table at most.

@@ -2,10 +2,10 @@
 
 use http::Method;
 use openframe_agent_api::enrolment::{
-    Certified, ENROL_PATH, EnrolRequest, RENEW_PATH, RenewRequest,
+    Certified, ENROL_PATH, EnrolRequest, RECOVER_PATH, RENEW_PATH, RecoverRequest, RenewRequest,
 };
 use openframe_fault::Fault;
-use openframe_ids::{ApiKeyId, EnrolmentTokenId, SessionId, UserId};
+use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, UserId};
 use openframe_mesh::{Client, query};
 
 use crate::internal::{
@@ -60,9 +60,9 @@ impl AuthClient {
         self.api.delete(&format!("/sessions/{id}")).await
     }
 
-    /// The caller's API keys.
-    pub async fn api_keys(&self) -> Result<Page<ApiKey>, Fault> {
-        self.api.get("/api-keys").await
+    /// The caller's API keys, or everybody's.
+    pub async fn api_keys(&self, all: bool) -> Result<Page<ApiKey>, Fault> {
+        self.api.get(if all { "/api-keys?all=true" } else { "/api-keys" }).await
     }
 
     /// Makes an API key.
@@ -105,6 +105,11 @@ impl AuthClient {
         self.api.get("/audit/verify").await
     }
 
+    /// Makes the certificates of a device count no more.
+    pub async fn revoke_device(&self, id: DeviceId) -> Result<(), Fault> {
+        self.api.delete(&format!("/devices/{id}")).await
+    }
+
     /// Enrols a device.
     pub async fn enrol(&self, request: &EnrolRequest) -> Result<Certified, Fault> {
         self.root.send(Method::POST, ENROL_PATH, request).await
@@ -113,6 +118,11 @@ impl AuthClient {
     /// Renews the certificate of the device that the credential names.
     pub async fn renew(&self, request: &RenewRequest) -> Result<Certified, Fault> {
         self.root.send(Method::POST, RENEW_PATH, request).await
+    }
+
+    /// Gets a new certificate for a device whose last one has ended.
+    pub async fn recover(&self, request: &RecoverRequest) -> Result<Certified, Fault> {
+        self.root.send(Method::POST, RECOVER_PATH, request).await
     }
 
     /// Asks whose secret was shown.
@@ -125,7 +135,7 @@ impl AuthClient {
         self.root.tell(Method::POST, AUDIT, record).await
     }
 
-    /// Fails with `Unauthenticated` when the device was revoked or is not known.
+    /// Fails with `Unauthenticated` when the device was revoked or the certificate does not count.
     pub async fn check_device(&self, check: &DeviceCheck) -> Result<(), Fault> {
         self.root.tell(Method::POST, CHECK_DEVICE, check).await
     }

@@ -4,9 +4,11 @@ use jiff::Timestamp;
 use openframe_ids::{DeviceId, TenantId};
 use serde::{Deserialize, Serialize};
 
+use crate::Outcome;
+
 /// `POST /internal/v1/resolve`: the gateway asks whose secret it was shown.
 pub const RESOLVE: &str = "/internal/v1/resolve";
-/// `POST /internal/v1/audit`: a service records what it is about to do.
+/// `POST /internal/v1/audit`: a service records what was asked of it.
 pub const AUDIT: &str = "/internal/v1/audit";
 /// `POST /internal/v1/devices/check`: the gateway asks whether a device's certificate still counts.
 pub const CHECK_DEVICE: &str = "/internal/v1/devices/check";
@@ -55,13 +57,17 @@ pub struct AuditRecord {
     pub action: String,
     /// To what.
     pub target: String,
-    /// `done`, `refused` or `failed`.
-    pub outcome: String,
+    /// How it ended.
+    #[serde(default)]
+    pub outcome: Outcome,
     /// More, as short text. Never a secret.
+    #[serde(default)]
     pub detail: String,
     /// From where, if known.
+    #[serde(default)]
     pub remote_address: String,
     /// In which request, if in one.
+    #[serde(default)]
     pub request_id: String,
 }
 

@@ -8,7 +8,7 @@ mod client;
 pub mod internal;
 mod types;
 
-pub use audit::{Ask, Audit, Entry};
+pub use audit::{Ask, Audit, Entry, Outcome, REMOTE_ADDRESS};
 pub use client::AuthClient;
 pub use types::*;
 

@@ -102,6 +102,11 @@ impl DevicesClient {
         self.api.get(&format!("/commands/{id}/output?after={after}")).await
     }
 
+    /// The bytes that a command has written so far.
+    pub async fn raw_output(&self, id: CommandId) -> Result<Response<Body>, Fault> {
+        self.api.stream(&format!("/commands/{id}/output/raw")).await
+    }
+
     /// What a command writes, as server-sent events `output` and `command` until it has finished.
     pub async fn stream(&self, id: CommandId) -> Result<Response<Body>, Fault> {
         self.api.stream(&format!("/commands/{id}/stream")).await

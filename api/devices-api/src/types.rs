@@ -36,7 +36,8 @@ pub struct DevicePage {
     pub next_cursor: Option<String>,
     /// How many devices match in all.
     pub total: u64,
-    /// For each attribute asked for: each value and how many of the matching devices have it.
+    /// For each attribute asked for: its most frequent values, at most 100, and how many of the
+    /// matching devices have each.
     #[serde(default)]
     pub facets: BTreeMap<String, Vec<FacetValue>>,
     /// How old the index that answered is, milliseconds.
@@ -202,6 +203,9 @@ pub struct Command {
     pub finished_at: Option<Timestamp>,
     /// The exit code, if it ended by itself.
     pub exit_code: Option<i32>,
+    /// Whether somebody wants it stopped. Only its device can say that it has stopped.
+    #[serde(default)]
+    pub cancel_requested: bool,
     /// Why it did not run or end well.
     pub status_reason: String,
     /// Who asked for it: kind and id.
@@ -242,7 +246,8 @@ pub struct OutputChunk {
     pub stream: String,
     /// Where it begins in everything that the command wrote.
     pub offset: u64,
-    /// The text; bytes that are not UTF-8 are replaced by U+FFFD.
+    /// The text. A character whose bytes lie in two pieces is in the later one; each byte that
+    /// belongs to no character is U+FFFD. `GET …/output/raw` has the bytes.
     pub text: String,
 }
 

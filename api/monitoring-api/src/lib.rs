@@ -4,6 +4,7 @@
 //! Prometheus has them, so its own clients work.
 
 mod client;
+mod number;
 mod types;
 
 pub use client::MonitoringClient;
@@ -13,6 +14,8 @@ pub use types::*;
 pub const PREFIX: &str = "/api/monitoring/v1";
 /// What Prometheus' paths begin with.
 pub const PROMETHEUS: &str = "/prometheus/api/v1";
+/// `POST`, body `ExportMetricsServiceRequest` of OpenTelemetry.
+pub const OTLP_METRICS: &str = "/otlp/v1/metrics";
 /// `POST`, body `TelemetryPush` of `agent-api`, answer 204 once all of it is durable; a `Conflict`
 /// with the code `unknown_series_table` asks for the tables again.
 pub const TELEMETRY: &str = "/internal/v1/telemetry";

@@ -79,6 +79,8 @@ pub struct Alert {
     /// The device, if the series is one's.
     pub device_id: Option<DeviceId>,
     /// The value when last evaluated.
+    #[serde(with = "crate::number")]
+    #[schema(schema_with = crate::number::schema)]
     pub value: f64,
     /// Since when the condition holds.
     #[schema(value_type = String, format = DateTime)]
@@ -118,7 +120,8 @@ pub struct Channel {
 pub struct ChannelDefinition {
     /// Its name, 1 to 200 characters, unique in the tenant.
     pub name: String,
-    /// Where to `POST` to: `https://…`, or `http://…` on loopback.
+    /// Where to `POST` to: `https://…`, or `http://…` on loopback. Whoever may not change channels
+    /// sees the host only.
     pub webhook_url: String,
 }
 
@@ -140,6 +143,8 @@ pub struct LatestValue {
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// The value.
+    #[serde(with = "crate::number")]
+    #[schema(schema_with = crate::number::schema)]
     pub value: f64,
 }
 
@@ -167,7 +172,7 @@ pub struct Webhook {
     pub version: String,
     /// What the message is about.
     pub group_key: String,
-    /// Alerts left out: none.
+    /// Alerts left out because there are too many for one message.
     pub truncated_alerts: u32,
     /// `firing` or `resolved`.
     pub status: String,
@@ -182,7 +187,7 @@ pub struct Webhook {
     /// Where the platform is; empty when it does not know.
     #[serde(rename = "externalURL")]
     pub external_url: String,
-    /// The alerts: one.
+    /// The alerts that changed, of one rule.
     pub alerts: Vec<WebhookAlert>,
 }
 

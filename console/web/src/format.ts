@@ -42,10 +42,10 @@ export function count(many: number, one: string, more = `${one}s`): string {
 
 const LARGE = ['', ' k', ' M', ' G', ' T', ' P'];
 
-/** A number of any size in few characters: `22.42 G`. */
-export function number(value: number): string {
+/** A number of any size in few characters: `22.42 G`; one that is not finite comes as text. */
+export function number(value: number | string): string {
+  if (typeof value === 'string' || !Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  if (!Number.isFinite(value)) return String(value);
   if (value !== 0 && (size >= 1e18 || size < 1e-3)) return value.toExponential(3);
   if (size < 10_000) return String(Math.round(value * 1000) / 1000);
   const thousands = Math.floor(Math.log10(size) / 3);

@@ -3,8 +3,16 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 pub use jiff::{SignedDuration, Timestamp};
+
+/// A reading of the clock that never goes back: for measuring and for deadlines inside this process,
+/// never for what is shown or kept.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
+pub fn monotonic() -> Instant {
+    Instant::now()
+}
 
 /// Tells the time. Cheap to clone.
 #[derive(Clone)]
@@ -27,6 +35,11 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
     pub fn skewed(offset: SignedDuration) -> Self {
         Self(Arc::new(move || Timestamp::now().saturating_add(offset).unwrap_or(Timestamp::MAX)))
+    }
+
+    /// A clock that tells what `tell` tells: for time that comes from elsewhere than the system.
+    pub fn by(tell: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
     }
 
     /// The time now.

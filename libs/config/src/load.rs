@@ -60,12 +60,19 @@ impl Layers {
     }
 }
 
-/// This process's variables that set something.
-pub fn environment() -> Vec<(String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name.starts_with(ENV_PREFIX) && name.contains("__"))
-        .collect()
+/// This process's variables that set something; those in `reserved` mean something else.
+pub fn environment(reserved: &[&str]) -> Vec<(String, String)> {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    settings_among(variables, reserved)
+}
+
+fn settings_among(
+    variables: impl Iterator<Item = (String, String)>,
+    reserved: &[&str],
+) -> Vec<(String, String)> {
+    let sets = |name: &str| name.starts_with(ENV_PREFIX) && !reserved.contains(&name);
+    variables.filter(|(name, _)| sets(name)).collect()
 }
 
 /// One variable of this process, for the few that are no setting (`HOME`, `NO_COLOR`).
@@ -83,8 +90,8 @@ where
     let mut settings = defaults.clone();
     let mut mistakes = Vec::new();
     for (place, path, value) in leaves(layers, &mut mistakes) {
-        match check::<T>(&defaults, &path, &value) {
-            Ok(()) => set(&mut settings, &path, value),
+        match check::<T>(&defaults, &path, value) {
+            Ok(value) => set(&mut settings, &path, value),
             Err(what) => mistakes.push(Mistake { place, what }),
         }
     }
@@ -153,25 +160,30 @@ fn parse(text: &str) -> Value {
     value.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-/// Whether `T` accepts this one value among its defaults.
+/// The value as `T` accepts it among its defaults: a list may be given by its one item.
 fn check<T: DeserializeOwned>(
     defaults: &Table,
     path: &[String],
-    value: &Value,
-) -> Result<(), String> {
-    let dotted = path.join(".");
+    value: Value,
+) -> Result<Value, String> {
     let try_value = |value: Value| {
         let mut settings = defaults.clone();
         set(&mut settings, path, value);
         Value::Table(settings).try_into::<T>().map(drop)
     };
-    match try_value(value.clone()) {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            let message = error.message().lines().next().unwrap_or_default().to_owned();
-            Err(format!("`{dotted}`: {message}"))
-        }
+    let Err(error) = try_value(value.clone()) else { return Ok(value) };
+    let list = Value::Array(vec![value]);
+    if is_list(defaults, path) && try_value(list.clone()).is_ok() {
+        return Ok(list);
     }
+    let message = error.message().lines().next().unwrap_or_default();
+    Err(format!("`{}`: {message}", path.join(".")))
+}
+
+fn is_list(defaults: &Table, path: &[String]) -> bool {
+    let Some((first, rest)) = path.split_first() else { return false };
+    let value = rest.iter().fold(defaults.get(first), |value, name| value?.get(name));
+    value.is_some_and(Value::is_array)
 }
 
 fn set(table: &mut Table, path: &[String], value: Value) {

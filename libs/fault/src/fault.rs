@@ -41,6 +41,14 @@ struct Problem {
     request_id: Option<String>,
 }
 
+/// How Prometheus' API refuses, which `/prometheus` keeps to.
+#[derive(Debug, Deserialize)]
+struct PrometheusRefusal {
+    #[serde(rename = "errorType")]
+    kind: String,
+    error: String,
+}
+
 impl Fault {
     /// A failure of `kind`. `code` is `snake_case`, stable and listed in the API's document;
     /// `message` is for the caller: what is wrong and what to do, never the cause.
@@ -104,10 +112,16 @@ impl Fault {
     /// problem details gives the code `http_<status>`: it came from something in between.
     pub fn from_answer(status: StatusCode, body: &[u8]) -> Self {
         let kind = Kind::of_status(status);
-        let (code, message) = match serde_json::from_slice::<Problem>(body) {
-            Ok(problem) => (problem.code, problem.detail),
-            Err(_) => (format!("http_{}", status.as_u16()), format!("the server said {status}")),
-        };
+        let problem = serde_json::from_slice::<Problem>(body).ok();
+        let (code, message) = problem
+            .map(|problem| (problem.code, problem.detail))
+            .or_else(|| {
+                let refusal = serde_json::from_slice::<PrometheusRefusal>(body).ok()?;
+                Some((refusal.kind, refusal.error))
+            })
+            .unwrap_or_else(|| {
+                (format!("http_{}", status.as_u16()), format!("the server said {status}"))
+            });
         let (code, status) = (Cow::Owned(code), Some(status));
         Self { kind, code, message, retry_after: None, status, cause: None }
     }
@@ -152,4 +166,23 @@ pub fn chain(error: &dyn Error) -> String {
         cause = inner.source();
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_read_in_every_form() {
+        let problem = br#"{"type":"x","title":"x","status":400,"code":"bad_name","detail":"no"}"#;
+        let prometheus = br#"{"status":"error","errorType":"bad_data","error":"parse error: x"}"#;
+        for (body, code, message) in [
+            (&problem[..], "bad_name", "no"),
+            (&prometheus[..], "bad_data", "parse error: x"),
+            (b"<html>", "http_400", "the server said 400 Bad Request"),
+        ] {
+            let fault = Fault::from_answer(StatusCode::BAD_REQUEST, body);
+            assert_eq!((fault.code(), fault.message()), (code, message));
+        }
+    }
 }

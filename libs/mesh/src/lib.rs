@@ -12,4 +12,4 @@ pub mod identity;
 mod peer;
 
 pub use client::{Answer, Client, Credential, query};
-pub use peer::{Connector, Late, Peer};
+pub use peer::{Connector, Late, Peer, in_time};

@@ -6,11 +6,16 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use http::uri::PathAndQuery;
-use http::{Request, Response, Uri};
+use http::{Request, Response, StatusCode, Uri};
+use hyper::body::Incoming;
+use hyper::client::conn as client;
+use hyper::server::conn as server;
+use hyper::upgrade::OnUpgrade;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use openframe_fault::{Fault, Kind};
 use tower::ServiceExt as _;
 
@@ -19,25 +24,37 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// Bytes that wait in each direction between this process and a service in it, once upgraded.
+const UPGRADED_BYTES: usize = 16 << 10;
+
 /// Connections to other processes, pooled. Cheap to clone: clones share the pool.
 #[derive(Clone)]
-pub struct Connector(HyperClient<HttpsConnector<HttpConnector>, Body>);
+pub struct Connector {
+    pool: Pool,
+    /// HTTP/1.1 only: what is upgraded has a connection of its own.
+    upgrades: Pool,
+}
+
+type Pool = HyperClient<HttpsConnector<HttpConnector>, Body>;
 
 impl Connector {
     /// Connections that trust what `tls` trusts. Plain `http` addresses work as well: whoever
     /// chooses the address decides.
     pub fn new(tls: rustls::ClientConfig) -> Self {
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .enable_http2()
-            .build();
-        let client = HyperClient::builder(TokioExecutor::new())
-            .pool_timer(hyper_util::rt::TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .build(connector);
-        Self(client)
+        let builder = |tls| {
+            hyper_rustls::HttpsConnectorBuilder::new()
+                .with_tls_config(tls)
+                .https_or_http()
+                .enable_http1()
+        };
+        let pool = |connector| {
+            HyperClient::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE)
+                .build(connector)
+        };
+        let upgrades = pool(builder(tls.clone()).build());
+        Self { pool: pool(builder(tls).enable_http2().build()), upgrades }
     }
 }
 
@@ -89,14 +106,7 @@ impl Peer {
     /// Sends one request and returns the head of the answer; the body streams. Fails with
     /// `Unavailable` when nobody answers in time.
     pub async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Fault> {
-        match tokio::time::timeout(DEADLINE, self.send(request)).await {
-            Ok(answer) => answer,
-            Err(late) => Err(Fault::unavailable(
-                "peer_too_slow",
-                "a part of the platform did not answer in time; try again",
-            )
-            .because(late)),
-        }
+        in_time(self.send(request)).await
     }
 
     /// Sends one request without a deadline: for answers that end when the caller goes away.
@@ -113,11 +123,65 @@ impl Peer {
             }
             Self::Remote { base, connector } => {
                 *request.uri_mut() = join(base, request.uri())?;
-                connector.0.request(request).await.map_err(down)?.map(Body::new)
+                connector.pool.request(request).await.map_err(down)?.map(Body::new)
             }
         };
         response.extensions_mut().clear();
         Ok(response)
+    }
+
+    /// Sends a request that asks for an upgrade. With the head of an answer that agrees (101) comes
+    /// the connection; any other answer comes alone.
+    pub async fn upgrade(
+        &self,
+        mut request: Request<Body>,
+    ) -> Result<(Response<Body>, Option<OnUpgrade>), Fault> {
+        request.extensions_mut().clear();
+        let sending = async {
+            match self {
+                Self::Local(late) => {
+                    let router = late.0.get().cloned().ok_or_else(|| down("not started yet"))?;
+                    upgrade_local(router, request).await.map_err(down)
+                }
+                Self::Remote { base, connector } => {
+                    *request.uri_mut() = join(base, request.uri())?;
+                    connector.upgrades.request(request).await.map_err(down)
+                }
+            }
+        };
+        let mut response = in_time(sending).await?;
+        let agreed = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let upgrade = agreed.then(|| hyper::upgrade::on(&mut response));
+        response.extensions_mut().clear();
+        Ok((response.map(Body::new), upgrade))
+    }
+}
+
+/// Speaks HTTP/1.1 to a router in this process, since only a connection can be upgraded.
+async fn upgrade_local(
+    router: Router,
+    request: Request<Body>,
+) -> Result<Response<Incoming>, hyper::Error> {
+    let (here, there) = tokio::io::duplex(UPGRADED_BYTES);
+    let serving = server::http1::Builder::new()
+        .serve_connection(TokioIo::new(there), TowerToHyperService::new(router))
+        .with_upgrades();
+    // Both end with the connection, whose errors the other half reports.
+    tokio::spawn(async move { drop(serving.await) });
+    let (mut sender, connection) = client::http1::handshake(TokioIo::new(here)).await?;
+    tokio::spawn(async move { drop(connection.with_upgrades().await) });
+    sender.send_request(request).await
+}
+
+/// Waits for an answer as long as a call may take; fails with `Unavailable` after that.
+pub async fn in_time<T>(answer: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    match tokio::time::timeout(DEADLINE, answer).await {
+        Ok(answer) => answer,
+        Err(late) => Err(Fault::unavailable(
+            "peer_too_slow",
+            "a part of the platform did not answer in time; try again",
+        )
+        .because(late)),
     }
 }
 

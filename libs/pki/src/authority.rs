@@ -16,12 +16,15 @@ use crate::verify::pin_of;
 
 /// How long a device certificate is valid.
 pub const DEVICE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
-/// How long a server certificate is valid; made anew at every start.
-const SERVER_LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 90);
+/// How long a server certificate is valid.
+pub const SERVER_LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// How long the root and the issuing authority are valid.
 const AUTHORITY_LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 3650);
-/// How far a device's clock may be behind.
-const BACKDATED: SignedDuration = SignedDuration::from_mins(5);
+/// How far the clock of a server may be behind that of the one which signed a device certificate.
+const DEVICE_BACKDATED: SignedDuration = SignedDuration::from_mins(15);
+/// How far a device's clock may be behind: a root or server certificate is checked by devices, also
+/// in the minutes after it was made.
+const SERVER_BACKDATED: SignedDuration = SignedDuration::from_hours(24);
 
 /// The root and the issuing authority, with their keys.
 pub struct Authority {
@@ -130,7 +133,7 @@ impl Authority {
             .map_err(|_| Error::BadRequest("it is not a signed PKCS #10 request"))?;
         let not_after = now + DEVICE_LIFETIME;
         let serial: [u8; 16] = positive(random());
-        let mut params = leaf_params(&device.to_string(), (now - BACKDATED, not_after))?;
+        let mut params = leaf_params(&device.to_string(), (now - DEVICE_BACKDATED, not_after))?;
         params.serial_number = Some(SerialNumber::from_slice(&serial));
         let uri = spiffe_uri(tenant, device).try_into().map_err(Error::failed)?;
         params.subject_alt_names = vec![SanType::URI(uri)];
@@ -150,7 +153,7 @@ impl Authority {
     ) -> Result<ServerIdentity, Error> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(Error::failed)?;
         let sans = CertificateParams::new(names).map_err(Error::failed)?.subject_alt_names;
-        let mut params = leaf_params("OpenFrame", (now - BACKDATED, now + SERVER_LIFETIME))?;
+        let mut params = leaf_params("OpenFrame", (now - SERVER_BACKDATED, now + SERVER_LIFETIME))?;
         params.serial_number = Some(SerialNumber::from_slice(&positive(random::<16>())));
         params.subject_alt_names = sans;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -165,7 +168,7 @@ impl Authority {
 }
 
 fn ca_params(name: &str, now: Timestamp) -> Result<CertificateParams, Error> {
-    let mut params = leaf_params(name, (now - BACKDATED, now + AUTHORITY_LIFETIME))?;
+    let mut params = leaf_params(name, (now - SERVER_BACKDATED, now + AUTHORITY_LIFETIME))?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     Ok(params)

@@ -1,19 +1,28 @@
 //! A device's half: its key, its request, and how its certificate is read.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use openframe_ids::{DeviceId, TenantId};
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256,
+    PublicKeyData as _, SigningKey as _,
+};
 use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
+use x509_parser::x509::SubjectPublicKeyInfo;
 
 use crate::Error;
 use crate::authority::hex;
 
 /// A request's size at most, PEM.
 const MAX_CSR_BYTES: usize = 8 << 10;
+/// A proof's size at most, as text.
+const MAX_PROOF_BYTES: usize = 1 << 10;
 /// The trust domain of every name.
 const TRUST_DOMAIN: &str = "spiffe://openframe";
 /// `id-ecPublicKey` and `prime256v1` (RFC 5480).
@@ -44,6 +53,12 @@ impl DeviceKey {
         self.0.serialize_pem()
     }
 
+    /// Signs `statement`.
+    pub fn prove(&self, statement: &str) -> Result<KeyProof, Error> {
+        let signature = self.0.sign(statement.as_bytes()).map_err(Error::failed)?;
+        Ok(KeyProof { key: self.0.subject_public_key_info(), signature })
+    }
+
     /// A request for a certificate of this key, PEM. The name in it is a courtesy: the platform
     /// chooses what the certificate says.
     pub fn csr_pem(&self, hostname: &str) -> Result<String, Error> {
@@ -52,6 +67,42 @@ impl DeviceKey {
         params.distinguished_name.push(DnType::CommonName, hostname);
         let request = params.serialize_request(&self.0).map_err(Error::failed)?;
         request.pem().map_err(Error::failed)
+    }
+}
+
+/// What shows that the holder of a key made a statement: the key, and its signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyProof {
+    /// Subject public key info, DER.
+    key: Vec<u8>,
+    /// ECDSA on P-256 with SHA-256, ASN.1.
+    signature: Vec<u8>,
+}
+
+impl KeyProof {
+    /// The text form: key, dot, signature, each base64url.
+    pub fn to_text(&self) -> String {
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(&self.key), URL_SAFE_NO_PAD.encode(&self.signature))
+    }
+
+    /// Reads the text form. That it is well formed says nothing of the signature.
+    pub fn read(text: &str) -> Option<Self> {
+        let (key, signature) = text.split_once('.').filter(|_| text.len() <= MAX_PROOF_BYTES)?;
+        let read = |part| URL_SAFE_NO_PAD.decode(part).ok();
+        Some(Self { key: read(key)?, signature: read(signature)? })
+    }
+
+    /// SHA-256 of the key that signed `statement`; `None` when the signature is not of both.
+    pub fn signer(&self, statement: &str) -> Option<[u8; 32]> {
+        let (rest, key) = SubjectPublicKeyInfo::from_der(&self.key).ok()?;
+        if !rest.is_empty() || !is_p256(&key) {
+            return None;
+        }
+        let point = &key.subject_public_key.data;
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point)
+            .verify(statement.as_bytes(), &self.signature)
+            .ok()?;
+        Some(Sha256::digest(&self.key).into())
     }
 }
 
@@ -112,11 +163,15 @@ pub(crate) fn check_csr(csr_pem: &str) -> Result<[u8; 32], Error> {
         return Err(Error::BadRequest("it is not a PKCS #10 request"));
     }
     let key = &request.certification_request_info.subject_pki;
-    let curve = key.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
-    let algorithm = key.algorithm.algorithm.to_id_string();
-    if algorithm != P256.0 || curve.is_none_or(|curve| curve.to_id_string() != P256.1) {
+    if !is_p256(key) {
         return Err(Error::BadRequest("its key is not an ECDSA key on P-256"));
     }
     request.verify_signature().map_err(|_| Error::BadRequest("it is not signed by its own key"))?;
     Ok(Sha256::digest(key.raw).into())
+}
+
+fn is_p256(key: &SubjectPublicKeyInfo<'_>) -> bool {
+    let curve = key.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
+    let algorithm = key.algorithm.algorithm.to_id_string();
+    algorithm == P256.0 && curve.is_some_and(|curve| curve.to_id_string() == P256.1)
 }

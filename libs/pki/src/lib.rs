@@ -10,8 +10,8 @@ mod device;
 mod error;
 mod verify;
 
-pub use authority::{Authority, DEVICE_LIFETIME, IssuedDevice, ServerIdentity};
-pub use device::{DeviceIdentity, DeviceKey, csr_spki_sha256, device_identity};
+pub use authority::{Authority, DEVICE_LIFETIME, IssuedDevice, SERVER_LIFETIME, ServerIdentity};
+pub use device::{DeviceIdentity, DeviceKey, KeyProof, csr_spki_sha256, device_identity};
 pub use error::Error;
 pub use verify::{
     agents_server, device_client, install_provider, pin_of, pinned_client, public_client,

@@ -7,7 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig,
     SignatureScheme,
@@ -38,21 +39,24 @@ pub fn pin_of(certificate: &CertificateDer<'_>) -> Result<String, Error> {
     Ok(URL_SAFE_NO_PAD.encode(Sha256::digest(parsed.public_key().raw)))
 }
 
-/// For the listener of people: TLS 1.3, no client certificate asked for.
-pub fn users_server(identity: ServerIdentity) -> Result<ServerConfig, Error> {
+/// For the listener of people: TLS 1.3, no client certificate asked for. `shown` chooses the
+/// certificate anew for each connection.
+pub fn users_server(shown: Arc<dyn ResolvesServerCert>) -> Result<ServerConfig, Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(Error::failed)?
         .with_no_client_auth()
-        .with_single_cert(identity.chain, identity.key)
-        .map_err(Error::failed)?;
+        .with_cert_resolver(shown);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
 
 /// For the listener of agents: a client certificate of the root's is checked when one is shown; a
 /// device that enrols has none yet. HTTP/1.1 only, for the link's upgrade.
-pub fn agents_server(identity: ServerIdentity, root_pem: &str) -> Result<ServerConfig, Error> {
+pub fn agents_server(
+    shown: Arc<dyn ResolvesServerCert>,
+    root_pem: &str,
+) -> Result<ServerConfig, Error> {
     let roots = Arc::new(roots(root_pem)?);
     let clients = WebPkiClientVerifier::builder_with_provider(roots, provider())
         .allow_unauthenticated()
@@ -62,10 +66,16 @@ pub fn agents_server(identity: ServerIdentity, root_pem: &str) -> Result<ServerC
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(Error::failed)?
         .with_client_cert_verifier(clients)
-        .with_single_cert(identity.chain, identity.key)
-        .map_err(Error::failed)?;
+        .with_cert_resolver(shown);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+impl ServerIdentity {
+    /// The certificate and its key, ready to be shown.
+    pub fn certified(self) -> Result<CertifiedKey, Error> {
+        CertifiedKey::from_der(self.chain, self.key, &provider()).map_err(Error::failed)
+    }
 }
 
 /// For a client that trusts the platform's root only.

@@ -6,7 +6,7 @@ use promql_parser::parser::{AggregateExpr, LabelModifier};
 
 use crate::eval::{Evaluator, Vector};
 use crate::types::NAME;
-use crate::{Error, Labels, format_value, numeric};
+use crate::{Error, Labels, format, numeric};
 
 /// Evaluates an aggregation at `t`.
 pub(crate) fn eval(
@@ -21,7 +21,10 @@ pub(crate) fn eval(
         None => Ok(0.0),
     };
     match op.as_str() {
-        "topk" | "bottomk" => Ok(ranked(groups(elements, one), number()?, op == "topk")),
+        "topk" | "bottomk" => {
+            let k = places(number()?)?;
+            Ok(ranked(groups(elements, one), k, op == "topk"))
+        }
         "quantile" => {
             let phi = number()?;
             Ok(each(groups(elements, one), |values| numeric::quantile(phi, values)))
@@ -97,18 +100,27 @@ fn extreme(values: Vec<f64>, better: fn(f64, f64) -> bool) -> f64 {
     values.into_iter().reduce(take).unwrap_or(f64::NAN)
 }
 
-/// The `k` greatest (or least) elements of each group, best first; NaN is never better.
-fn ranked(groups: Groups, k: f64, greatest: bool) -> Vector {
-    if k.is_nan() || k < 1.0 {
-        return Vec::new();
+/// How many elements a parameter asks for.
+fn places(k: f64) -> Result<usize, Error> {
+    if k.is_nan() {
+        return Err(Error::execution("Parameter value is NaN"));
     }
+    if k >= 2.0_f64.powi(63) {
+        let k = format::exponent(k);
+        return Err(Error::execution(format!("Scalar value {k} overflows int64")));
+    }
+    Ok(if k < 1.0 { 0 } else { k as usize })
+}
+
+/// The `k` greatest (or least) elements of each group, best first; NaN is never better.
+fn ranked(groups: Groups, k: usize, greatest: bool) -> Vector {
     let mut all = Vec::new();
     for (_, mut members) in groups {
         members.sort_by(|(_, a), (_, b)| {
             let order = if greatest { b.partial_cmp(a) } else { a.partial_cmp(b) };
             a.is_nan().cmp(&b.is_nan()).then(order.unwrap_or(std::cmp::Ordering::Equal))
         });
-        members.truncate(k as usize);
+        members.truncate(k);
         all.extend(members);
     }
     all
@@ -118,7 +130,7 @@ fn count_values(elements: Vector, one: &AggregateExpr, label: &str) -> Vector {
     let mut order = Vec::new();
     let mut counts: HashMap<Labels, f64> = HashMap::new();
     for (labels, v) in elements {
-        let key = group_labels(&labels, one).with(label, &format_value(v));
+        let key = group_labels(&labels, one).with(label, &format::plain(v));
         *counts.entry(key.clone()).or_insert_with(|| {
             order.push(key);
             0.0

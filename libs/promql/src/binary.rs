@@ -1,5 +1,6 @@
 //! Operators between two expressions: arithmetic, comparison, sets, and which elements meet.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use promql_parser::parser::{BinModifier, BinaryExpr, LabelModifier, VectorMatchCardinality};
@@ -155,14 +156,22 @@ impl<'m> Matching<'m> {
     }
 
     fn join(&self, operator: &Operator<'_>, left: Vector, right: Vector) -> Result<Vector, Error> {
+        if left.is_empty() || right.is_empty() {
+            return Ok(Vec::new());
+        }
         let swapped = matches!(self.many, Many::Right(_));
         let (many, one) = if swapped { (right, left) } else { (left, right) };
         let mut ones: HashMap<Labels, (Labels, f64)> = HashMap::with_capacity(one.len());
         for (labels, v) in one {
             let key = self.key(&labels);
-            if ones.insert(key.clone(), (labels, v)).is_some() {
-                return Err(duplicate(&key, if swapped { "left" } else { "right" }));
+            if let Some((known, _)) = ones.get(&key) {
+                return Err(duplicate(
+                    &key,
+                    [known, &labels],
+                    if swapped { "left" } else { "right" },
+                ));
             }
+            ones.insert(key, (labels, v));
         }
         let mut seen: HashMap<Labels, HashSet<Labels>> = HashMap::new();
         let mut answer = Vec::new();
@@ -170,21 +179,23 @@ impl<'m> Matching<'m> {
             let key = self.key(&labels);
             let Some((other, w)) = ones.get(&key) else { continue };
             let (a, b) = if swapped { (*w, v) } else { (v, *w) };
-            let Some(value) = operator.pair(a, b, if swapped { b } else { a }) else { continue };
-            let joined = self.joined(operator, &labels, other);
-            let group = seen.entry(key).or_default();
-            if matches!(self.many, Many::Neither) && !group.is_empty() {
+            let group = seen.entry(key);
+            if matches!(self.many, Many::Neither) && matches!(group, Entry::Occupied(_)) {
                 return Err(Error::execution(
                     "multiple matches for labels: many-to-one matching must be explicit \
                      (group_left/group_right)",
                 ));
             }
-            if !group.insert(joined.clone()) {
+            // Whether it is unique counts before whether a comparison keeps it.
+            let joined = self.joined(operator, &labels, other);
+            if !group.or_default().insert(joined.clone()) {
                 return Err(Error::execution(
                     "multiple matches for labels: grouping labels must ensure unique matches",
                 ));
             }
-            answer.push((joined, value));
+            if let Some(value) = operator.pair(a, b, a) {
+                answer.push((joined, value));
+            }
         }
         unique(answer)
     }
@@ -201,11 +212,11 @@ impl<'m> Matching<'m> {
     }
 }
 
-fn duplicate(key: &Labels, side: &str) -> Error {
-    let labels: Vec<String> = key.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+fn duplicate(key: &Labels, pair: [&Labels; 2], side: &str) -> Error {
+    let [one, other] = pair;
     Error::execution(format!(
-        "found duplicate series for the match group {{{}}} on the {side} hand-side of the \
-         operation;many-to-many matching not allowed: matching labels must be unique on one side",
-        labels.join(", ")
+        "found duplicate series for the match group {key} on the {side} hand-side of the operation: \
+         [{one}, {other}];many-to-many matching not allowed: matching labels must be unique on one \
+         side"
     ))
 }

@@ -5,7 +5,7 @@ use promql_parser::parser::{Call, Expr};
 use crate::engine::unique;
 use crate::eval::{Evaluated, Evaluator, Vector, wrong_type};
 use crate::over_time::{self, Range};
-use crate::{Error, Labels, histogram, labels_call, numeric};
+use crate::{Error, Labels, date, histogram, labels_call, numeric};
 
 /// Evaluates a call at `t`.
 pub(crate) fn eval<'a>(
@@ -69,13 +69,7 @@ pub(crate) fn eval<'a>(
             ranges(evaluator, expr, t, |range| over_time::predict(range, ahead, t))?
         }
         ("double_exponential_smoothing", [expr, ..]) => {
-            let (level, trend) = (number(1, 0.0)?, number(2, 0.0)?);
-            let within = |factor: f64| factor > 0.0 && factor < 1.0;
-            if !within(level) || !within(trend) {
-                let message = "invalid smoothing factor. Expected: 0 < sf < 1 and 0 < tf < 1";
-                return Err(Error::execution(message));
-            }
-            ranges(evaluator, expr, t, |range| over_time::smooth(range, level, trend))?
+            smoothed(evaluator, expr, (number(1, 0.0)?, number(2, 0.0)?), t)?
         }
         _ => return plain(evaluator, call, t).map(Evaluated::Vector),
     }))
@@ -85,7 +79,7 @@ pub(crate) fn eval<'a>(
 fn plain(evaluator: &Evaluator<'_>, call: &Call, t: i64) -> Result<Vector, Error> {
     let name = call.func.name;
     let args = call.args.args.as_slice();
-    if let Some(part) = date_part(name) {
+    if let Some(part) = date::part(name) {
         return match args.first() {
             None => Ok(vec![(Labels::default(), part(t as f64 / 1000.0))]),
             Some(expr) => map(evaluator, expr, t, part),
@@ -153,13 +147,33 @@ fn ranges(
     unique(elements.into_iter().map(|(labels, v)| (labels.nameless(), v)).collect())
 }
 
+fn smoothed(
+    evaluator: &Evaluator<'_>,
+    expr: &Expr,
+    (level, trend): (f64, f64),
+    t: i64,
+) -> Result<Vector, Error> {
+    for (what, short, factor) in [("smoothing", "sf", level), ("trend", "tf", trend)] {
+        if factor <= 0.0 || factor >= 1.0 {
+            return Err(Error::execution(format!(
+                "invalid {what} factor. Expected: 0 < {short} < 1, got: {factor:.6}"
+            )));
+        }
+    }
+    ranges(evaluator, expr, t, |range| over_time::smooth(range, level, trend))
+}
+
 fn absent(is_absent: bool, expr: &Expr) -> Vector {
     if is_absent { vec![(labels_call::absent_labels(expr), 1.0)] } else { Vec::new() }
 }
 
 /// Of a plain selector the samples' own times; of all else the time of the evaluation.
 fn timestamp(evaluator: &Evaluator<'_>, expr: &Expr, t: i64) -> Result<Vector, Error> {
-    if let Expr::VectorSelector(selector) = expr {
+    let mut inner = expr;
+    while let Expr::Paren(paren) = inner {
+        inner = &paren.expr;
+    }
+    if let Expr::VectorSelector(selector) = inner {
         let at = |(labels, sample): (Labels, crate::Sample)| {
             (labels.nameless(), sample.t_ms as f64 / 1000.0)
         };
@@ -217,24 +231,4 @@ fn of_value(name: &str) -> Option<fn(f64) -> f64> {
         "rad" => |v| v * std::f64::consts::PI / 180.0,
         _ => return None,
     })
-}
-
-/// Functions of Unix seconds, in UTC.
-fn date_part(name: &str) -> Option<fn(f64) -> f64> {
-    Some(match name {
-        "minute" => |v| date(v, |date| f64::from(date.minute())),
-        "hour" => |v| date(v, |date| f64::from(date.hour())),
-        "day_of_week" => |v| date(v, |date| f64::from(date.weekday().to_sunday_zero_offset())),
-        "day_of_month" => |v| date(v, |date| f64::from(date.day())),
-        "day_of_year" => |v| date(v, |date| f64::from(date.day_of_year())),
-        "days_in_month" => |v| date(v, |date| f64::from(date.days_in_month())),
-        "month" => |v| date(v, |date| f64::from(date.month())),
-        "year" => |v| date(v, |date| f64::from(date.year())),
-        _ => return None,
-    })
-}
-
-fn date(seconds: f64, part: fn(jiff::civil::DateTime) -> f64) -> f64 {
-    let at = jiff::Timestamp::from_second(seconds as i64);
-    at.map_or(f64::NAN, |at| part(jiff::tz::TimeZone::UTC.to_datetime(at)))
 }

@@ -1,12 +1,10 @@
 //! What can be wrong with a query.
 
-use crate::SourceError;
-
 /// Why a query has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The text is no PromQL.
-    #[error("invalid parameter \"query\": {0}")]
+    #[error("{0}")]
     Parse(String),
     /// It cannot be evaluated on this data, such as a match that is not unique.
     #[error("{0}")]
@@ -14,12 +12,15 @@ pub enum Error {
     /// It needs more than it may.
     #[error("{0}")]
     TooMuch(String),
-    /// It took longer than it may.
-    #[error("query timed out")]
-    TimedOut,
+    /// It took longer than it may; says in what.
+    #[error("query timed out in {0}")]
+    TimedOut(&'static str),
+    /// Whoever asked is gone.
+    #[error("query was canceled")]
+    Cancelled,
     /// The data could not be read.
     #[error("{0}")]
-    Source(#[from] SourceError),
+    Source(String),
 }
 
 impl Error {

@@ -1,14 +1,16 @@
 //! One expression at one instant.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::time::Instant;
 
 use promql_parser::parser::{Expr, MatrixSelector, SubqueryExpr, VectorSelector};
+use regex::Regex;
 
-use crate::engine::{Limits, unique};
+use crate::engine::unique;
+use crate::parse::surrounded;
 use crate::select::{Selected, Steps, Window, millis, newest, reference, subquery_steps, within};
-use crate::{Error, Labels, Sample, aggregate, binary, call};
+use crate::{Budget, Error, Labels, Sample, aggregate, binary, call};
 
 /// Elements of an instant vector.
 pub(crate) type Vector = Vec<(Labels, f64)>;
@@ -24,34 +26,26 @@ pub(crate) enum Evaluated<'a> {
 /// Evaluates the expressions of one query.
 pub(crate) struct Evaluator<'a> {
     selected: &'a Selected,
-    limits: Limits,
+    pub(crate) budget: &'a Budget,
     query: Steps,
+    /// Compiled once for all steps.
+    regexes: RefCell<HashMap<String, Regex>>,
 }
 
 impl<'a> Evaluator<'a> {
-    pub(crate) fn new(selected: &'a Selected, limits: Limits, query: Steps) -> Self {
-        Self { selected, limits, query }
+    pub(crate) fn new(selected: &'a Selected, budget: &'a Budget, query: Steps) -> Self {
+        Self { selected, budget, query, regexes: RefCell::default() }
     }
 
     /// The expression's value at `t`.
     pub(crate) fn eval(&self, expr: &Expr, t: i64) -> Result<Evaluated<'a>, Error> {
-        if self.limits.deadline.is_some_and(|deadline| Instant::now() > deadline) {
-            return Err(Error::TimedOut);
-        }
+        self.budget.check()?;
         Ok(match expr {
             Expr::NumberLiteral(number) => Evaluated::Scalar(number.val),
             Expr::StringLiteral(text) => Evaluated::Text(text.val.clone()),
             Expr::Paren(paren) => self.eval(&paren.expr, t)?,
-            Expr::Unary(unary) => match self.eval(&unary.expr, t)? {
-                Evaluated::Scalar(v) => Evaluated::Scalar(-v),
-                Evaluated::Vector(elements) => Evaluated::Vector(unique(
-                    elements.into_iter().map(|(labels, v)| (labels.nameless(), -v)).collect(),
-                )?),
-                Evaluated::Text(_) | Evaluated::Matrix(_) => return Err(wrong_type("a number")),
-            },
-            Expr::VectorSelector(selector) => Evaluated::Vector(
-                self.samples(selector, t).map(|(labels, sample)| (labels, sample.v)).collect(),
-            ),
+            Expr::Unary(unary) => negated(self.eval(&unary.expr, t)?)?,
+            Expr::VectorSelector(selector) => Evaluated::Vector(self.instant(selector, t)?),
             Expr::MatrixSelector(matrix) => Evaluated::Matrix(self.matrix(matrix, t)),
             Expr::Subquery(subquery) => Evaluated::Matrix(self.subquery(subquery, t)?),
             Expr::Aggregate(one) => Evaluated::Vector(aggregate::eval(self, one, t)?),
@@ -59,6 +53,16 @@ impl<'a> Evaluator<'a> {
             Expr::Call(one) => call::eval(self, one, t)?,
             Expr::Extension(_) => return Err(wrong_type("PromQL")),
         })
+    }
+
+    /// The regular expression of `label_replace`.
+    pub(crate) fn regex(&self, text: &str) -> Result<Regex, Error> {
+        if let Some(known) = self.regexes.borrow().get(text) {
+            return Ok(known.clone());
+        }
+        let regex = surrounded(text)?;
+        self.regexes.borrow_mut().insert(text.to_owned(), regex.clone());
+        Ok(regex)
     }
 
     /// The expression's value at `t`, which must be a vector.
@@ -98,10 +102,17 @@ impl<'a> Evaluator<'a> {
         t: i64,
     ) -> impl Iterator<Item = (Labels, Sample)> + 's {
         let to = reference(t, selector.at.as_ref(), selector.offset.as_ref(), self.query);
-        let from = to - self.limits.lookback_ms;
+        let from = to - self.budget.limits().lookback_ms;
         self.selected.series(selector).iter().filter_map(move |series| {
             Some((series.labels.clone(), newest(&series.samples, from, to)?))
         })
+    }
+
+    fn instant(&self, selector: &VectorSelector, t: i64) -> Result<Vector, Error> {
+        let elements: Vector =
+            self.samples(selector, t).map(|(labels, sample)| (labels, sample.v)).collect();
+        self.budget.samples(elements.len())?;
+        Ok(elements)
     }
 
     fn matrix(&self, matrix: &MatrixSelector, t: i64) -> Vec<Window<'a>> {
@@ -134,32 +145,59 @@ impl<'a> Evaluator<'a> {
     }
 
     fn subquery(&self, subquery: &SubqueryExpr, t: i64) -> Result<Vec<Window<'a>>, Error> {
-        let (_, end) = self.window(&Expr::Subquery(subquery.clone()), t);
-        let (mut at, end, step) = subquery_steps(subquery, end);
-        let mut found: HashMap<Labels, Vec<Sample>> = HashMap::new();
-        let mut order = Vec::new();
-        while at <= end {
-            let elements = match self.eval(&subquery.expr, at)? {
-                Evaluated::Scalar(v) => vec![(Labels::default(), v)],
-                Evaluated::Vector(elements) => elements,
-                Evaluated::Text(_) | Evaluated::Matrix(_) => {
-                    return Err(wrong_type("an instant vector"));
+        let to = reference(t, subquery.at.as_ref(), subquery.offset.as_ref(), self.query);
+        let found = self.steps(&subquery.expr, subquery_steps(subquery, to))?;
+        let window = |(labels, samples)| Window { labels, samples: Cow::Owned(samples) };
+        Ok(found.into_iter().map(window).collect())
+    }
+
+    /// The expression's values at each step, as series in the order of their first value.
+    pub(crate) fn steps(
+        &self,
+        expr: &Expr,
+        (first, last, step): Steps,
+    ) -> Result<Vec<(Labels, Vec<Sample>)>, Error> {
+        let mut index: HashMap<Labels, usize> = HashMap::new();
+        let mut series: Vec<(Labels, Vec<Sample>)> = Vec::new();
+        let mut t_ms = first;
+        while t_ms <= last {
+            for (labels, v) in self.budget.step(|| self.elements(expr, t_ms))? {
+                let at = if let Some(at) = index.get(&labels) {
+                    *at
+                } else {
+                    self.budget.labels(&labels)?;
+                    index.insert(labels.clone(), series.len());
+                    series.push((labels, Vec::new()));
+                    series.len() - 1
+                };
+                self.budget.samples(1)?;
+                if let Some((_, samples)) = series.get_mut(at) {
+                    samples.push(Sample { t_ms, v });
                 }
-            };
-            for (labels, v) in elements {
-                let samples = found.entry(labels.clone()).or_insert_with(|| {
-                    order.push(labels);
-                    Vec::new()
-                });
-                samples.push(Sample { t_ms: at, v });
             }
-            at += step;
+            t_ms += step;
         }
-        let window = |labels: Labels| {
-            let samples = Cow::Owned(found.remove(&labels).unwrap_or_default());
-            Window { labels, samples }
-        };
-        Ok(order.into_iter().map(window).collect())
+        Ok(series)
+    }
+
+    /// The elements of one step; a number is one without labels.
+    fn elements(&self, expr: &Expr, t: i64) -> Result<Vector, Error> {
+        match self.eval(expr, t)? {
+            Evaluated::Scalar(v) => Ok(vec![(Labels::default(), v)]),
+            Evaluated::Vector(elements) => unique(elements),
+            Evaluated::Text(_) | Evaluated::Matrix(_) => Err(wrong_type("an instant vector")),
+        }
+    }
+}
+
+fn negated(value: Evaluated<'_>) -> Result<Evaluated<'_>, Error> {
+    match value {
+        Evaluated::Scalar(v) => Ok(Evaluated::Scalar(-v)),
+        Evaluated::Vector(elements) => {
+            let negated = elements.into_iter().map(|(labels, v)| (labels.nameless(), -v));
+            Ok(Evaluated::Vector(unique(negated.collect())?))
+        }
+        Evaluated::Text(_) | Evaluated::Matrix(_) => Err(wrong_type("a number")),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use promql_parser::parser::{Call, Expr};
 
-use crate::engine::{anchored, unique};
+use crate::engine::unique;
 use crate::eval::{Evaluator, Vector};
+use crate::parse::matchers;
 use crate::types::NAME;
-use crate::{Error, Labels, MatchKind, engine};
+use crate::{Error, Labels, MatchKind};
 
 /// `label_replace(v, dst, replacement, src, regex)`.
 pub(crate) fn replace(evaluator: &Evaluator<'_>, call: &Call, t: i64) -> Result<Vector, Error> {
@@ -17,16 +18,17 @@ pub(crate) fn replace(evaluator: &Evaluator<'_>, call: &Call, t: i64) -> Result<
     let replacement = evaluator.text(replacement, t)?;
     let src = evaluator.text(src, t)?;
     let text = evaluator.text(regex, t)?;
-    let regex = anchored(&text).map_err(|_| {
+    let regex = evaluator.regex(&text).map_err(|_| {
         Error::execution(format!("invalid regular expression in label_replace(): {text}"))
     })?;
     let one = |(labels, v): (Labels, f64)| {
-        let Some(found) = regex.captures(labels.get(&src)) else { return (labels, v) };
+        let Some(found) = regex.captures(labels.get(&src)) else { return Ok((labels, v)) };
         let mut value = String::new();
         found.expand(&replacement, &mut value);
-        (labels.with(&dst, &value), v)
+        evaluator.budget.text(value.len())?;
+        Ok((labels.with(&dst, &value), v))
     };
-    unique(elements.into_iter().map(one).collect())
+    unique(elements.into_iter().map(one).collect::<Result<_, Error>>()?)
 }
 
 /// `label_join(v, dst, separator, src…)`.
@@ -41,9 +43,11 @@ pub(crate) fn join(evaluator: &Evaluator<'_>, call: &Call, t: i64) -> Result<Vec
         sources.iter().map(|source| evaluator.text(source, t)).collect::<Result<_, _>>()?;
     let one = |(labels, v): (Labels, f64)| {
         let values: Vec<&str> = sources.iter().map(|source| labels.get(source)).collect();
-        (labels.with(&dst, &values.join(&separator)), v)
+        let value = values.join(&separator);
+        evaluator.budget.text(value.len())?;
+        Ok((labels.with(&dst, &value), v))
     };
-    unique(elements.into_iter().map(one).collect())
+    unique(elements.into_iter().map(one).collect::<Result<_, Error>>()?)
 }
 
 fn label_name(name: String, function: &str) -> Result<String, Error> {
@@ -67,7 +71,7 @@ pub(crate) fn absent_labels(expr: &Expr) -> Labels {
     } else {
         return Labels::default();
     };
-    let Ok(matchers) = engine::matchers(None, &selector.matchers) else {
+    let Ok(matchers) = matchers(None, &selector.matchers) else {
         return Labels::default();
     };
     let alone = |name: &str| matchers.iter().filter(|other| other.name == name).count() == 1;

@@ -16,7 +16,9 @@
 
 mod aggregate;
 mod binary;
+mod budget;
 mod call;
+mod date;
 mod engine;
 mod error;
 mod eval;
@@ -25,12 +27,13 @@ mod histogram;
 mod labels_call;
 mod numeric;
 mod over_time;
+mod parse;
 mod select;
 mod types;
 
-pub use engine::{Engine, Limits, check, parse_selector};
+pub use budget::{Budget, Limits};
+pub use engine::Engine;
 pub use error::Error;
 pub use format::format_value;
-pub use types::{
-    Labels, MatchKind, Matcher, STALE_NAN, Sample, Series, Source, SourceError, Value, is_stale,
-};
+pub use parse::{check, format, parse_selector};
+pub use types::{Labels, MatchKind, Matcher, STALE_NAN, Sample, Series, Source, Value, is_stale};

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use promql_parser::parser::{AtModifier, Expr, Offset, SubqueryExpr, VectorSelector};
 
-use crate::engine::{Limits, matchers};
-use crate::{Error, Labels, Sample, Series, Source, is_stale};
+use crate::parse::matchers;
+use crate::{Budget, Error, Labels, Sample, Series, Source, is_stale};
 
 /// The step of a subquery that names none, milliseconds: Prometheus' default evaluation interval.
 pub(crate) const SUBQUERY_STEP_MS: i64 = 60_000;
@@ -30,10 +30,10 @@ impl Selected {
     pub(crate) fn read(
         expr: &Expr,
         source: &dyn Source,
-        limits: Limits,
+        budget: &Budget,
         steps: Steps,
     ) -> Result<Self, Error> {
-        let mut reader = Reader { source, limits, query: steps, read: HashMap::new(), samples: 0 };
+        let mut reader = Reader { source, budget, query: steps, read: HashMap::new() };
         reader.expr(expr, (steps.0, steps.1))?;
         Ok(Self(reader.read))
     }
@@ -46,10 +46,9 @@ impl Selected {
 
 struct Reader<'a> {
     source: &'a dyn Source,
-    limits: Limits,
+    budget: &'a Budget,
     query: Steps,
     read: HashMap<*const VectorSelector, Vec<Series>>,
-    samples: usize,
 }
 
 impl Reader<'_> {
@@ -57,7 +56,7 @@ impl Reader<'_> {
     fn expr(&mut self, expr: &Expr, span: (i64, i64)) -> Result<(), Error> {
         match expr {
             Expr::VectorSelector(selector) => {
-                self.selector(selector, self.limits.lookback_ms, span)
+                self.selector(selector, self.budget.limits().lookback_ms, span)
             }
             Expr::MatrixSelector(matrix) => self.selector(&matrix.vs, millis(matrix.range), span),
             Expr::Subquery(subquery) => {
@@ -94,15 +93,7 @@ impl Reader<'_> {
         let at = |t| reference(t, selector.at.as_ref(), selector.offset.as_ref(), self.query);
         let (first, last) = (at(span.0), at(span.1));
         let wanted = matchers(selector.name.as_deref(), &selector.matchers)?;
-        let series = self.source.select(&wanted, first - range_ms, last)?;
-        self.samples += series.iter().map(|series| series.samples.len()).sum::<usize>();
-        let (samples, most) = (self.samples, self.limits.max_samples);
-        if samples > most || series.len() > self.limits.max_series {
-            return Err(Error::TooMuch(format!(
-                "query processing would load too many samples into memory in query execution \
-                 ({samples} of at most {most})"
-            )));
-        }
+        let series = self.source.select(&wanted, first - range_ms, last, self.budget)?;
         let key: *const VectorSelector = selector;
         self.read.insert(key, series);
         Ok(())

@@ -1,8 +1,11 @@
 //! Series, matchers, and what an evaluation gives.
 
+use std::fmt;
 use std::sync::Arc;
 
 use regex::Regex;
+
+use crate::{Budget, Error};
 
 /// The metric's name among the labels.
 pub(crate) const NAME: &str = "__name__";
@@ -18,6 +21,27 @@ pub fn is_stale(value: f64) -> bool {
 /// Labels of a series, sorted by name, none empty. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Labels(Arc<[(Arc<str>, Arc<str>)]>);
+
+/// As PromQL writes a set of labels; a name that is not a classic one in quotes.
+impl fmt::Display for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (n, (name, value)) in self.iter().enumerate() {
+            let comma = if n > 0 { ", " } else { "" };
+            if is_classic(name) {
+                write!(f, "{comma}{name}={value:?}")?;
+            } else {
+                write!(f, "{comma}{name:?}={value:?}")?;
+            }
+        }
+        f.write_str("}")
+    }
+}
+
+fn is_classic(name: &str) -> bool {
+    let start = |c: char| c.is_ascii_alphabetic() || c == '_';
+    name.starts_with(start) && name.chars().all(|c| start(c) || c.is_ascii_digit())
+}
 
 impl Default for Labels {
     fn default() -> Self {
@@ -134,21 +158,18 @@ impl Matcher {
     }
 }
 
-/// A source that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SourceError(pub String);
-
 /// Where series come from.
 pub trait Source {
     /// Every series that all `matchers` fit, with its samples after `start_ms` up to and including
-    /// `end_ms` (Unix milliseconds), oldest first, staleness markers included.
+    /// `end_ms` (Unix milliseconds), oldest first, staleness markers included. What is about to be held is counted in `budget`
+    /// first; a long search asks it now and then whether to go on.
     fn select(
         &self,
         matchers: &[Matcher],
         start_ms: i64,
         end_ms: i64,
-    ) -> Result<Vec<Series>, SourceError>;
+        budget: &Budget,
+    ) -> Result<Vec<Series>, Error>;
 }
 
 /// What an evaluation gives.

@@ -48,6 +48,14 @@ pub(crate) fn claimed_seq(bytes: &[u8]) -> Option<u64> {
     bytes.get(8..HEADER_BYTES)?.try_into().ok().map(u64::from_le_bytes)
 }
 
+/// Whether all bytes of a frame with this number stand here, though not as they were written. A write
+/// that was cut short leaves too few.
+pub(crate) fn seems_whole(bytes: &[u8], seq: u64) -> bool {
+    let length = bytes.first_chunk::<4>().map(|length| u32::from_le_bytes(*length) as usize);
+    let whole = length.is_some_and(|length| length <= bytes.len().saturating_sub(HEADER_BYTES));
+    whole && claimed_seq(bytes) == Some(seq)
+}
+
 fn read(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let (sum, rest) = rest.split_first_chunk::<4>()?;

@@ -51,8 +51,13 @@ impl GroupCommit {
         work: impl FnOnce(&mut Wal) -> R + Send + 'static,
     ) -> Result<R, WalError> {
         let (answer, done) = oneshot::channel();
-        // Whoever asked may have gone away; the work is done all the same.
-        let job = Job::With(Box::new(move |wal| drop(answer.send(work(wal)))));
+        let failure = Arc::clone(&self.failure);
+        let job = Job::With(Box::new(move |wal| {
+            let result = work(wal);
+            note(wal, &failure);
+            // Whoever asked may have gone away; the work is done all the same.
+            drop(answer.send(result));
+        }));
         self.jobs.send(job).await.map_err(|_| WalError::Closed)?;
         done.await.map_err(|_| WalError::Closed)
     }
@@ -64,15 +69,7 @@ impl GroupCommit {
 
     /// Opens a poisoned log again. A log that works is left alone.
     pub async fn reopen(&self) -> Result<(), WalError> {
-        let failure = Arc::clone(&self.failure);
-        let opened = self.with(move |wal| {
-            if wal.poisoned().is_some() {
-                wal.reopen()?;
-            }
-            *failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            Ok(())
-        });
-        opened.await?
+        self.with(|wal| if wal.poisoned().is_some() { wal.reopen() } else { Ok(()) }).await?
     }
 }
 
@@ -104,21 +101,18 @@ fn write(mut wal: Wal, mut queue: mpsc::Receiver<Job>, failure: &Mutex<Option<Wa
 
 type Waiting = Vec<(Result<u64, WalError>, oneshot::Sender<Result<u64, WalError>>)>;
 
+/// Whether the log works, for those who ask without waiting for the writer.
+fn note(wal: &Wal, failure: &Mutex<Option<WalError>>) {
+    *failure.lock().unwrap_or_else(PoisonError::into_inner) = wal.poisoned().cloned();
+}
+
 /// Makes the batch durable and tells everyone in it.
 fn settle(wal: &mut Wal, waiting: Waiting, failure: &Mutex<Option<WalError>>) {
     if waiting.is_empty() {
         return;
     }
     let synced = wal.sync();
-    let first_error = waiting.iter().find_map(|(appended, _)| appended.as_ref().err());
-    if wal.poisoned().is_some() {
-        let error = first_error.or(synced.as_ref().err()).cloned();
-        let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
-        // The first failure is the cause; later ones only repeat it.
-        if failure.is_none() {
-            *failure = error;
-        }
-    }
+    note(wal, failure);
     for (appended, answer) in waiting {
         // A waiter that went away no longer wants to know.
         drop(answer.send(appended.and_then(|seq| synced.clone().map(|()| seq))));

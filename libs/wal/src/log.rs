@@ -56,8 +56,10 @@ pub struct Wal {
     active: Option<Active>,
     buffer: Vec<u8>,
     next_seq: u64,
+    /// Frames before this one are durable.
+    durable_seq: u64,
     mark: u64,
-    poisoned: Option<String>,
+    poisoned: Option<WalError>,
 }
 
 impl std::fmt::Debug for Wal {
@@ -90,6 +92,7 @@ impl Wal {
             active: None,
             buffer: Vec::new(),
             next_seq: mark.max(options.first_seq),
+            durable_seq: 0,
             mark,
             poisoned: None,
         };
@@ -100,6 +103,7 @@ impl Wal {
         for first_seq in found {
             log.load(first_seq, Some(first_seq) == last, &mut report)?;
         }
+        log.durable_seq = log.next_seq;
         // Frames below the mark are not missed by anyone.
         report.damage.retain(|damage| damage.lost.1 > mark);
         Ok((log, report))
@@ -116,27 +120,35 @@ impl Wal {
             let (path, offset) = self.end();
             note(report, Damage { path, offset, bytes: 0, lost });
         }
-        let scanned = recovery::scan(&path, &bytes, first);
+        let mut scanned = recovery::scan(&path, &bytes, first);
         report.frames += scanned.frames;
-        report.damage.extend(scanned.damage);
+        report.damage.append(&mut scanned.damage);
+        let mut found = scanned.frames > 0;
         if let Some(offset) = scanned.bad_tail {
-            let bytes = size - offset;
-            if last {
-                let cut = self.storage.truncate(&path, offset);
-                cut.map_err(|cause| WalError::io("truncate", &path, cause))?;
+            let (next, bytes) = (scanned.next_seq, size - offset);
+            if last && !scanned.whole_tail {
                 report.torn = Some(Torn { path: path.clone(), offset, bytes });
                 size = offset;
             } else {
-                // Which frames are lost is known when the next segment is read.
-                let lost = (scanned.next_seq, scanned.next_seq);
+                // How many frames are lost at the end of a segment that is not the last is known
+                // when the next one is read. At the end of the last one, it is the one to be seen.
+                scanned.next_seq += u64::from(last);
+                let lost = (next, scanned.next_seq);
                 report.damage.push(Damage { path: path.clone(), offset, bytes, lost });
+                found = true;
             }
         }
         self.next_seq = self.next_seq.max(scanned.next_seq);
-        if scanned.frames == 0 && last {
+        if last && !found {
             // A segment that never got a whole frame: its name would be taken twice.
             self.storage.remove(&path).map_err(|cause| WalError::io("remove", &path, cause))?;
             return Ok(());
+        }
+        if last {
+            // The process before this one may have ended between a write and its fsync: what is
+            // read here will be answered for, so it must not be lost to a power cut any more.
+            let kept = self.storage.truncate(&path, size);
+            kept.map_err(|cause| WalError::io("make durable", &path, cause))?;
         }
         self.segments.push_back(Segment { first_seq: first, path, bytes: size });
         Ok(())
@@ -168,8 +180,13 @@ impl Wal {
     }
 
     /// Why the log refuses to write, if it does.
-    pub fn poisoned(&self) -> Option<&str> {
-        self.poisoned.as_deref()
+    pub fn poisoned(&self) -> Option<&WalError> {
+        self.poisoned.as_ref()
+    }
+
+    /// Refuses to write, as after a failure of its own, until it is opened again.
+    pub fn refuse(&mut self, because: WalError) {
+        self.poisoned.get_or_insert(because);
     }
 
     /// Adds a frame and returns its number. Durable only after [`Wal::sync`].
@@ -210,6 +227,7 @@ impl Wal {
         match active.file.sync() {
             Ok(()) => {
                 active.durable = written;
+                self.durable_seq = self.next_seq;
                 Ok(())
             }
             Err(cause) => Err(self.poison(WalError::io("make durable", path, cause))),
@@ -256,25 +274,35 @@ impl Wal {
     }
 
     fn check(&self) -> Result<(), WalError> {
-        self.poisoned.clone().map_or(Ok(()), |why| Err(WalError::Poisoned(why)))
+        let Some(error) = &self.poisoned else { return Ok(()) };
+        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        Err(WalError::Poisoned(format!("{error}: {cause}")))
     }
 
     fn poison(&mut self, error: WalError) -> WalError {
-        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        self.poisoned = Some(format!("{error}: {cause}"));
+        self.poisoned = Some(error.clone());
         error
     }
 
-    /// Opens a poisoned log again in the same process: what was not durable is cut off, so that
-    /// nothing that was reported as failed comes back.
-    pub fn reopen(&mut self) -> Result<Recovered, WalError> {
-        if let (Some(active), Some(segment)) = (self.active.take(), self.segments.back()) {
-            let cut = self.storage.truncate(&segment.path, active.durable);
-            cut.map_err(|cause| WalError::io("truncate", &segment.path, cause))?;
+    /// Makes a poisoned log work again in the same process: what was not durable is cut off, so
+    /// that its numbers are free again. Nothing is read.
+    pub fn reopen(&mut self) -> Result<(), WalError> {
+        if let (Some(active), Some(segment)) = (&self.active, self.segments.back_mut()) {
+            let (path, durable) = (&segment.path, active.durable);
+            let cut = self.storage.truncate(path, durable);
+            cut.map_err(|cause| WalError::io("truncate", path, cause))?;
+            segment.bytes = durable;
+            if durable == 0 {
+                let removed = self.storage.remove(path);
+                removed.map_err(|cause| WalError::io("remove", path, cause))?;
+                self.segments.pop_back();
+            }
         }
-        let (log, report) = Self::open_on(Arc::clone(&self.storage), &self.dir, self.options)?;
-        *self = log;
-        Ok(report)
+        self.active = None;
+        self.buffer.clear();
+        self.next_seq = self.durable_seq;
+        self.poisoned = None;
+        Ok(())
     }
 
     /// Reads from frame `seq` on, up to the last frame appended before this call.
@@ -323,6 +351,11 @@ impl Wal {
     /// segment. `None` when there is only one.
     pub fn second_segment(&self) -> Option<u64> {
         self.segments.get(1).map(|segment| segment.first_seq)
+    }
+
+    /// The first frame and the bytes of each segment, oldest first.
+    pub fn segments(&self) -> Vec<(u64, u64)> {
+        self.segments.iter().map(|segment| (segment.first_seq, segment.bytes)).collect()
     }
 
     fn remove_oldest(&mut self) -> Result<(), WalError> {

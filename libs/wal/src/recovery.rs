@@ -9,9 +9,12 @@ use crate::frame::{self, HEADER_BYTES, Parsed};
 pub struct Recovered {
     /// Whole frames found.
     pub frames: u64,
-    /// A last frame that was cut short, and is cut off now.
+    /// A last frame that was cut short, and is cut off now. Nobody was told that it is durable,
+    /// unless it is its header that is damaged.
     pub torn: Option<Torn>,
-    /// Damage in the middle. What follows it is still read.
+    /// Damage: in the middle, with what follows still read, or a last frame that has all of its
+    /// bytes but not as they were written. Whether such a last frame was durable nobody can say (a
+    /// power cut can leave a file long enough but not filled), so it counts as lost.
     pub damage: Vec<Damage>,
 }
 
@@ -48,6 +51,8 @@ pub(crate) struct Scanned {
     pub(crate) damage: Vec<Damage>,
     /// Where the bytes after the last good frame begin, if there are any.
     pub(crate) bad_tail: Option<u64>,
+    /// Whether those bytes are at least as many as the frame there says it has.
+    pub(crate) whole_tail: bool,
 }
 
 /// Reads a whole segment whose first frame should have the number `first_seq`.
@@ -66,6 +71,7 @@ pub(crate) fn scan(path: &Path, bytes: &[u8], first_seq: u64) -> Scanned {
             Parsed::Whole { .. } | Parsed::Bad => {
                 let Some((skip, seq)) = next_good(rest, found.next_seq) else {
                     found.bad_tail = Some(at as u64);
+                    found.whole_tail = frame::seems_whole(rest, found.next_seq);
                     return found;
                 };
                 found.damage.push(Damage {

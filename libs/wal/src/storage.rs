@@ -14,7 +14,7 @@ pub trait Storage: Send + Sync + 'static {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Makes a new empty file, open for appending; replaces one that exists.
     fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>>;
-    /// Cuts a file to `bytes` bytes and makes that durable.
+    /// Cuts a file to `bytes` bytes and makes all of it durable.
     fn truncate(&self, path: &Path, bytes: u64) -> io::Result<()>;
     /// Gives a file another name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;

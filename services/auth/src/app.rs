@@ -1,11 +1,13 @@
 //! What the auth service does: one public method per thing a caller can ask. Authorisation first.
 
 mod audit;
+mod devices;
 mod enrolment;
 mod keys;
 mod limits;
 mod passwords;
 mod people;
+mod refusals;
 mod sessions;
 mod setup;
 #[cfg(test)]
@@ -26,13 +28,15 @@ use crate::store::Stores;
 use crate::{Config, Error};
 use limits::Limits;
 use passwords::Passwords;
+use refusals::Refusals;
 
 pub use audit::Verdict;
-pub use enrolment::{Certificate, Made};
+pub use devices::Certificate;
+pub use enrolment::Made;
 pub use keys::MadeKey;
 pub use people::{NewPerson, PersonChange};
 pub use sessions::{Resolved, Secret};
-pub use setup::SignedIn;
+pub use setup::{SignedIn, new_bootstrap_secret};
 
 /// Where a request came from. Known for every request, signed in or not.
 #[derive(Debug, Clone, Default)]
@@ -63,7 +67,9 @@ pub struct Auth {
     tenant: TenantId,
     config: Arc<Config>,
     passwords: Passwords,
-    limits: Limits,
+    sign_ins: Limits,
+    enrolments: Limits,
+    refusals: Refusals,
     pub(crate) metrics: Metrics,
 }
 
@@ -82,7 +88,9 @@ impl Auth {
             clock,
             tenant,
             passwords: Passwords::new(&config),
-            limits: Limits::new(&config),
+            sign_ins: Limits::of_sign_ins(&config),
+            enrolments: Limits::of_enrolments(&config),
+            refusals: Refusals::default(),
             config: Arc::new(config),
             metrics: Metrics::default(),
         }
@@ -102,6 +110,12 @@ impl Auth {
     fn event(&self, asked: &Asked, action: &str, target: impl Display) -> Event {
         let (kind, actor) = (asked.caller.kind(), asked.caller.id());
         self.event_by((kind, actor), &asked.origin, action, target)
+    }
+
+    /// What the platform itself has done.
+    fn own_event(&self, action: &str, target: impl Display) -> Event {
+        let caller = Caller { tenant: self.tenant, subject: setup::itself() };
+        self.event(&Asked { caller, origin: Origin::default() }, action, target)
     }
 
     fn event_by(
@@ -130,14 +144,28 @@ fn need(caller: &Caller, permission: Permission) -> Result<(), Error> {
     if caller.may(permission) { Ok(()) } else { Err(Error::NotPermitted(permission.as_str())) }
 }
 
-/// Refuses everybody but people in a session who hold `permission`. Keys must not make keys or
-/// people, or a stolen one would outlive its revocation.
-fn need_person(caller: &Caller, permission: Permission) -> Result<UserId, Error> {
+/// Refuses everybody but people in a session, and owners' keys that no scope holds back; returns
+/// whom they are or act for. A key of less must not manage people, sessions or keys: a stolen one
+/// would gain rights, or outlive its revocation.
+fn need_whole(caller: &Caller, permission: Permission) -> Result<UserId, Error> {
     need(caller, permission)?;
-    person(caller).map(|(user, _)| user)
+    whole(caller)
 }
 
-fn person(caller: &Caller) -> Result<(UserId, SessionId), Error> {
+fn whole(caller: &Caller) -> Result<UserId, Error> {
+    match &caller.subject {
+        Subject::User { user, .. } => Ok(*user),
+        Subject::ApiKey { owner, .. } if Permission::ALL.iter().all(|it| caller.may(*it)) => {
+            Ok(*owner)
+        }
+        Subject::ApiKey { .. } | Subject::Device { .. } | Subject::Service { .. } => {
+            Err(Error::PeopleOnly)
+        }
+    }
+}
+
+/// The person and the session that ask; nothing else has a session.
+fn in_session(caller: &Caller) -> Result<(UserId, SessionId), Error> {
     match &caller.subject {
         Subject::User { user, session, .. } => Ok((*user, *session)),
         Subject::ApiKey { .. } | Subject::Device { .. } | Subject::Service { .. } => {

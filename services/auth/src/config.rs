@@ -22,6 +22,24 @@ pub struct Config {
     pub login_burst: u32,
     /// Seconds until one more try is allowed after that.
     pub login_refill_seconds: u32,
+    /// How many sign-ins and set-ups one network may try in a row, whatever the account.
+    pub login_network_burst: u32,
+    /// How many more it may try in a minute after that.
+    pub login_network_per_minute: u32,
+    /// How many sign-ins and set-ups everybody together may try in a row.
+    pub login_total_burst: u32,
+    /// How many more in a minute after that.
+    pub login_total_per_minute: u32,
+    /// How many refused enrolments one network may try in a row; those that succeed cost nothing.
+    pub enrol_network_burst: u32,
+    /// How many more it may try in a minute after that.
+    pub enrol_network_per_minute: u32,
+    /// How many refused enrolments everybody together may try in a row.
+    pub enrol_total_burst: u32,
+    /// How many more in a minute after that.
+    pub enrol_total_per_minute: u32,
+    /// Days that a device may stay away after its certificate has ended, and still get a new one.
+    pub recover_days: u32,
     /// Seconds between two clean-ups of ended sessions.
     pub cleanup_seconds: u32,
 }
@@ -36,6 +54,15 @@ impl Default for Config {
             password_wait_seconds: 2,
             login_burst: 5,
             login_refill_seconds: 30,
+            login_network_burst: 50,
+            login_network_per_minute: 60,
+            login_total_burst: 500,
+            login_total_per_minute: 1200,
+            enrol_network_burst: 1000,
+            enrol_network_per_minute: 600,
+            enrol_total_burst: 10_000,
+            enrol_total_per_minute: 6000,
+            recover_days: 90,
             cleanup_seconds: 300,
         }
     }

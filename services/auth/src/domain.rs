@@ -36,6 +36,18 @@ pub struct User {
     pub created: Timestamp,
 }
 
+impl User {
+    /// Whether the person is an owner who is let in.
+    pub fn is_owner(&self) -> bool {
+        self.role == Role::Owner && !self.disabled
+    }
+
+    /// Whether there is a password to sign in with.
+    pub fn has_password(&self) -> bool {
+        !self.password.is_empty()
+    }
+}
+
 /// A sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
@@ -121,12 +133,29 @@ pub struct Device {
     pub tenant: TenantId,
     /// The token it enrolled with.
     pub token: EnrolmentTokenId,
-    /// The SHA-256 of the key it enrolled with.
+    /// The SHA-256 of the key it is bound to.
     pub spki: [u8; 32],
     /// Whether its certificates no longer count.
     pub revoked: bool,
+    /// When the last of its certificates ends, or ended.
+    pub certified_until: Timestamp,
     /// When it enrolled.
     pub created: Timestamp,
+}
+
+/// A certificate of a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceCertificate {
+    /// The serial number, hex.
+    pub serial: String,
+    /// The device's tenant.
+    pub tenant: TenantId,
+    /// The device.
+    pub device: DeviceId,
+    /// The SHA-256 of the key it is for.
+    pub spki: [u8; 32],
+    /// When it ends.
+    pub expires: Timestamp,
 }
 
 /// One thing that happened, for the audit trail.

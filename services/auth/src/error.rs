@@ -22,14 +22,14 @@ pub enum Error {
     /// The caller may not do this.
     #[error("this needs the permission {0}")]
     NotPermitted(&'static str),
-    /// Only a person in a session may do this, not a key.
-    #[error("an API key cannot do this; sign in")]
+    /// Only a person in a session, or an owner's key that no scope holds back, may do this.
+    #[error("this API key cannot do this; sign in, or use an owner's key that has every scope")]
     PeopleOnly,
     /// Only one of the platform's own services may ask.
     #[error("only the platform's own services may ask this")]
     ServicesOnly,
     /// The first owner exists, or the setup token is wrong.
-    #[error("there is nothing to set up, or the link is not valid")]
+    #[error("there is nothing to set up, or the link is not valid; a new start prints a new one")]
     NoSetup,
     /// No such person, session, key, token or device.
     #[error("no such {0}")]
@@ -43,9 +43,12 @@ pub enum Error {
     /// A field says something that cannot be.
     #[error("{0}")]
     Invalid(String),
-    /// Too many wrong passwords.
-    #[error("too many wrong passwords; wait and try again")]
+    /// Too many tries to sign in or to set up.
+    #[error("too many tries to sign in; wait and try again")]
     TooManyLogins(Duration),
+    /// Too many enrolments that were refused.
+    #[error("too many enrolments were refused; wait and try again")]
+    TooManyEnrolments(Duration),
     /// Every password hasher is busy.
     #[error("too many people are signing in; try again")]
     Busy,
@@ -68,7 +71,7 @@ impl Error {
             Self::NoSetup | Self::Missing(_) => Kind::NotFound,
             Self::EmailTaken | Self::LastOwner => Kind::Conflict,
             Self::Invalid(_) => Kind::Invalid,
-            Self::TooManyLogins(_) => Kind::TooMany,
+            Self::TooManyLogins(_) | Self::TooManyEnrolments(_) => Kind::TooMany,
             Self::Busy | Self::Store(_) => Kind::Unavailable,
             Self::Damaged(_) => Kind::Internal,
         }
@@ -90,6 +93,7 @@ impl Error {
             Self::LastOwner => "last_owner",
             Self::Invalid(_) => "invalid",
             Self::TooManyLogins(_) => "too_many_logins",
+            Self::TooManyEnrolments(_) => "too_many_enrolments",
             Self::Busy => "busy",
             Self::Store(_) => "store_down",
             Self::Damaged(_) => "internal",
@@ -101,7 +105,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let fault = Self::new(error.kind(), error.code(), error.to_string());
         match error {
-            Error::TooManyLogins(wait) => fault.retry_after(wait),
+            Error::TooManyLogins(wait) | Error::TooManyEnrolments(wait) => fault.retry_after(wait),
             Error::Busy => fault.retry_after(Duration::from_secs(2)),
             Error::Store(cause) | Error::Damaged(cause) => fault.because(cause),
             Error::NotSignedIn

@@ -14,23 +14,31 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
-use openframe_auth_api::PREFIX;
+use openframe_auth_api::{PREFIX, REMOTE_ADDRESS};
 use openframe_clock::Clock;
-use openframe_fault::{Fault, REQUEST_ID};
+use openframe_fault::{Fault, Query, REQUEST_ID};
 use openframe_ids::DeviceId;
 use openframe_mesh::identity::{Asking, require};
 use openframe_tokens::internal::Verifier;
+use serde::Deserialize;
 use utoipa::{PartialSchema as _, ToSchema as _};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::Auth;
 use crate::app::{Asked, Origin};
 
-/// The header in which the gateway says the client's address. The gateway removes what came from
-/// outside and writes exactly one address.
-pub const REMOTE_ADDRESS: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The largest body, in bytes: a certificate request is the largest thing sent here.
 const BODY_LIMIT: usize = 64 << 10;
+
+#[derive(Deserialize)]
+struct Which {
+    /// Everybody's, not only one's own.
+    #[serde(default)]
+    all: bool,
+}
+
+/// Named, so that `utoipa` takes the parameters from the attribute only.
+type WhichQuery = Query<Which>;
 
 impl<S: Send + Sync> FromRequestParts<S> for Origin {
     type Rejection = Infallible;

@@ -17,9 +17,9 @@ mod start;
 pub mod store;
 mod tasks;
 
-pub use app::Auth;
+pub use app::{Auth, new_bootstrap_secret};
 pub use config::Config;
 pub use error::Error;
-pub use http::{REMOTE_ADDRESS, openapi};
+pub use http::openapi;
 pub use start::{Deps, Running, start};
 pub use store::Stores;

@@ -49,7 +49,10 @@ pub fn start(config: Config, deps: Deps<'_>) -> Running {
     let app = Auth::new(config, (deps.store, deps.authority, deps.clock, deps.tenant));
     app.metrics.register(deps.metrics);
     let stop = CancellationToken::new();
-    let tasks = vec![tokio::spawn(tasks::clean_up(app.clone(), every, stop.clone()))];
+    let tasks = vec![
+        tokio::spawn(tasks::clean_up(app.clone(), every, stop.clone())),
+        tokio::spawn(tasks::tell_refusals(app.clone(), stop.clone())),
+    ];
     let router = http::router(app.clone(), deps.verifier, clock);
     Running { router, app, tasks, stop }
 }

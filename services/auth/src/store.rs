@@ -16,7 +16,9 @@ use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, U
 use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
 
-use crate::domain::{ApiKey, Device, EnrolmentToken, Entry, Event, Session, User};
+use crate::domain::{
+    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, Session, User,
+};
 
 pub use memory::MemoryStore;
 
@@ -44,25 +46,48 @@ impl From<StoreError> for crate::Error {
 pub type Answer<T> = Result<T, StoreError>;
 
 /// What became of a change of a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
-    /// It was made.
-    Done,
+    /// It was made; this is the person now.
+    Done(User),
     /// There is no such person in the tenant.
     Missing,
     /// It would leave no owner who can sign in, so nothing was changed.
     LastOwner,
 }
 
-/// The new state of a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What became of the set-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetUp {
+    /// The owner was added and the token is dead.
+    Done,
+    /// Some owner can sign in already, or the token is another one.
+    Refused,
+    /// Somebody has the mail address.
+    EmailTaken,
+}
+
+/// What to change of a person; what is `None` stays as it is at that moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
     /// The name.
-    pub name: String,
+    pub name: Option<String>,
     /// The role.
-    pub role: Role,
+    pub role: Option<Role>,
     /// Whether sign-in is refused. Disabling ends every session and key of the person.
-    pub disabled: bool,
+    pub disabled: Option<bool>,
+}
+
+impl Change {
+    /// The person with this change made.
+    pub fn applied_to(&self, user: &User) -> User {
+        User {
+            name: self.name.clone().unwrap_or_else(|| user.name.clone()),
+            role: self.role.unwrap_or(user.role),
+            disabled: self.disabled.unwrap_or(user.disabled),
+            ..user.clone()
+        }
+    }
 }
 
 /// A device that asks to join.
@@ -81,20 +106,19 @@ pub struct Joining {
 /// People, and the token that makes the first.
 #[async_trait]
 pub trait People: Send + Sync + 'static {
-    /// Whether the tenant has anybody.
-    async fn any(&self, tenant: TenantId) -> Answer<bool>;
-    /// Keeps the hash of the setup token instead of any before.
-    async fn set_setup(&self, tenant: TenantId, secret: SecretHash) -> Answer<()>;
+    /// Whether an enabled owner has a password to sign in with.
+    async fn owner_signs_in(&self, tenant: TenantId) -> Answer<bool>;
+    /// Keeps the hash of the setup token instead of any before, unless an owner can sign in; says
+    /// whether it was done.
+    async fn set_setup(&self, tenant: TenantId, secret: SecretHash, event: &Event) -> Answer<bool>;
     /// The hash of the setup token.
     async fn setup(&self, tenant: TenantId) -> Answer<Option<SecretHash>>;
-    /// Adds the first person and forgets the setup token. Only if nobody is there and, when
-    /// `setup` is given, it is the token's hash; says whether it was done. One of many at once wins.
-    async fn add_first(
-        &self,
-        user: &User,
-        setup: Option<SecretHash>,
-        event: &Event,
-    ) -> Answer<bool>;
+    /// Adds the first owner who can sign in and forgets the setup token. Only if there is none and
+    /// `setup` is the token's hash. One of many at once wins.
+    async fn set_up(&self, user: &User, setup: SecretHash, event: &Event) -> Answer<SetUp>;
+    /// Adds an owner without a password and the key to act by, both or neither. Only if nobody is
+    /// there; says whether it was done. One of many at once wins.
+    async fn bootstrap(&self, user: &User, key: &ApiKey, event: &Event) -> Answer<bool>;
     /// Adds a person; `false` when the mail address is taken in the tenant.
     async fn add(&self, user: &User, event: &Event) -> Answer<bool>;
     /// One person.
@@ -103,7 +127,8 @@ pub trait People: Send + Sync + 'static {
     async fn by_email(&self, tenant: TenantId, email: &str) -> Answer<Option<User>>;
     /// Everybody, in the order in which they were added.
     async fn list(&self, tenant: TenantId) -> Answer<Vec<User>>;
-    /// Changes a person, unless no enabled owner would be left.
+    /// Changes a person, unless an enabled owner stops being one and no other who can sign in is
+    /// left.
     async fn change(
         &self,
         tenant: TenantId,
@@ -143,15 +168,15 @@ pub trait Keys: Send + Sync + 'static {
     async fn add(&self, key: &ApiKey, event: &Event) -> Answer<()>;
     /// One key, ended or not.
     async fn get(&self, id: ApiKeyId) -> Answer<Option<ApiKey>>;
-    /// The keys of a person, oldest first.
-    async fn list(&self, tenant: TenantId, owner: UserId) -> Answer<Vec<ApiKey>>;
+    /// The keys of one person or of everybody, oldest first.
+    async fn list(&self, tenant: TenantId, owner: Option<UserId>) -> Answer<Vec<ApiKey>>;
     /// Writes down a use.
     async fn touch(&self, id: ApiKeyId, at: Timestamp) -> Answer<()>;
-    /// Revokes a key; `false` when the person has no such key.
+    /// Revokes a key; `false` when there is none, or it is not this person's.
     async fn remove(
         &self,
         tenant: TenantId,
-        owner: UserId,
+        owner: Option<UserId>,
         id: ApiKeyId,
         event: &Event,
     ) -> Answer<bool>;
@@ -178,6 +203,26 @@ pub trait Enrolment: Send + Sync + 'static {
     async fn join(&self, joining: &Joining, event: &Event) -> Answer<Option<Device>>;
     /// One device.
     async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>>;
+    /// Writes a certificate down, and binds the device to its key. Only if the device is bound to
+    /// `bound` and not revoked; says whether it was done. Certificates of another key than the new
+    /// one count no more.
+    async fn certify(
+        &self,
+        issued: &DeviceCertificate,
+        bound: [u8; 32],
+        event: &Event,
+    ) -> Answer<bool>;
+    /// Whether a certificate counts at `now`: it was written down for the device and the key that
+    /// it is bound to, it has not ended, and the device is not revoked. Any serial counts for a
+    /// device of which none was ever written down.
+    async fn counts(
+        &self,
+        device: (TenantId, DeviceId),
+        serial: &str,
+        now: Timestamp,
+    ) -> Answer<bool>;
+    /// Forgets certificates that ended at `now` or before.
+    async fn forget_certificates(&self, now: Timestamp) -> Answer<()>;
     /// Makes a device's certificates count no more; `false` when there is no such device or it was
     /// revoked before.
     async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;

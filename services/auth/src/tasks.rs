@@ -20,3 +20,13 @@ pub(crate) async fn clean_up(app: Auth, every: Duration, stop: CancellationToken
         }
     }
 }
+
+/// How often refusals are looked at that wait to be told together.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// Puts counted refusals on the audit trail, until told to stop.
+pub(crate) async fn tell_refusals(app: Auth, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(TELL_EVERY)).await.is_some() {
+        app.tell_refusals(false).await;
+    }
+}

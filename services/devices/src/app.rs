@@ -2,15 +2,16 @@
 //! first; what a person changes is on the audit trail before it is changed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 pub use openframe_auth_api::Ask;
 use openframe_auth_api::{Audit, Entry};
-use openframe_clock::Clock;
-use openframe_ids::{DeviceId, TenantId};
+use openframe_clock::{Clock, Timestamp};
+use openframe_ids::{DeviceId, LinkId, TenantId};
 use openframe_tokens::Permission;
 use tokio::sync::broadcast;
 
+use crate::certificates::Certificates;
 use crate::config::Config;
 use crate::domain::index::{Attribute, Index, Query};
 use crate::domain::{Change, Device, Link, Presence};
@@ -22,13 +23,23 @@ use crate::store::{Stores, Whose};
 mod commands;
 mod inventory;
 pub mod links;
+mod pushes;
 mod reports;
 
 pub use commands::Wanted;
+pub use pushes::{Pushes, What};
 pub use reports::{About, Item};
 
 /// Records read at once when the index is loaded.
 const LOAD_PAGE: u32 = 1_000;
+
+/// Tries at a write that somebody else's write made stale.
+const TRIES: u32 = 16;
+
+/// The refusal after too many tries.
+fn busy() -> Error {
+    Error::Busy("the command kept changing".into())
+}
 
 /// A device with what is known of it at this moment.
 #[derive(Debug, Clone)]
@@ -82,12 +93,20 @@ pub struct DevicePage {
 #[derive(Clone)]
 pub struct App(pub Arc<Parts>);
 
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("App")
+    }
+}
+
 /// What the service is made of.
 pub struct Parts {
     /// What is kept.
     pub stores: Stores,
     /// The audit trail.
     pub audit: Arc<dyn Audit>,
+    /// The devices' certificates.
+    pub certificates: Arc<dyn Certificates>,
     /// The way to connected devices.
     pub links: Arc<dyn Links>,
     /// The time.
@@ -102,6 +121,8 @@ pub struct Parts {
     pub present: Mutex<HashMap<Whose, Known>>,
     /// Who follows.
     pub events: broadcast::Sender<Arc<Event>>,
+    /// What is being pushed to devices.
+    pub pushes: Pushes,
 }
 
 /// What is known of a device's connection, and what was told about it.
@@ -113,6 +134,14 @@ pub struct Known {
     pub told: Presence,
     /// Whether the store has not been told when the device was last heard from.
     pub unsaved: bool,
+}
+
+impl Known {
+    /// Of a device of which only the record is known.
+    fn of(device: &Device, now: Timestamp) -> Self {
+        let link = Link::unknown(device.last_seen, device.goodbye);
+        Self { told: link.presence(now), link, unsaved: false }
+    }
 }
 
 impl std::ops::Deref for App {
@@ -163,30 +192,35 @@ impl App {
         let detail = format!("{}{}", name.unwrap_or_default(), tags.unwrap_or_default());
         self.record(ask, "device.change", id.to_string(), detail).await?;
         let device = self.stores.devices.change(whose, &change).await?;
-        let shown = self.shown(device.ok_or(Error::NoSuchDevice(id))?);
-        self.index(&shown);
-        self.tell(whose, Happened::Device(Box::new(shown.clone())));
-        Ok(shown)
+        self.publish(device.ok_or(Error::NoSuchDevice(id))?, None)
     }
 
-    /// Removes a device with all that is known of it.
+    /// Removes a device with all that is known of it. Its certificates count no more from then on,
+    /// and its connection ends.
     pub async fn retire(&self, ask: &Ask, id: DeviceId) -> Result<(), Error> {
         permit(ask, Permission::DevicesWrite)?;
         let whose = (ask.caller.tenant, id);
         self.find(whose).await?;
         self.record(ask, "device.retire", id.to_string(), String::new()).await?;
+        self.certificates.revoke(whose).await.map_err(|cause| Error::Certificates(cause.into()))?;
         if !self.stores.devices.retire(whose).await? {
             return Err(Error::NoSuchDevice(id));
         }
-        self.present.lock().unwrap_or_else(PoisonError::into_inner).remove(&whose);
-        let mut indexes = self.indexes.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = indexes.get_mut(&whose.0) {
-            index.remove(id);
-        }
-        drop(indexes);
+        self.forget(whose);
         tracing::info!(tenant.id = %whose.0, device.id = %id, "retired device {id}");
-        self.tell(whose, Happened::Retired);
+        if let Err(fault) = self.links.revoke(whose).await {
+            // The gateway looks at the certificates of connected devices every few seconds.
+            tracing::warn!(device.id = %id, "could not cut the link of device {id}: {fault}");
+        }
         Ok(())
+    }
+
+    fn forget(&self, whose: Whose) {
+        let mut present = self.present();
+        let mut indexes = self.indexes();
+        present.remove(&whose);
+        indexes.entry(whose.0).or_default().retire(whose.1);
+        self.tell(whose, Happened::Retired);
     }
 
     /// What happens from now on, of every tenant: the caller of this passes on only its own.
@@ -202,16 +236,8 @@ impl App {
             let devices = self.stores.devices.all(after, LOAD_PAGE).await?;
             let Some(last) = devices.last() else { return Ok(()) };
             after = Some((last.tenant, last.id));
-            let now = self.clock.now();
             for device in devices {
-                let link =
-                    Link { open: None, last_heard: device.last_seen, goodbye: device.goodbye };
-                let told = link.presence(now);
-                let known = Known { link, told, unsaved: false };
-                let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
-                present.insert((device.tenant, device.id), known);
-                drop(present);
-                self.index(&Shown { device, presence: told });
+                self.publish(device, None)?;
             }
         }
     }
@@ -222,25 +248,46 @@ impl App {
     }
 
     /// The record with what memory knows better.
-    pub fn shown(&self, mut device: Device) -> Shown {
-        let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
-        let whose = (device.tenant, device.id);
-        let link = present.get(&whose).map(|known| known.link.clone());
-        drop(present);
-        let link = link.unwrap_or(Link {
-            open: None,
-            last_heard: device.last_seen,
-            goodbye: device.goodbye,
-        });
-        device.last_seen = link.last_heard;
-        Shown { presence: link.presence(self.clock.now()), device }
+    pub fn shown(&self, device: Device) -> Shown {
+        let now = self.clock.now();
+        let known = self.present().get(&(device.tenant, device.id)).cloned();
+        let link = known.unwrap_or_else(|| Known::of(&device, now)).link;
+        let presence = link.presence(now);
+        Shown { presence, device: Device { last_seen: link.last_heard, ..device } }
     }
 
-    /// Brings the index up to date.
-    pub fn index(&self, shown: &Shown) {
-        let mut indexes = self.indexes.write().unwrap_or_else(PoisonError::into_inner);
-        let index = indexes.entry(shown.device.tenant).or_default();
-        index.put(&shown.device, shown.device.last_seen, shown.presence);
+    /// Brings memory and those who follow up to date with a record that was just written; for a
+    /// device that has connected, with its connection as well. Refused when the device was retired
+    /// meanwhile: nothing of it may come back.
+    pub fn publish(&self, device: Device, connected: Option<LinkId>) -> Result<Shown, Error> {
+        let (whose, now) = ((device.tenant, device.id), self.clock.now());
+        let mut present = self.present();
+        let mut indexes = self.indexes();
+        let index = indexes.entry(whose.0).or_default();
+        if index.is_retired(whose.1) {
+            return Err(Error::NoSuchDevice(whose.1));
+        }
+        let known = present.entry(whose).or_insert_with(|| Known::of(&device, now));
+        if let Some(link) = connected {
+            known.link.opened(link, now);
+        }
+        known.told = known.link.presence(now);
+        let (seen, presence) = (known.link.last_heard, known.told);
+        let shown = Shown { presence, device: Device { last_seen: seen, ..device } };
+        index.put(&shown.device, seen, presence);
+        // Also when another record was newer.
+        index.touch(whose.1, seen, presence);
+        self.tell(whose, Happened::Device(Box::new(shown.clone())));
+        Ok(shown)
+    }
+
+    // Poisoned maps are still whole maps: no method leaves one half written.
+    fn present(&self) -> MutexGuard<'_, HashMap<Whose, Known>> {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn indexes(&self) -> RwLockWriteGuard<'_, HashMap<TenantId, Index>> {
+        self.indexes.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells those who follow.
@@ -257,8 +304,7 @@ impl App {
         target: String,
         detail: String,
     ) -> Result<(), Error> {
-        let (caller, request_id) = (ask.caller.clone(), ask.request_id.clone());
-        let entry = Entry { caller, action, target, detail, request_id };
+        let entry = Entry { detail, ..Entry::of(ask, action, target) };
         self.audit.record(entry).await.map_err(Error::Audit)
     }
 }

@@ -18,6 +18,11 @@ pub struct Config {
     pub output_limit_bytes: u64,
     /// Versions of one inventory section that are kept for one device.
     pub inventory_versions: u32,
+    /// Bytes of inventory, old versions included, that are kept for one device. The newest version
+    /// of each section always is.
+    pub inventory_bytes: u64,
+    /// Commands that may wait for one device, or run on it, at the same time.
+    pub waiting_commands: u32,
     /// Hours for which an idempotency key is remembered.
     pub idempotency_hours: u32,
     /// Events that a slow reader of the event stream may be behind before it is told to read anew.
@@ -32,6 +37,8 @@ impl Default for Config {
             expiry_interval_s: 10,
             output_limit_bytes: 1 << 20,
             inventory_versions: 200,
+            inventory_bytes: 32 << 20,
+            waiting_commands: 500,
             idempotency_hours: 24,
             event_backlog: 1024,
         }

@@ -33,12 +33,20 @@ pub enum Error {
     /// The idempotency key was used with another body.
     #[error("this idempotency key was used for another request; use a new one")]
     KeyReused,
+    /// As many commands as may wait for the device do.
+    #[error(
+        "{0} commands wait for this device already; wait until some have ended, or cancel them"
+    )]
+    TooManyCommands(u32),
     /// Something else changed the same thing again and again.
     #[error("it was changed by somebody else at the same time; try again")]
     Busy(#[source] BoxError),
     /// The audit trail did not take the entry, so nothing was done.
     #[error("the audit trail does not answer, so nothing was done; try again")]
     Audit(#[source] BoxError),
+    /// The auth service did not revoke the device, so nothing was done.
+    #[error("the auth service does not answer, so nothing was done; try again")]
+    Certificates(#[source] BoxError),
     /// The store did not answer.
     #[error("the device store does not answer; try again")]
     Store(#[source] BoxError),
@@ -55,7 +63,10 @@ impl Error {
             Self::NotPermitted(_) | Self::DevicesOnly => Kind::Forbidden,
             Self::Invalid(_) | Self::BadCursor | Self::BadReport(_) => Kind::Invalid,
             Self::KeyReused => Kind::Conflict,
-            Self::Busy(_) | Self::Audit(_) | Self::Store(_) => Kind::Unavailable,
+            Self::TooManyCommands(_) => Kind::TooMany,
+            Self::Busy(_) | Self::Audit(_) | Self::Certificates(_) | Self::Store(_) => {
+                Kind::Unavailable
+            }
             Self::Damaged(_) => Kind::Internal,
         }
     }
@@ -72,7 +83,9 @@ impl Error {
             Self::BadCursor => "bad_cursor",
             Self::BadReport(_) => "bad_report",
             Self::KeyReused => "idempotency_key_reused",
+            Self::TooManyCommands(_) => "too_many_commands",
             Self::Busy(_) => "busy",
+            Self::Certificates(_) => "auth_unavailable",
             Self::Audit(_) => "audit_unavailable",
             Self::Store(_) => "store_unavailable",
             Self::Damaged(_) => "internal",
@@ -86,6 +99,7 @@ impl From<Error> for Fault {
         match error {
             Error::Busy(cause)
             | Error::Audit(cause)
+            | Error::Certificates(cause)
             | Error::Store(cause)
             | Error::Damaged(cause) => fault.because(cause),
             Error::NoSuchDevice(_)
@@ -96,7 +110,8 @@ impl From<Error> for Fault {
             | Error::Invalid(_)
             | Error::BadCursor
             | Error::BadReport(_)
-            | Error::KeyReused => fault,
+            | Error::KeyReused
+            | Error::TooManyCommands(_) => fault,
         }
     }
 }

@@ -5,6 +5,7 @@ mod streams;
 mod views;
 
 use openframe_devices_api::PREFIX;
+use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use axum::Router;
@@ -19,16 +20,25 @@ use openframe_fault::{Fault, body};
 use openframe_mesh::identity::Asking;
 use prost::Message;
 
-use crate::app::{About, App, Item};
+use crate::app::{About, App, Item, What};
 use crate::domain::{self, Chunk, Facts, Goodbye, Hello, Report, ReportedState, Stream};
 use crate::error::Error;
 
 /// Bytes of one push.
 const PUSH_LIMIT: usize = 8 << 20;
 
+/// What the API's document says of itself.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "OpenFrame devices",
+    description = "Which devices exist, what they are, and what they are told to do.",
+    license(name = "Apache-2.0", identifier = "Apache-2.0"),
+))]
+struct Document;
+
 /// The public routes.
 fn api() -> OpenApiRouter<App> {
-    OpenApiRouter::new().nest(PREFIX, public::public())
+    OpenApiRouter::with_openapi(Document::openapi()).nest(PREFIX, public::public())
 }
 
 /// The API's document.
@@ -61,7 +71,8 @@ async fn opened(
     let hello = message.hello.unwrap_or_default();
     let hello = hello_of(hello, message.remote_address, app.clock.now());
     let whose = app.link_opened(&caller, &message.link_id, hello).await?;
-    app.push_waiting(whose).await?;
+    // The connection takes frames only once this is answered.
+    app.push_soon(whose, What::ALL);
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -10,6 +10,7 @@
 //! - nothing of another tenant exists for a caller.
 
 pub mod app;
+mod certificates;
 mod config;
 pub mod domain;
 mod error;
@@ -20,9 +21,10 @@ mod start;
 pub mod store;
 mod tasks;
 
+pub use certificates::Certificates;
 pub use config::Config;
 pub use error::Error;
 pub use http::openapi;
-pub use links::{Gateway, Links, Said, frame};
+pub use links::{Gateway, Links, Pushed, Said, frame};
 pub use start::{Deps, Running, start};
 pub use store::Stores;

@@ -1,14 +1,16 @@
-//! The promise that a frame reaches a connected device, kept by the gateway.
+//! The promises that a frame reaches a connected device and that a retired one is cut off, kept by
+//! the gateway.
 
 use async_trait::async_trait;
 use openframe_agent_api::link::{self, frame::Body};
-use openframe_devices_api::internal::{PROTOBUF, PUSH_TO_LINK};
+use openframe_devices_api::internal::{LINKS, PROTOBUF};
 use openframe_fault::{Fault, Kind};
-use openframe_ids::{CommandId, DeviceId, TenantId};
+use openframe_ids::CommandId;
 use openframe_mesh::Client;
 use prost::Message as _;
 
 use crate::domain::Command;
+use crate::store::Whose;
 
 /// What is said to a device.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,12 +21,26 @@ pub enum Said {
     Cancel(CommandId),
 }
 
+/// What came of a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushed {
+    /// It was written to the device's connection; not: the device has it.
+    Written,
+    /// The device is not connected.
+    NoLink,
+    /// The device does not read; nothing was written.
+    Full,
+}
+
 /// Reaches connected devices.
 #[async_trait]
 pub trait Links: Send + Sync + 'static {
-    /// Hands `said` to the device's connection. True when it was written to it (not: that the
-    /// device has it), false when the device is not connected.
-    async fn push(&self, to: (TenantId, DeviceId), said: &Said) -> Result<bool, Fault>;
+    /// Hands `said` to the device's connection; waits for room there for some seconds. After a
+    /// failure it may have been written.
+    async fn push(&self, to: Whose, said: &Said) -> Result<Pushed, Fault>;
+
+    /// Ends the connection of a device that was retired, if it has one.
+    async fn revoke(&self, whose: Whose) -> Result<(), Fault>;
 }
 
 /// [`Links`] by way of the gateway.
@@ -33,13 +49,20 @@ pub struct Gateway(pub Client);
 
 #[async_trait]
 impl Links for Gateway {
-    async fn push(&self, (_, device): (TenantId, DeviceId), said: &Said) -> Result<bool, Fault> {
+    async fn push(&self, (_, device): Whose, said: &Said) -> Result<Pushed, Fault> {
         let body = frame(said).encode_to_vec();
-        let path = format!("{PUSH_TO_LINK}/{device}/frames");
-        match self.0.post_bytes(&path, PROTOBUF, body.into()).await {
-            Ok(_) => Ok(true),
-            Err(fault) if fault.kind() == Kind::NotFound => Ok(false),
+        match self.0.post_bytes(&format!("{LINKS}/{device}/frames"), PROTOBUF, body.into()).await {
+            Ok(_) => Ok(Pushed::Written),
+            Err(fault) if fault.kind() == Kind::NotFound => Ok(Pushed::NoLink),
+            Err(fault) if fault.code() == "link_full" => Ok(Pushed::Full),
             Err(fault) => Err(fault),
+        }
+    }
+
+    async fn revoke(&self, (_, device): Whose) -> Result<(), Fault> {
+        match self.0.delete(&format!("{LINKS}/{device}")).await {
+            Err(fault) if fault.kind() == Kind::NotFound => Ok(()),
+            answer => answer,
         }
     }
 }

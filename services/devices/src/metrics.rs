@@ -73,6 +73,12 @@ impl Metrics {
         all
     }
 
+    /// How many commands have finished so.
+    #[cfg(test)]
+    pub fn finished_so_far(&self, state: State) -> u64 {
+        self.finished.get_or_create(&Final { state: state.as_str() }).get()
+    }
+
     /// Counts a command that has finished.
     pub fn finished(&self, state: State) {
         self.finished.get_or_create(&Final { state: state.as_str() }).inc();

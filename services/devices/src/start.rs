@@ -1,6 +1,6 @@
 //! Puts the service together.
 
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::Router;
 use openframe_auth_api::AuthClient;
@@ -12,7 +12,8 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{App, Parts};
+use crate::app::{App, Parts, Pushes};
+use crate::domain::index::Index;
 use crate::links::Gateway;
 use crate::metrics::Metrics;
 use crate::{Config, Error, Stores, http, tasks};
@@ -28,8 +29,8 @@ pub struct Deps<'a> {
     pub verifier: Verifier,
     /// The gateway, with this service's credential.
     pub gateway: Client,
-    /// The audit trail, with this service's credential.
-    pub audit: AuthClient,
+    /// The auth service, with this service's credential: the audit trail, and certificates.
+    pub auth: AuthClient,
     /// Where metrics are registered.
     pub metrics: &'a mut Registry,
 }
@@ -43,14 +44,25 @@ pub struct Running {
     pub tasks: TaskTracker,
     /// Ends the loops.
     pub stop: CancellationToken,
+    app: App,
+}
+
+impl Running {
+    /// How many devices the search index holds.
+    pub fn indexed(&self) -> u64 {
+        let indexes = self.app.0.indexes.read().unwrap_or_else(PoisonError::into_inner);
+        indexes.values().map(Index::len).sum()
+    }
 }
 
 /// Loads the index and starts the loops. Binds nothing.
 pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
     let backlog = usize::try_from(config.event_backlog.clamp(1, 1 << 20)).unwrap_or(1);
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let app = App(Arc::new(Parts {
         stores: deps.stores,
-        audit: Arc::new(deps.audit),
+        audit: Arc::new(deps.auth.clone()),
+        certificates: Arc::new(deps.auth),
         links: Arc::new(Gateway(deps.gateway)),
         clock: deps.clock.clone(),
         config,
@@ -58,11 +70,11 @@ pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
         indexes: RwLock::default(),
         present: Mutex::default(),
         events: broadcast::channel(backlog).0,
+        pushes: Pushes::new(tasks.clone()),
     }));
     app.load().await?;
-    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     tasks::spawn(&app, &tasks, &stop);
-    let router = http::routes(app);
+    let router = http::routes(app.clone());
     let router = identity::require(router, deps.verifier, deps.clock);
-    Ok(Running { router: openframe_fault::layer(router), tasks, stop })
+    Ok(Running { router: openframe_fault::layer(router), tasks, stop, app })
 }

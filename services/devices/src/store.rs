@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use openframe_ids::{CommandId, DeviceId, TenantId};
 
 use crate::Error;
-use crate::domain::{Change, Chunk, Command, Device, Goodbye, Hello, Seen, Version};
+use crate::domain::{Change, Chunk, Command, Device, Goodbye, Hello, Seen, Stream, Version};
 
 pub mod memory;
 
@@ -139,6 +139,19 @@ pub struct Used {
     pub command: CommandId,
 }
 
+/// What came of a wish to add a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It was added.
+    Made,
+    /// The device does not exist.
+    NoDevice,
+    /// The key is in use.
+    KeyInUse,
+    /// Too many commands of the device have not finished.
+    TooMany,
+}
+
 /// Keeps commands and idempotency keys.
 #[async_trait]
 pub trait Commands: Send + Sync + 'static {
@@ -150,9 +163,15 @@ pub trait Commands: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<Used>, Error>;
 
-    /// Adds a command, with its key, if its device exists and the key is not in use at the
-    /// command's creation time. False when either does not hold.
-    async fn create(&self, command: &Command, key: Option<&UsedKey>) -> Result<bool, Error>;
+    /// Adds a command, with its key, if its device exists, the key is not in use at the command's
+    /// creation time, and fewer than `most` commands of the device have not finished; tried in this
+    /// order.
+    async fn create(
+        &self,
+        command: &Command,
+        key: Option<&UsedKey>,
+        most: u32,
+    ) -> Result<Created, Error>;
 
     /// One command.
     async fn command(&self, tenant: TenantId, id: CommandId) -> Result<Option<Command>, Error>;
@@ -168,9 +187,14 @@ pub trait Commands: Send + Sync + 'static {
     /// Up to `limit` commands of a device that are not finished, oldest first.
     async fn unfinished(&self, whose: Whose, limit: u32) -> Result<Vec<Command>, Error>;
 
-    /// Up to `limit` queued or sent commands of all tenants that expired by `now`, the longest
-    /// expired first.
-    async fn overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<Command>, Error>;
+    /// Up to `limit` commands of all tenants that are due (see [`crate::domain::due`]) by `now`,
+    /// after `after`, in the order of that time and of their ids.
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        after: Option<(Timestamp, CommandId)>,
+        limit: u32,
+    ) -> Result<Vec<(Timestamp, Command)>, Error>;
 
     /// Pieces of output that begin at or after `after`, in order, up to `limit` of them.
     async fn output(
@@ -179,6 +203,14 @@ pub trait Commands: Send + Sync + 'static {
         after: u64,
         limit: u32,
     ) -> Result<Vec<Chunk>, Error>;
+
+    /// The last bytes that were written to `stream` before `before`: three, if there are as many.
+    async fn tail(
+        &self,
+        of: (TenantId, CommandId),
+        stream: Stream,
+        before: u64,
+    ) -> Result<Vec<u8>, Error>;
 
     /// Forgets keys whose time was over by `now`.
     async fn forget_keys(&self, now: Timestamp) -> Result<(), Error>;
@@ -195,11 +227,21 @@ pub struct Batch {
     pub chunks: Vec<(CommandId, Chunk)>,
 }
 
+/// How much inventory is kept of one device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Versions of one section.
+    pub versions: u32,
+    /// Bytes of all versions of all sections. The newest version of each is kept in any case.
+    pub bytes: u64,
+}
+
 /// Takes what changes commands and inventories.
 #[async_trait]
 pub trait Reports: Send + Sync + 'static {
     /// Writes all of `batch`, about one device, if each command still has the version it was read
     /// with (compare-and-set) and the device exists; otherwise writes nothing and gives false.
-    /// Keeps at most `versions` versions of a section, the newest.
-    async fn commit(&self, whose: Whose, batch: &Batch, versions: u32) -> Result<bool, Error>;
+    /// Keeps the newest versions of sections, as many as `keep` says: from the newest to the oldest,
+    /// equal times in the order of the sections' names.
+    async fn commit(&self, whose: Whose, batch: &Batch, keep: Keep) -> Result<bool, Error>;
 }

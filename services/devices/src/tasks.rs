@@ -42,7 +42,10 @@ async fn rounds(app: App, chore: Chore, every: Duration, stop: CancellationToken
 
 async fn round(app: &App, chore: Chore) {
     let done = match chore {
-        Chore::Presence => app.look_at_presence().await,
+        Chore::Presence => {
+            app.push_again();
+            app.look_at_presence().await
+        }
         Chore::LastSeen => app.save_last_seen().await,
         Chore::Expiry => app.expire().await,
     };

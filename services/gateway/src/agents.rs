@@ -20,16 +20,25 @@ use openframe_pki::DeviceIdentity;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Config;
-use crate::link::{Line, Registry, Services, drive};
+use crate::link::{Drain, Line, Registry, Services, drive};
+use crate::serve::Place;
 
 /// How long a good answer about a device is believed.
 const BELIEVED: Duration = Duration::from_secs(1);
 /// Devices remembered at most.
 const REMEMBERED: u64 = 100_000;
+/// The time that each returning agent is given when all are asked to leave.
+const EACH_RETURN: Duration = Duration::from_millis(5);
+/// No agent is asked to return much sooner: a server that starts again needs a moment.
+const FIRST_RETURN: Duration = Duration::from_secs(1);
+/// How long links that are cut off get to say so.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// A frame that an agent sends in spite of the announced limit is still read up to here, so that
+/// the service behind can refuse it: cut off, it would come again and again, and nothing after it.
+const HARD_FRAME_BYTES: usize = 4 * MAX_FRAME_BYTES;
 /// Bytes that a link reads at once.
 const READ_BUFFER_BYTES: usize = 4 << 10;
 
@@ -42,7 +51,7 @@ pub(crate) struct Agents {
     config: Config,
     tenant: TenantId,
     good: Cache<DeviceIdentity, ()>,
-    pub(crate) drain: CancellationToken,
+    pub(crate) drain: Drain,
     pub(crate) tasks: TaskTracker,
 }
 
@@ -55,8 +64,26 @@ impl Agents {
         tenant: TenantId,
     ) -> Self {
         let good = Cache::builder().max_capacity(REMEMBERED).time_to_live(BELIEVED).build();
-        let (drain, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (drain, tasks) = (Drain::default(), TaskTracker::new());
         Self { auth, services, links, config, tenant, good, drain, tasks }
+    }
+
+    /// Asks every link to end within a part of `grace`, and cuts off those that then remain.
+    pub(crate) async fn leave(&self, grace: Duration) {
+        let longest = Duration::from_millis(self.config.drain_spread_ms.into()).min(grace / 2);
+        let links = u32::try_from(self.tasks.len()).unwrap_or(u32::MAX);
+        let spread = EACH_RETURN.saturating_mul(links).max(FIRST_RETURN).min(longest);
+        self.drain.begin(spread);
+        self.tasks.close();
+        let patience = grace.saturating_sub(CLOSE_LIMIT);
+        if tokio::time::timeout(patience, self.tasks.wait()).await.is_ok() {
+            return;
+        }
+        tracing::info!(links = self.tasks.len(), "cutting off agents that have not left");
+        self.drain.cut();
+        if tokio::time::timeout(CLOSE_LIMIT, self.tasks.wait()).await.is_err() {
+            tracing::warn!(links = self.tasks.len(), "agents still connected");
+        }
     }
 
     /// Fails unless the device's certificate still counts.
@@ -82,8 +109,12 @@ impl Agents {
         &self,
         mut request: Request<Body>,
         device: Arc<DeviceIdentity>,
-        remote: String,
+        (remote, place): (String, Arc<Place>),
     ) -> Result<Response<Body>, Fault> {
+        if self.drain.has_begun() {
+            return Err(Fault::unavailable("draining", "this gateway is stopping; connect again")
+                .retry_after(Duration::from_secs(1)));
+        }
         let accept = accept_key(request.headers())?;
         self.check(&device).await?;
         let upgrade = hyper::upgrade::on(&mut request);
@@ -94,11 +125,12 @@ impl Agents {
                 .read_buffer_size(READ_BUFFER_BYTES)
                 .write_buffer_size(0)
                 .max_write_buffer_size(2 * MAX_FRAME_BYTES)
-                .max_message_size(Some(MAX_FRAME_BYTES))
-                .max_frame_size(Some(MAX_FRAME_BYTES));
+                .max_message_size(Some(HARD_FRAME_BYTES))
+                .max_frame_size(Some(HARD_FRAME_BYTES));
             let io = TokioIo::new(io);
             let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
             drive(socket, agents.line(&device, remote)).await;
+            drop(place);
         });
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -119,7 +151,7 @@ impl Agents {
         };
         Line {
             registered: self.links.enter(device.tenant, device.device),
-            behind: self.services.for_device(device),
+            behind: self.services.for_device((device.tenant, device.device)),
             config: self.config.clone(),
             clock: self.services.clock.clone(),
             metrics: self.services.metrics.clone(),

@@ -1,36 +1,43 @@
 //! One request from head to answer.
 
-use std::net::SocketAddr;
+mod forward;
+mod intake;
+mod lasting;
+mod record;
+
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use openframe_agent_api::LINK_PATH;
-use openframe_agent_api::enrolment::{ENROL_PATH, RENEW_PATH};
-use openframe_fault::{Fault, Kind, REQUEST_ID, body};
+use openframe_agent_api::enrolment::{ENROL_PATH, RECOVER_PATH, RENEW_PATH};
+use openframe_fault::{Fault, Kind, REQUEST_ID};
 use openframe_ids::{RequestId, TenantId};
-use openframe_mesh::{Peer, identity};
+use openframe_mesh::Peer;
 use openframe_pki::DeviceIdentity;
 use openframe_tokens::{Caller, Permission, Subject};
-use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use tower_http::compression::CompressionLayer;
 
 use crate::agents::{Agents, not_a_device};
-use crate::identity::{Identity, check_csrf};
-use crate::metrics::{Metrics, RequestLabels, RouteLabel};
+use crate::identity::{Identity, Kept, check_csrf, is_own_page};
+use crate::metrics::Metrics;
+use crate::refused::Wanted;
 use crate::routes::{Route, Routes, Size, Target, is_api};
-use crate::{Assets, Config, Health, assets, headers};
-
-/// Telemetry writes whose bodies are read at the same time at most: what bounds their memory.
-pub(crate) const WRITES_AT_ONCE: usize = 8;
+use crate::serve::{Active, Connection, Place};
+use crate::{Assets, Config, Health, assets, headers, proxies};
+use forward::{Way, headers_for_service};
+pub(crate) use intake::Intake;
+use lasting::{until, wanted_upgrade};
+use record::{Noted, Record};
 
 /// What every request shares.
 pub(crate) struct Shared {
@@ -43,7 +50,9 @@ pub(crate) struct Shared {
     pub(crate) tenant: TenantId,
     pub(crate) metrics: Metrics,
     pub(crate) agents: Agents,
-    pub(crate) writes: Semaphore,
+    pub(crate) intake: Intake,
+    /// Changes that services work on.
+    pub(crate) work: TaskTracker,
     pub(crate) config: Config,
 }
 
@@ -55,12 +64,16 @@ pub struct Edge {
     pub(crate) agents: Router,
 }
 
-/// The connection that a request came on.
+/// Who sent a request, as far as the connection and the proxies in front tell.
 #[derive(Debug, Clone)]
-pub(crate) struct Connection {
-    pub(crate) remote: SocketAddr,
-    pub(crate) tls: bool,
-    pub(crate) device: Option<Arc<DeviceIdentity>>,
+struct Client {
+    /// The client's own address.
+    remote: IpAddr,
+    /// Whether the client speaks TLS, to us or to a proxy.
+    https: bool,
+    device: Option<Arc<DeviceIdentity>>,
+    place: Arc<Place>,
+    noted: Noted,
 }
 
 impl Edge {
@@ -81,30 +94,37 @@ impl Edge {
         &self.shared.routes
     }
 
-    /// Asks every agent to connect elsewhere, each at a moment of its own, and waits until they
-    /// are gone, at most for `grace`.
+    /// Asks every agent to connect elsewhere, each at a moment of its own, and ends event streams
+    /// and tunnels. Waits until all are gone; those that are not when `grace` is over are cut off.
     pub async fn drain(&self, grace: Duration) {
-        self.shared.agents.drain.cancel();
-        self.shared.agents.tasks.close();
-        if tokio::time::timeout(grace, self.shared.agents.tasks.wait()).await.is_err() {
-            tracing::info!(links = self.shared.agents.tasks.len(), "agents still connected");
-        }
+        self.shared.agents.leave(grace).await;
+    }
+
+    /// Returns when every change that was begun is done.
+    pub async fn finish(&self) {
+        self.shared.work.close();
+        self.shared.work.wait().await;
     }
 }
 
 /// Gives a request its id, and its answer the headers that every answer has.
 pub(crate) async fn answer(
+    shared: &Shared,
     router: Router,
     mut request: Request,
     connection: Connection,
+    active: Active,
 ) -> Response {
     let id = RequestId::new().to_string();
     let id = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"));
     // The inbound one goes first: the refusals of the layer below must carry ours.
     request.headers_mut().insert(REQUEST_ID, id.clone());
-    let api = is_api(request.uri().path());
-    let tls = connection.tls;
-    request.extensions_mut().insert(connection);
+    let client = Client::of(connection, request.headers(), &shared.config);
+    let (method, path) = (request.method(), request.uri().path());
+    let record = Record::new(&shared.metrics, active, id.clone(), &client, (method, path));
+    let (api, https) = (is_api(path), client.https);
+    let insist = https && !headers::is_loopback(&headers::host(&request));
+    request.extensions_mut().insert(client);
     let mut response = match tower::ServiceExt::oneshot(router, request).await {
         Ok(response) => response,
         Err(never) => match never {},
@@ -113,152 +133,144 @@ pub(crate) async fn answer(
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         headers::remove_hop(response.headers_mut());
     }
-    headers::secure(response.headers_mut(), api, tls);
+    headers::secure(response.headers_mut(), api, insist);
     response.headers_mut().insert(REQUEST_ID, id);
-    response
+    record.answered(response)
+}
+
+impl Client {
+    fn of(connection: Connection, headers: &HeaderMap, config: &Config) -> Self {
+        let Connection { remote, tls, device, place } = connection;
+        let proxies = &config.trusted_proxies;
+        Self {
+            remote: proxies::client(proxies, remote, headers),
+            https: proxies::is_https(proxies, remote, headers, tls),
+            device,
+            place,
+            noted: Noted::default(),
+        }
+    }
 }
 
 async fn users(
     State(shared): State<Arc<Shared>>,
-    Extension(from): Extension<Connection>,
+    Extension(client): Extension<Client>,
     request: Request,
 ) -> Result<Response, Fault> {
-    let start = Instant::now();
     let table = shared.routes.load_full();
     let route = table.find(request.method(), request.uri().path());
-    let name = route.map_or("console", |route| route.target.name());
-    let answer = match route {
-        Some(route) => shared.routed(route, request, &from).await,
+    client.noted.route(route.map_or("console", |route| route.path));
+    match route {
+        Some(route) => shared.routed(route, request, &client).await,
         None => shared.console(&request),
-    };
-    shared.seen(name, start, &answer);
-    answer
+    }
 }
 
 async fn from_agents(
     State(shared): State<Arc<Shared>>,
-    Extension(from): Extension<Connection>,
+    Extension(client): Extension<Client>,
     request: Request,
 ) -> Result<Response, Fault> {
-    let start = Instant::now();
-    let answer = shared.agent(request, &from).await;
-    shared.seen("agent", start, &answer);
-    answer
+    shared.agent(request, &client).await
 }
 
 impl Shared {
-    fn seen(&self, route: &'static str, start: Instant, answer: &Result<Response, Fault>) {
-        let status = answer.as_ref().map_or_else(Fault::status, Response::status);
-        let class = match status.as_u16() {
-            0..=299 => "2xx",
-            300..=399 => "3xx",
-            400..=499 => "4xx",
-            _ => "5xx",
-        };
-        let taken = start.elapsed();
-        self.metrics.requests.get_or_create(&RequestLabels { route, status: class }).inc();
-        self.metrics.duration.get_or_create(&RouteLabel { route }).observe(taken.as_secs_f64());
-        let duration_ms = u64::try_from(taken.as_millis()).unwrap_or(u64::MAX);
-        tracing::debug!(route, status = status.as_u16(), duration_ms, "request answered");
-    }
-
-    async fn agent(&self, mut request: Request, from: &Connection) -> Result<Response, Fault> {
+    async fn agent(&self, mut request: Request, client: &Client) -> Result<Response, Fault> {
         headers::check(&mut request)?;
-        let remote = from.remote.ip().to_string();
+        let remote = client.remote.to_string();
         let path = request.uri().path().to_owned();
-        let subject = match (request.method(), path.as_str()) {
-            (&Method::POST, ENROL_PATH) => Subject::Service { name: "gateway".to_owned() },
+        let (route, subject) = match (request.method(), path.as_str()) {
+            (&Method::POST, ENROL_PATH) => {
+                (ENROL_PATH, Subject::Service { name: "gateway".to_owned() })
+            }
+            (&Method::POST, RECOVER_PATH) => {
+                (RECOVER_PATH, Subject::Service { name: "gateway".to_owned() })
+            }
             (&Method::POST, RENEW_PATH) => {
-                let device = from.device.as_ref().ok_or_else(not_a_device)?;
+                let device = client.device.as_ref().ok_or_else(not_a_device)?;
                 self.agents.check(device).await?;
-                Subject::Device { device: device.device }
+                (RENEW_PATH, Subject::Device { device: device.device })
             }
             (&Method::GET, LINK_PATH) => {
-                let device = from.device.as_ref().ok_or_else(not_a_device)?;
-                return self.agents.link(request, Arc::clone(device), remote).await;
+                client.noted.route(LINK_PATH);
+                let device = client.device.clone().ok_or_else(not_a_device)?;
+                let subject = Subject::Device { device: device.device };
+                client.noted.caller(&Caller { tenant: device.tenant, subject });
+                let place = Arc::clone(&client.place);
+                return self.agents.link(request, device, (remote, place)).await;
             }
             _ => return Err(openframe_fault::not_found().await),
         };
+        client.noted.route(route);
         headers_for_service(request.headers_mut(), &remote);
+        let open = matches!(subject, Subject::Service { .. });
         let caller = Caller { tenant: self.tenant, subject };
-        self.forward((Target::Auth, Size::Usual), request, &caller).await
+        client.noted.caller(&caller);
+        self.forward(Way { target: Target::Auth, size: Size::Small, open }, request, &caller).await
     }
 
     async fn routed(
         &self,
         route: &Route,
         mut request: Request,
-        from: &Connection,
+        client: &Client,
     ) -> Result<Response, Fault> {
         headers::check(&mut request)?;
-        let remote = from.remote.ip().to_string();
-        let ends_session = !request.method().is_safe() && request.uri().path().contains("/logout");
+        let remote = client.remote.to_string();
+        let wanted = Wanted::of(&request, &remote);
+        let mut upgrade = None;
+        if route.upgrade {
+            upgrade = wanted_upgrade(request.version(), request.headers(), client.https)?;
+        }
+        // A sign-in ends the session that the same browser had.
+        let path = request.uri().path();
+        let ends_session = !request.method().is_safe() && (route.open || path.contains("/logout"));
         let shown = ends_session.then(|| request.headers().clone());
-        let caller = if route.open {
-            check_origin(request.method(), request.headers(), from.tls)?;
-            let subject = Subject::Service { name: "gateway".to_owned() };
-            Caller { tenant: self.tenant, subject }
-        } else {
-            let resolved = self.identity.resolve(request.headers_mut(), &remote).await?;
-            check_csrf(&resolved, request.method(), request.headers(), from.tls)?;
-            resolved.caller.clone()
-        };
+        let (caller, kept) = self.caller(route, &mut request, client, &remote).await?;
+        client.noted.caller(&caller);
+        let cookie = request.headers_mut().remove(COOKIE).filter(|_| route.open);
         headers_for_service(request.headers_mut(), &remote);
+        if let Some(cookie) = cookie {
+            request.headers_mut().insert(COOKIE, cookie);
+        }
         let answer = match route.target {
             Target::Health => self.platform_health(&caller),
             Target::OpenApi => Ok(json(self.openapi.clone())),
-            Target::Auth | Target::Devices | Target::Monitoring => {
-                self.forward((route.target, route.size), request, &caller).await
+            target @ (Target::Auth | Target::Devices | Target::Monitoring) => {
+                let end = self.end(kept, &caller);
+                if let Some(protocol) = upgrade {
+                    let asking = (client, &caller, end);
+                    return self.tunnel(target, (request, protocol), asking).await;
+                }
+                let way = Way { target, size: route.size, open: route.open };
+                let answer = self.forward(way, request, &caller).await;
+                answer.map(|answer| until(end, answer))
             }
         };
         if let Some(shown) = shown {
             self.identity.forget(&shown).await;
         }
+        let status = answer.as_ref().map_or_else(Fault::status, Response::status);
+        wanted.note(&self.identity, &caller, status).await;
         answer
     }
 
-    /// Sends a request on, in the caller's name. The caller is known before the body is read, so
-    /// that nobody unknown can make the gateway hold large bodies.
-    async fn forward(
+    /// Who asks, and the secret that says so if there is one.
+    async fn caller(
         &self,
-        (target, size): (Target, Size),
-        request: Request,
-        caller: &Caller,
-    ) -> Result<Response, Fault> {
-        let (mut head, content) = request.into_parts();
-        if size == Size::Usual && headers::is_encoded(&head.headers) {
-            let message = "send the body without compression";
-            return Err(Fault::invalid("encoded_body", message)
-                .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        route: &Route,
+        request: &mut Request,
+        client: &Client,
+        remote: &str,
+    ) -> Result<(Caller, Option<Kept>), Fault> {
+        if route.open {
+            check_origin(request.method(), request.headers(), client.https)?;
+            let subject = Subject::Service { name: "gateway".to_owned() };
+            return Ok((Caller { tenant: self.tenant, subject }, None));
         }
-        let content = self.read(size, content).await?;
-        let token = self.identity.token(caller, target.name()).await;
-        identity::insert(&mut head.headers, &token);
-        let [auth, devices, monitoring] = &self.peers;
-        let peer = match target {
-            Target::Devices => devices,
-            Target::Monitoring => monitoring,
-            Target::Auth | Target::Health | Target::OpenApi => auth,
-        };
-        head.version = http::Version::HTTP_11;
-        peer.call(Request::from_parts(head, Body::from(content))).await
-    }
-
-    async fn read(&self, size: Size, content: Body) -> Result<Bytes, Fault> {
-        let late = || {
-            Fault::invalid("body_too_slow", "the body did not arrive in time")
-                .with_status(StatusCode::REQUEST_TIMEOUT)
-        };
-        let read = async {
-            match size {
-                Size::Usual => body::read(content, self.config.body_bytes).await,
-                Size::Write => {
-                    let _permit = self.writes.acquire().await;
-                    body::read(content, self.config.write_bytes).await
-                }
-            }
-        };
-        tokio::time::timeout(self.config.body_timeout(), read).await.map_err(|_| late())?
+        let (resolved, kept) = self.identity.resolve(request.headers_mut(), remote).await?;
+        check_csrf(&resolved, request.method(), request.headers(), client.https)?;
+        Ok((resolved.caller.clone(), Some(kept)))
     }
 
     fn console(&self, request: &Request) -> Result<Response, Fault> {
@@ -293,27 +305,9 @@ impl Shared {
     }
 }
 
-/// Takes away every secret and every forged header; what is left may go to a service.
-fn headers_for_service(headers: &mut HeaderMap, remote: &str) {
-    let id = headers.get(REQUEST_ID).cloned();
-    headers::clean(headers, remote);
-    headers.remove(http::header::COOKIE);
-    headers.remove(http::header::AUTHORIZATION);
-    // The body is read here and sent on whole, with a length of its own.
-    headers.remove(http::header::CONTENT_LENGTH);
-    if let Some(id) = id {
-        headers.insert(REQUEST_ID, id);
-    }
-}
-
 /// Refuses a sign-in that a page of another origin sends.
-fn check_origin(method: &Method, headers: &HeaderMap, tls: bool) -> Result<(), Fault> {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let scheme = if tls { "https" } else { "http" };
-    let own = format!("{scheme}://{host}");
-    if method.is_safe()
-        || headers.get(ORIGIN).is_none_or(|origin| origin.as_bytes() == own.as_bytes())
-    {
+fn check_origin(method: &Method, headers: &HeaderMap, https: bool) -> Result<(), Fault> {
+    if method.is_safe() || is_own_page(headers, https) {
         return Ok(());
     }
     Err(Fault::new(Kind::Forbidden, "csrf", "the request did not come from a page of this console"))

@@ -105,8 +105,27 @@ pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity")
 }
 
-/// Headers that every answer gets.
-pub(crate) fn secure(headers: &mut HeaderMap, api: bool, tls_name: bool) {
+/// The host that a request names, without its port.
+pub(crate) fn host<B>(request: &Request<B>) -> String {
+    let named = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let authority = request.uri().authority().map(http::uri::Authority::as_str).or(named);
+    let authority: Option<http::uri::Authority> = authority.and_then(|text| text.parse().ok());
+    authority.map(|authority| authority.host().to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// Whether a host is this machine itself. A browser told to insist on TLS there would do so for
+/// every other program that serves on it.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let address: Option<std::net::IpAddr> = bare.parse().ok();
+    let name = host.trim_end_matches('.');
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || address.is_some_and(|address| address.to_canonical().is_loopback())
+}
+
+/// Headers that every answer gets. `insist` says that the browser shall use TLS for this host only.
+pub(crate) fn secure(headers: &mut HeaderMap, api: bool, insist: bool) {
     let fixed = [
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
@@ -118,7 +137,7 @@ pub(crate) fn secure(headers: &mut HeaderMap, api: bool, tls_name: bool) {
     for (name, value) in fixed {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    if tls_name {
+    if insist {
         let value = HeaderValue::from_static("max-age=31536000");
         headers.insert(http::header::STRICT_TRANSPORT_SECURITY, value);
     }
@@ -159,6 +178,25 @@ mod tests {
         let address = b"192.0.2.1".as_slice();
         let want = [("host", b"h".as_slice()), ("x-forwarded-for", address)];
         assert_eq!(left, [&want[..], &[("x-openframe-remote-address", address)]].concat());
+    }
+
+    #[test]
+    fn this_machine_is_known_by_each_of_its_names() {
+        let of = |uri: &str, header: Option<&str>| {
+            let mut request = Request::builder().uri(uri);
+            if let Some(header) = header {
+                request = request.header(HOST, header);
+            }
+            host(&request.body(()).unwrap())
+        };
+        for own in ["localhost:8443", "LOCALHOST", "a.localhost.", "127.0.0.1:1", "[::1]:8443"] {
+            assert!(is_loopback(&of("/", Some(own))), "{own}");
+        }
+        for other in ["example.com:8443", "192.0.2.1", "localhost.example.com", "[2001:db8::1]"] {
+            assert!(!is_loopback(&of("/", Some(other))), "{other}");
+        }
+        assert_eq!(of("https://example.com:1/", None), "example.com");
+        assert_eq!(of("/", None), "");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, Method};
 use moka::future::Cache;
-use openframe_auth_api::internal::{ResolveRequest, Shown};
+use openframe_auth_api::internal::{AuditRecord, ResolveRequest, Shown};
 use openframe_auth_api::{AuthClient, CSRF_HEADER, SESSION_COOKIE};
 use openframe_clock::Clock;
 use openframe_fault::{Fault, Kind};
@@ -25,6 +25,12 @@ const TOKEN_REUSE: Duration = Duration::from_secs(30);
 pub(crate) struct Resolved {
     pub(crate) caller: Caller,
     csrf_token: Option<String>,
+}
+
+/// The secret that a request showed, kept by what outlives the request.
+pub(crate) struct Kept {
+    shown: Shown,
+    remote_address: String,
 }
 
 type Secret = [u8; 32];
@@ -46,19 +52,39 @@ impl Identity {
         Self { auth, minter, clock, resolved, tokens }
     }
 
-    /// The caller that a request's headers name. Also removes those headers.
+    /// The caller that a request's headers name, and the secret that said so. Also removes those
+    /// headers.
     pub(crate) async fn resolve(
         &self,
         headers: &mut HeaderMap,
         remote_address: &str,
-    ) -> Result<Arc<Resolved>, Fault> {
-        let shown = shown(headers)?;
-        let (Shown::Session(text) | Shown::ApiKey(text)) = &shown;
+    ) -> Result<(Arc<Resolved>, Kept), Fault> {
+        let kept = Kept { shown: shown(headers)?, remote_address: remote_address.to_owned() };
+        Ok((self.ask(&kept).await?, kept))
+    }
+
+    /// Returns once the secret no longer names `caller`: it was revoked, or its role has changed.
+    /// Asks each time that `every` has passed; an auth service that does not answer ends nothing.
+    pub(crate) async fn ended(&self, kept: Kept, caller: Caller, every: Duration) {
+        loop {
+            tokio::time::sleep(every).await;
+            match self.ask(&kept).await {
+                Ok(now) if now.caller == caller => {}
+                Ok(_) => return,
+                Err(fault) if fault.kind() == Kind::Unauthenticated => return,
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn ask(&self, kept: &Kept) -> Result<Arc<Resolved>, Fault> {
+        let (Shown::Session(text) | Shown::ApiKey(text)) = &kept.shown;
         let secret: Secret = Sha256::digest(text).into();
         if let Some(known) = self.resolved.get(&secret).await {
             return known.map_err(|_| unauthenticated());
         }
-        let request = ResolveRequest { shown, remote_address: remote_address.to_owned() };
+        let (shown, remote_address) = (kept.shown.clone(), kept.remote_address.clone());
+        let request = ResolveRequest { shown, remote_address };
         let answer = match self.auth.resolve(&request).await {
             Ok(answer) => answer,
             Err(fault) if fault.kind() == Kind::Unauthenticated => {
@@ -74,6 +100,11 @@ impl Identity {
         let resolved = Arc::new(Resolved { caller, csrf_token: answer.csrf_token });
         self.resolved.insert(secret, Ok(Arc::clone(&resolved))).await;
         Ok(resolved)
+    }
+
+    /// Puts something on the audit trail.
+    pub(crate) async fn record(&self, record: &AuditRecord) -> Result<(), Fault> {
+        self.auth.record(record).await
     }
 
     /// Forgets what is known of a request's session: it is about to end.
@@ -102,11 +133,17 @@ fn shown(headers: &mut HeaderMap) -> Result<Shown, Fault> {
         }
         (Some(session), None) => Ok(Shown::Session(session)),
         (None, Some(bearer)) => {
-            let key = bearer.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+            let key = bearer.to_str().ok().and_then(bearer_token);
             key.map(|key| Shown::ApiKey(key.to_owned())).ok_or_else(unauthenticated)
         }
         (None, None) => Err(unauthenticated()),
     }
+}
+
+/// What follows the scheme, whose case says nothing (RFC 9110, section 11.1).
+fn bearer_token(text: &str) -> Option<&str> {
+    let (scheme, token) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
 }
 
 fn session_cookie(headers: &HeaderMap) -> Option<String> {
@@ -124,7 +161,7 @@ pub(crate) fn check_csrf(
     resolved: &Resolved,
     method: &Method,
     headers: &HeaderMap,
-    tls: bool,
+    https: bool,
 ) -> Result<(), Fault> {
     let Some(token) = &resolved.csrf_token else { return Ok(()) };
     if method.is_safe() {
@@ -132,16 +169,20 @@ pub(crate) fn check_csrf(
     }
     let sent = headers.get(CSRF_HEADER).map(http::HeaderValue::as_bytes).unwrap_or_default();
     let same_token: bool = sent.ct_eq(token.as_bytes()).into();
-    let scheme = if tls { "https" } else { "http" };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let same_origin = headers
-        .get(ORIGIN)
-        .is_none_or(|origin| origin.as_bytes() == format!("{scheme}://{host}").as_bytes());
-    if same_token && same_origin {
+    if same_token && is_own_page(headers, https) {
         return Ok(());
     }
     let message = "the request did not come from a page of this console; load the page anew";
     Err(Fault::new(Kind::Forbidden, "csrf", message))
+}
+
+/// Whether a page of this console sends the request, or no page does. `https` is what the browser
+/// speaks, which a proxy may have ended.
+pub(crate) fn is_own_page(headers: &HeaderMap, https: bool) -> bool {
+    let scheme = if https { "https" } else { "http" };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let own = format!("{scheme}://{host}");
+    headers.get(ORIGIN).is_none_or(|origin| origin.as_bytes() == own.as_bytes())
 }
 
 fn unauthenticated() -> Fault {
@@ -171,7 +212,11 @@ mod tests {
         let mut cookie = headers(&[("cookie", session)]);
         assert!(matches!(shown(&mut cookie), Ok(Shown::Session(text)) if text == "s1"));
         assert!(cookie.is_empty());
-        for bearer in ["", "Basic x", "k"] {
+        for bearer in ["Bearer k", "bearer k", "BEARER  k"] {
+            let mut key = headers(&[("authorization", bearer)]);
+            assert!(matches!(shown(&mut key), Ok(Shown::ApiKey(text)) if text == "k"), "{bearer}");
+        }
+        for bearer in ["", "Basic x", "k", "Bearerk"] {
             let mut bad = headers(&[("authorization", bearer)]);
             assert_eq!(shown(&mut bad).err().unwrap().kind(), Kind::Unauthenticated);
         }

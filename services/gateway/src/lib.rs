@@ -8,7 +8,9 @@
 //! - no header from outside that names a caller, an address or a request ever reaches a service;
 //! - a service sees a request only with an internal token that this crate minted;
 //! - a frame is acknowledged to an agent only after the service behind has said it is durable;
-//! - a changed route table never closes a connection.
+//! - a changed route table never closes a connection;
+//! - what a caller began to change is done to its end, whether the caller waits or not;
+//! - an event stream, a tunnel and a link end when who opened them may no longer.
 
 mod agents;
 mod assets;
@@ -20,12 +22,15 @@ mod http;
 mod identity;
 mod link;
 mod metrics;
+mod proxies;
+mod pump;
+mod refused;
 pub mod routes;
 mod serve;
 mod start;
 
 pub use assets::{Asset, Assets};
-pub use config::Config;
+pub use config::{BadNetwork, Config, Network};
 pub use edge::Edge;
 pub use health::{Health, Part};
 pub use start::{Deps, Running, start};

@@ -1,11 +1,15 @@
 //! One agent's link from its first frame to its last.
 //!
-//! `session` has the protocol's laws, `registry` which device is where, `socket` reads and writes.
+//! `session` has the protocol's laws, `registry` which device is where, `rate` how fast one may
+//! send, `socket` reads and writes.
 
+mod drain;
+mod rate;
 mod registry;
 mod session;
 mod socket;
 
+pub(crate) use drain::Drain;
 pub(crate) use registry::{Pushed, Registered, Registry};
 pub(crate) use socket::{Line, drive};
 
@@ -15,6 +19,7 @@ use openframe_agent_api::link::{Channel, Frame, ReportPush, TelemetryPush};
 use openframe_clock::Clock;
 use openframe_devices_api::internal::{PROTOBUF, REPORT};
 use openframe_fault::Fault;
+use openframe_ids::{DeviceId, TenantId};
 use openframe_mesh::{Client, Peer, identity};
 use openframe_monitoring_api::TELEMETRY;
 use openframe_tokens::internal::Minter;
@@ -41,9 +46,8 @@ pub(crate) struct Behind {
 }
 
 impl Services {
-    pub(crate) fn for_device(&self, device: &openframe_pki::DeviceIdentity) -> Behind {
-        let subject = Subject::Device { device: device.device };
-        let caller = Caller { tenant: device.tenant, subject };
+    pub(crate) fn for_device(&self, (tenant, device): (TenantId, DeviceId)) -> Behind {
+        let caller = Caller { tenant, subject: Subject::Device { device } };
         let client = |peer: &Peer, audience: &'static str| {
             let (minter, clock, caller) = (self.minter.clone(), self.clock.clone(), caller.clone());
             let credential = move |headers: &mut http::HeaderMap| {

@@ -34,6 +34,8 @@ impl Target {
 /// How much a request may bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
+    /// A few fields, such as a password or a certificate request.
+    Small,
     /// A JSON body.
     Usual,
     /// A batch of telemetry.
@@ -55,6 +57,8 @@ pub struct Route {
     pub open: bool,
     /// How much may be sent.
     pub size: Size,
+    /// Whether the connection may be upgraded to another protocol, and then passes both ways.
+    pub upgrade: bool,
 }
 
 /// The table. The first route that fits counts.
@@ -75,15 +79,14 @@ impl Routes {
             method: None,
             target,
             open: false,
-            size: Size::Usual,
+            size: if target == Target::Auth { Size::Small } else { Size::Usual },
+            upgrade: false,
         };
         let whole = |path, method, target, open| Route {
-            path,
             whole: true,
             method: Some(method),
-            target,
             open,
-            size: Size::Usual,
+            ..under(path, target)
         };
         let write = |path| Route {
             size: Size::Write,
@@ -96,6 +99,7 @@ impl Routes {
             whole("/api/platform/v1/health", Method::GET, Target::Health, false),
             whole("/api/openapi.json", Method::GET, Target::OpenApi, true),
             write("/prometheus/api/v1/write"),
+            write("/otlp/v1/metrics"),
             under("/api/auth/v1/", Target::Auth),
             under("/api/devices/v1/", Target::Devices),
             under("/api/monitoring/v1/", Target::Monitoring),
@@ -137,7 +141,22 @@ mod tests {
         check(&Method::GET, "/api/auth/v1/login", Some((Target::Auth, false)));
         check(&Method::GET, "/api/devices/v1/devices", Some((Target::Devices, false)));
         check(&Method::GET, "/prometheus/api/v1/query", Some((Target::Monitoring, false)));
+        check(&Method::POST, "/otlp/v1/metrics", Some((Target::Monitoring, false)));
+        check(&Method::GET, "/otlp/v1/metrics", None);
         check(&Method::GET, "/", None);
+    }
+
+    #[test]
+    fn each_route_takes_no_more_than_it_needs() {
+        let routes = Routes::public();
+        let size = |path| routes.find(&Method::POST, path).unwrap().size;
+        for path in ["/api/auth/v1/login", "/api/auth/v1/setup", "/api/auth/v1/api-keys"] {
+            assert_eq!(size(path), Size::Small, "{path}");
+        }
+        assert_eq!(size("/api/devices/v1/devices"), Size::Usual);
+        for path in ["/prometheus/api/v1/write", "/otlp/v1/metrics"] {
+            assert_eq!(size(path), Size::Write, "{path}");
+        }
     }
 
     #[test]

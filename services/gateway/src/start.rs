@@ -14,7 +14,7 @@ use openframe_tokens::internal::{Minter, Verifier};
 use prometheus_client::registry::Registry;
 
 use crate::agents::Agents;
-use crate::edge::{Edge, Shared};
+use crate::edge::{Edge, Intake, Shared};
 use crate::identity::Identity;
 use crate::link::{Registry as Links, Services};
 use crate::metrics::Metrics;
@@ -86,7 +86,8 @@ pub fn start(config: Config, deps: Deps<'_>) -> Running {
         tenant: deps.tenant,
         metrics,
         agents,
-        writes: tokio::sync::Semaphore::new(crate::edge::WRITES_AT_ONCE),
+        intake: Intake::new(&config),
+        work: tokio_util::task::TaskTracker::new(),
         config,
     };
     let internal = crate::http::router(links);

@@ -2,11 +2,14 @@
 
 pub mod alerting;
 mod channels;
+mod evaluation;
 mod ingest;
+mod intake;
+pub mod labels;
 pub mod query;
+mod turns;
 mod upkeep;
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use openframe_auth_api::Audit;
@@ -16,13 +19,16 @@ use openframe_tokens::{Caller, Permission};
 use tokio::sync::{Notify, Semaphore, broadcast};
 
 use crate::domain::chunk::Sample;
-use crate::domain::head::{Head, Matcher};
+use crate::domain::head::{Head, Matcher, Snapshot};
 use crate::domain::labels::{DEVICE, Labels};
 use crate::metrics::Metrics;
 use crate::notify::Sender;
 use crate::store::alerts::Alerts;
 use crate::store::{Stores, TelemetryLog};
 use crate::{Config, Error};
+
+/// Requests that are decoded at the same time.
+const DECODED_AT_ONCE: usize = 4;
 
 /// New values of a device are durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +71,11 @@ struct Inner {
     clock: Clock,
     log: Arc<dyn TelemetryLog>,
     head: RwLock<Head>,
-    /// About one record of each hour: when received, and its number. Tells what may be trimmed.
-    hours: Mutex<VecDeque<(i64, u64)>>,
+    /// What is kept, and until when.
+    kept: Mutex<upkeep::Kept>,
+    /// Places for those who decode a request.
+    decoding: Arc<Semaphore>,
+    queries: query::Queries,
     live: broadcast::Sender<Live>,
     alerts: Arc<dyn Alerts>,
     audit: Arc<dyn Audit>,
@@ -75,6 +84,8 @@ struct Inner {
     board: Mutex<alerting::Board>,
     /// Held while a change of the board is being kept, so that changes come one by one.
     turn: Semaphore,
+    /// Held by a device's push until it is durable.
+    turns: turns::Turns,
     /// There is something to deliver.
     wake: Notify,
     metrics: Metrics,
@@ -85,20 +96,25 @@ impl Monitoring {
     pub(crate) fn new(config: Config, clock: Clock, parts: Parts) -> Self {
         let Parts { stores: Stores { log, alerts }, audit, sender, metrics } = parts;
         let (live, _) = broadcast::channel(config.live_queue.max(1));
-        let (head, hours) = (RwLock::default(), Mutex::default());
+        let (head, kept) = (RwLock::default(), Mutex::default());
+        let decoding = Arc::new(Semaphore::new(DECODED_AT_ONCE));
+        let queries = query::Queries::new(&config, clock.now());
         let (board, turn, wake) = (Mutex::default(), Semaphore::new(1), Notify::new());
         Self(Arc::new(Inner {
             config,
             clock,
             log,
             head,
-            hours,
+            kept,
+            decoding,
+            queries,
             live,
             alerts,
             audit,
             sender,
             board,
             turn,
+            turns: turns::Turns::default(),
             wake,
             metrics,
         }))
@@ -114,18 +130,17 @@ impl Monitoring {
         self.0.config.max_body_bytes
     }
 
-    /// The newest value of each series of a device.
+    /// The newest value of each series of a device that has not ended.
     pub fn latest(&self, caller: &Caller, id: DeviceId) -> Result<Vec<(Labels, Sample)>, Error> {
         need(caller, Permission::TelemetryRead)?;
-        let head = self.head();
-        let found = head.matching(caller.tenant, &[Matcher::equal(DEVICE, id.to_string())]);
-        if found.is_empty() {
-            return Err(Error::NoSuchDevice);
-        }
-        let values = found
-            .into_iter()
-            .filter_map(|number| Some((head.labels(number)?.clone(), head.newest(number)?)));
-        let mut values: Vec<_> = values.collect();
+        let own = [Matcher::equal(DEVICE, id.to_string())];
+        let mut values = {
+            let head = self.head();
+            if !head.any(caller.tenant, &own) {
+                return Err(Error::NoSuchDevice);
+            }
+            head.newest(caller.tenant, &own)
+        };
         values.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(values)
     }
@@ -148,13 +163,25 @@ impl Monitoring {
         matchers: &[Matcher],
         (start_ms, end_ms): (i64, i64),
     ) -> Vec<(Labels, Vec<Sample>)> {
-        let head = self.head();
-        let found = head.matching(tenant, matchers).into_iter().filter_map(|number| {
-            let samples = head.samples(number, start_ms, end_ms);
-            (!samples.is_empty()).then_some(())?;
-            Some((head.labels(number)?.clone(), samples))
+        let found = self.snapshots(tenant, matchers, (start_ms, end_ms)).into_iter();
+        let found = found.map(|series| {
+            let samples = series.samples();
+            (series.labels, samples)
         });
-        found.collect()
+        found.filter(|(_, samples)| !samples.is_empty()).collect()
+    }
+
+    /// The series of a tenant that match and may have samples in `[start, end]`, to be decoded by
+    /// the caller. The head is not held while that is done.
+    fn snapshots(
+        &self,
+        tenant: TenantId,
+        matchers: &[Matcher],
+        (start_ms, end_ms): (i64, i64),
+    ) -> Vec<Snapshot> {
+        // Chunks are forgotten as a whole; what is too old in one is not to be seen any more.
+        let start_ms = start_ms.max(self.oldest_ms(self.now_ms()));
+        self.head().select(tenant, matchers, (start_ms, end_ms))
     }
 
     /// What happens from now on, of every tenant: the caller of this passes on only its own.

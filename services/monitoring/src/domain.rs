@@ -6,3 +6,5 @@ pub mod chunk;
 pub mod head;
 pub mod labels;
 pub mod record;
+pub mod refused;
+pub mod room;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use openframe_fault::{BoxError, Fault, Kind};
 
-use crate::domain::labels::BadLabels;
+use crate::domain::refused::Refused;
 use crate::store::LogError;
 use crate::store::alerts::StoreError;
 
@@ -28,16 +28,11 @@ pub enum Error {
     #[error("the body is wrong: {0}")]
     BadBody(&'static str),
     /// A content type or encoding that is not taken.
-    #[error(
-        "send application/x-protobuf of prometheus.WriteRequest (remote_write 1.0), compressed with snappy; remote_write 2.0 is not taken"
-    )]
-    UnsupportedMedia,
-    /// Labels that are not allowed.
+    #[error("send {0}")]
+    UnsupportedMedia(&'static str),
+    /// Some of the samples were not stored. The others are.
     #[error("{0}")]
-    BadLabels(BadLabels),
-    /// The tenant has as many series as it may have.
-    #[error("the tenant has {0} series, which is the most it may have")]
-    TooManySeries(usize),
+    Partial(Refused),
     /// A query that has no answer.
     #[error("{0}")]
     Query(openframe_promql::Error),
@@ -50,6 +45,9 @@ pub enum Error {
     /// No such channel, or not the caller's.
     #[error("no such channel")]
     NoSuchChannel,
+    /// Rules tell this channel.
+    #[error("the channel is told by {}; change or remove those rules first", listed(.0))]
+    ChannelInUse(Vec<String>),
     /// Another one has that name.
     #[error("the name is taken; choose another")]
     NameTaken,
@@ -70,19 +68,26 @@ pub enum Error {
     Log(#[source] LogError),
 }
 
+/// The first few names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let first: Vec<String> = names.iter().take(5).map(|name| format!("{name:?}")).collect();
+    let more = names.len().saturating_sub(first.len());
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{more}", first.join(", "))
+}
+
 impl Error {
     /// How a caller should treat it.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Forbidden(_) => Kind::Forbidden,
             Self::NoSuchDevice | Self::NoSuchRule | Self::NoSuchChannel => Kind::NotFound,
-            Self::UnknownTable(_) | Self::NameTaken => Kind::Conflict,
-            Self::BadBody(_)
-            | Self::UnsupportedMedia
-            | Self::BadLabels(_)
-            | Self::Query(_)
-            | Self::BadRule(_) => Kind::Invalid,
-            Self::TooManySeries(_) | Self::TooManyRules(_) => Kind::TooMany,
+            Self::UnknownTable(_) | Self::NameTaken | Self::ChannelInUse(_) => Kind::Conflict,
+            Self::BadBody(_) | Self::UnsupportedMedia(_) | Self::Query(_) | Self::BadRule(_) => {
+                Kind::Invalid
+            }
+            Self::Partial(refused) if !refused.only_over_limit() => Kind::Invalid,
+            Self::Partial(_) | Self::TooManyRules(_) => Kind::TooMany,
             Self::Log(_) | Self::Audit(_) | Self::Alerts(_) => Kind::Unavailable,
             Self::Encode(_) => Kind::Internal,
         }
@@ -95,15 +100,15 @@ impl Error {
             Self::NoSuchDevice => "no_such_device",
             Self::UnknownTable(_) => "unknown_series_table",
             Self::BadBody(_) => "bad_body",
-            Self::UnsupportedMedia => "unsupported_media_type",
-            Self::BadLabels(_) => "bad_labels",
+            Self::UnsupportedMedia(_) => "unsupported_media_type",
+            Self::Partial(_) => "partly_stored",
             Self::Query(_) => "bad_query",
-            Self::TooManySeries(_) => "too_many_series",
             Self::Log(_) => "log_unavailable",
             Self::BadRule(_) => "bad_rule",
             Self::NoSuchRule => "no_such_rule",
             Self::NoSuchChannel => "no_such_channel",
             Self::NameTaken => "name_taken",
+            Self::ChannelInUse(_) => "channel_in_use",
             Self::TooManyRules(_) => "too_many_rules",
             Self::Audit(_) => "audit_unavailable",
             Self::Alerts(_) => "alerts_unavailable",
@@ -116,7 +121,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let fault = Self::new(error.kind(), error.code(), error.to_string());
         match error {
-            Error::UnsupportedMedia => fault.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Error::UnsupportedMedia(_) => fault.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Error::Log(cause) => fault.retry_after(RETRY_AFTER).because(cause),
             Error::Alerts(cause) => fault.retry_after(RETRY_AFTER).because(cause),
             Error::Audit(cause) => fault.retry_after(RETRY_AFTER).because(cause),
@@ -125,13 +130,13 @@ impl From<Error> for Fault {
             | Error::NoSuchDevice
             | Error::UnknownTable(_)
             | Error::BadBody(_)
-            | Error::BadLabels(_)
+            | Error::Partial(_)
             | Error::Query(_)
-            | Error::TooManySeries(_)
             | Error::BadRule(_)
             | Error::NoSuchRule
             | Error::NoSuchChannel
             | Error::NameTaken
+            | Error::ChannelInUse(_)
             | Error::TooManyRules(_) => fault,
         }
     }

@@ -10,7 +10,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::routing::{get, post};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
 use futures::{Stream, StreamExt as _};
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
@@ -18,7 +19,9 @@ use openframe_clock::Clock;
 use openframe_fault::{Fault, Json, Path, body};
 use openframe_ids::DeviceId;
 use openframe_mesh::identity::{self, Asking};
-use openframe_monitoring_api::{Latest, LatestValue, LiveEvent, PREFIX, PROMETHEUS, TELEMETRY};
+use openframe_monitoring_api::{
+    Latest, LatestValue, LiveEvent, OTLP_METRICS, PREFIX, PROMETHEUS, TELEMETRY,
+};
 use openframe_tokens::internal::Verifier;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
@@ -35,16 +38,8 @@ pub(crate) fn router(app: Monitoring, verifier: Verifier, clock: Clock) -> Route
     let router = Router::new()
         .route(TELEMETRY, post(push))
         .route(&format!("{PROMETHEUS}/write"), post(write))
-        .route(&format!("{PROMETHEUS}/query"), get(prometheus::query).post(prometheus::query))
-        .route(
-            &format!("{PROMETHEUS}/query_range"),
-            get(prometheus::query_range).post(prometheus::query_range),
-        )
-        .route(&format!("{PROMETHEUS}/series"), get(prometheus::series).post(prometheus::series))
-        .route(&format!("{PROMETHEUS}/labels"), get(prometheus::labels).post(prometheus::labels))
-        .route(&format!("{PROMETHEUS}/label/{{name}}/values"), get(prometheus::label_values))
-        .route(&format!("{PROMETHEUS}/metadata"), get(prometheus::metadata))
-        .route(&format!("{PROMETHEUS}/status/buildinfo"), get(prometheus::buildinfo))
+        .route(OTLP_METRICS, post(otlp_metrics))
+        .merge(prometheus::routes())
         .merge(own().split_for_parts().0)
         .with_state(app);
     openframe_fault::layer(identity::require(router, verifier, clock))
@@ -67,7 +62,7 @@ async fn push(
     body: Body,
 ) -> Result<StatusCode, Fault> {
     let body = body::read(body, app.max_body_bytes()).await?;
-    app.push(&caller, &body).await?;
+    app.push(&caller, body).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -78,18 +73,52 @@ async fn write(
 ) -> Result<StatusCode, Fault> {
     check_media(request.headers())?;
     let body = body::read(request.into_body(), app.max_body_bytes()).await?;
-    app.write(&caller, &body).await?;
+    app.write(&caller, body).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn check_media(headers: &HeaderMap) -> Result<(), Error> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = text(header::CONTENT_TYPE);
+/// The text of a header; empty when it is not there.
+fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().trim()
+}
+
+/// Whether a body is protobuf of the first version, or does not say what it is.
+fn is_protobuf(headers: &HeaderMap) -> bool {
+    let kind = text(headers, header::CONTENT_TYPE);
     let (media, parameters) = kind.split_once(';').unwrap_or((kind, ""));
+    let media = media.trim();
     let two = parameters.contains("io.prometheus.write.v2");
-    let taken = media.trim().eq_ignore_ascii_case("application/x-protobuf") && !two;
-    let snappy = text(header::CONTENT_ENCODING).eq_ignore_ascii_case("snappy");
-    if taken && snappy { Ok(()) } else { Err(Error::UnsupportedMedia) }
+    (media.is_empty() || media.eq_ignore_ascii_case("application/x-protobuf")) && !two
+}
+
+fn check_media(headers: &HeaderMap) -> Result<(), Error> {
+    let snappy = text(headers, header::CONTENT_ENCODING).eq_ignore_ascii_case("snappy");
+    if is_protobuf(headers) && snappy {
+        return Ok(());
+    }
+    Err(Error::UnsupportedMedia(
+        "application/x-protobuf of prometheus.WriteRequest (remote_write 1.0), compressed with \
+         snappy; remote_write 2.0 is not taken",
+    ))
+}
+
+/// `POST /otlp/v1/metrics`, as OpenTelemetry's exporters send.
+async fn otlp_metrics(
+    State(app): State<Monitoring>,
+    Asking(caller): Asking,
+    request: Request,
+) -> Result<Response, Fault> {
+    let encoding = text(request.headers(), header::CONTENT_ENCODING).to_ascii_lowercase();
+    let gzip = encoding == "gzip";
+    if !is_protobuf(request.headers()) || !(gzip || encoding.is_empty() || encoding == "identity") {
+        return Err(Error::UnsupportedMedia(
+            "application/x-protobuf (set the exporter's protocol to http/protobuf), plain or gzip",
+        )
+        .into());
+    }
+    let body = body::read(request.into_body(), app.max_body_bytes()).await?;
+    let answer = app.write_otlp(&caller, body, gzip).await?;
+    Ok(([(header::CONTENT_TYPE, "application/x-protobuf")], answer).into_response())
 }
 
 /// The newest value of each series of a device.

@@ -15,14 +15,17 @@ pub mod error;
 mod http;
 pub mod metrics;
 pub mod notify;
+mod otlp;
 mod remote_write;
 mod start;
 pub mod store;
 mod tasks;
 #[cfg(test)]
 mod testing;
+mod wire;
 
 pub use config::Config;
 pub use error::Error;
 pub use http::openapi;
+pub use notify::Webhooks;
 pub use start::{Deps, Part, Running, start};

@@ -3,9 +3,11 @@
 
 use prost::Message;
 
-use crate::error::Error;
+use crate::Error;
+use crate::wire::{self, Fields};
 
-/// All of one request.
+/// All of one request, to make one in tests.
+#[cfg(test)]
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct WriteRequest {
     #[prost(message, repeated, tag = "1")]
@@ -39,13 +41,20 @@ pub(crate) struct Sample {
     pub(crate) timestamp: i64,
 }
 
-/// Decompresses and decodes a body, never to more than `limit` bytes.
-pub(crate) fn decode(body: &[u8], limit: usize) -> Result<WriteRequest, Error> {
+/// Decompresses a body, never to more than `limit` bytes, and gives each of its series to `take`.
+pub(crate) fn each(
+    body: &[u8],
+    limit: usize,
+    mut take: impl FnMut(TimeSeries),
+) -> Result<(), Error> {
     let size = snap::raw::decompress_len(body).map_err(|_| Error::BadBody("not snappy"))?;
     if size > limit {
         return Err(Error::BadBody("too large once decompressed"));
     }
     let plain = snap::raw::Decoder::new().decompress_vec(body);
     let plain = plain.map_err(|_| Error::BadBody("not snappy"))?;
-    WriteRequest::decode(plain.as_slice()).map_err(|_| Error::BadBody("not a WriteRequest"))
+    for series in Fields(&plain).all(1) {
+        take(wire::decode(series?)?);
+    }
+    Ok(())
 }

@@ -40,7 +40,7 @@ pub struct Running {
     pub tasks: TaskTracker,
     /// Ends them.
     pub stop: CancellationToken,
-    app: Monitoring,
+    pub(crate) app: Monitoring,
 }
 
 /// One part of readiness.
@@ -50,12 +50,15 @@ pub struct Part {
     pub name: &'static str,
     /// What it waits for; `None` when it is ready.
     pub waiting_for: Option<String>,
+    /// What an operator should know though it is ready; empty when there is nothing.
+    pub detail: String,
 }
 
 impl Running {
     /// Each part, and what it waits for.
     pub fn ready(&self) -> Vec<Part> {
-        vec![Part { name: "telemetry_log", waiting_for: self.app.failure() }]
+        let detail = self.app.kept_less().unwrap_or_default();
+        vec![Part { name: "telemetry_log", waiting_for: self.app.failure(), detail }]
     }
 }
 
@@ -63,18 +66,17 @@ impl Running {
 pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
     let metrics = Metrics::register(deps.metrics);
     let interval = config.upkeep_interval();
-    let evaluation = config.evaluation_interval();
     let parts = Parts { stores: deps.stores, audit: deps.audit, sender: deps.sender, metrics };
     let app = Monitoring::new(config, deps.clock.clone(), parts);
-    app.load_alerts().await?;
     let replayed = app.load().await.map_err(Error::Log)?;
+    app.load_alerts().await?;
     for line in &replayed.damage {
         tracing::error!("the telemetry log is damaged: {line}");
     }
     tracing::info!(records = replayed.records, "read {} records of telemetry", replayed.records);
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     tasks.spawn(tasks::upkeep(app.clone(), interval, stop.clone()));
-    tasks.spawn(tasks::evaluate(app.clone(), evaluation, stop.clone()));
+    tasks.spawn(tasks::evaluate(app.clone(), stop.clone()));
     tasks.spawn(tasks::deliver(app.clone(), stop.clone()));
     let router = http::router(app.clone(), deps.verifier, deps.clock);
     Ok(Running { router, tasks, stop, app })

@@ -32,6 +32,9 @@ pub struct Replayed {
     pub damage: Vec<String>,
 }
 
+/// Records to be written, made one by one.
+pub type Records = Box<dyn Iterator<Item = Bytes> + Send>;
+
 /// Takes each record read back, with its number.
 pub type Visit<'a> = &'a mut (dyn FnMut(u64, &[u8]) + Send);
 
@@ -45,12 +48,18 @@ pub trait TelemetryLog: Send + Sync + 'static {
     /// Reads every record back, in order of their numbers. Damage is listed, never hidden.
     async fn replay(&self, visit: Visit<'_>) -> Result<Replayed, LogError>;
 
-    /// Records before `number` are no longer needed and never replayed again.
-    async fn trim_to(&self, number: u64) -> Result<(), LogError>;
+    /// The parts of which whole ones can be removed, oldest first: the number of the first record of
+    /// each, and its bytes. The last one is written to and stays.
+    async fn parts(&self) -> Result<Vec<(u64, u64)>, LogError>;
+
+    /// Makes `keep` durable, as new records; after that, records before `number` are no longer
+    /// needed and never replayed again. Also when the disk is full: there is room kept for this.
+    async fn trim_to(&self, number: u64, keep: Records) -> Result<(), LogError>;
 
     /// Why nothing can be appended, if so.
     fn failure(&self) -> Option<String>;
 
-    /// Tries to make a failed log work again; records that were appended stay.
+    /// Tries to make a failed log work again; records that were appended stay. Fails as long as it
+    /// would soon fail again.
     async fn reopen(&self) -> Result<(), LogError>;
 }

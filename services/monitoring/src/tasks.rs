@@ -1,10 +1,14 @@
 //! Background loops.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Monitoring;
+use crate::store::alerts::StoreError;
 
 /// Looks after the log until told to stop.
 pub(crate) async fn upkeep(app: Monitoring, interval: Duration, stop: CancellationToken) {
@@ -30,42 +34,59 @@ pub(crate) async fn upkeep(app: Monitoring, interval: Duration, stop: Cancellati
 
 /// How long a failed delivery may wait beyond its time.
 const LOOK: Duration = Duration::from_secs(1);
+/// Channels that are served at the same time.
+const CHANNELS_AT_ONCE: usize = 64;
 
-/// Evaluates the rules until told to stop. Nothing is evaluated while a round takes longer than the
-/// interval: the next one begins when it is over.
-pub(crate) async fn evaluate(app: Monitoring, interval: Duration, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+/// Looks at the rules at fixed instants until told to stop. One that passes while a round goes on
+/// is left out.
+pub(crate) async fn evaluate(app: Monitoring, stop: CancellationToken) {
     loop {
+        let (at_ms, wait) = app.next_look();
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
+            () = tokio::time::sleep(wait) => {}
         }
         // A round that is cut off has kept each change or not.
         tokio::select! {
             () = stop.cancelled() => return,
-            () = app.evaluate_rules() => {}
+            () = app.evaluate_rules(at_ms) => {}
         }
     }
 }
 
-/// Delivers notifications until told to stop. One that is cut off on its way is sent again after
-/// the next start, with the same key.
+/// Delivers notifications until told to stop, each channel's for itself: one that is slow keeps no
+/// other waiting. One that is cut off on its way is sent again after the next start, with the same
+/// key.
 pub(crate) async fn deliver(app: Monitoring, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut busy, mut sending) = (HashSet::new(), FuturesUnordered::new());
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = app.something_to_tell() => {}
             _ = ticks.tick() => {}
+            Some((channel, sent)) = sending.next() => {
+                busy.remove(&channel);
+                complain(sent);
+            }
         }
-        let delivered = tokio::select! {
-            () = stop.cancelled() => return,
-            delivered = app.deliver() => delivered,
-        };
-        if let Err(error) = delivered {
-            tracing::warn!("notifications wait: {}", openframe_fault::chain(&error));
+        match app.due().await {
+            Ok(due) => {
+                for one in due {
+                    if busy.len() < CHANNELS_AT_ONCE && busy.insert(one.channel) {
+                        let app = app.clone();
+                        sending.push(async move { (one.channel, app.try_one(one).await) });
+                    }
+                }
+            }
+            Err(error) => complain(Err(error)),
         }
+    }
+}
+
+fn complain(result: Result<(), StoreError>) {
+    if let Err(error) = result {
+        tracing::warn!("notifications wait: {}", openframe_fault::chain(&error));
     }
 }

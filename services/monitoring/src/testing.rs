@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use openframe_auth_api::{Audit, Entry};
+use openframe_auth_api::{Ask, Audit, Entry};
 use openframe_fault::BoxError;
+use openframe_tokens::Caller;
 
 use crate::app::Parts;
 use crate::metrics::Metrics;
@@ -44,4 +45,9 @@ pub(crate) fn parts(log: &MemoryLog) -> Parts {
         sender: Arc::new(Nobody),
         metrics: Metrics::default(),
     }
+}
+
+/// A request of `caller`.
+pub(crate) fn ask(caller: Caller) -> Ask {
+    Ask::of(caller, &http::HeaderMap::new())
 }

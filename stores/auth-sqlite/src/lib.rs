@@ -20,3 +20,6 @@ pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 pub fn stores(database: &Database) -> Stores {
     Stores::of(&SqliteStore::new(database.clone()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,6 +60,7 @@ pub(crate) struct DeviceRow {
     pub(crate) token_id: Uuid,
     pub(crate) spki: Vec<u8>,
     pub(crate) revoked: bool,
+    pub(crate) certified_until_ms: i64,
     pub(crate) created_ms: i64,
 }
 
@@ -179,6 +180,7 @@ impl TryFrom<DeviceRow> for Device {
             token: EnrolmentTokenId(row.token_id),
             spki: bytes(&row.spki)?,
             revoked: row.revoked,
+            certified_until: at(row.certified_until_ms)?,
             created: at(row.created_ms)?,
         })
     }

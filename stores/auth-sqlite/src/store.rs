@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use openframe_auth::domain::{ApiKey, Device, EnrolmentToken, Entry, Event, Session, User, link};
+use openframe_auth::domain::{
+    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, Session, User, link,
+};
 use openframe_auth::store::{
-    Answer, Change, Changed, Enrolment, Joining, Keys, People, Sessions, StoreError, Trail,
+    Answer, Change, Changed, Enrolment, Joining, Keys, People, Sessions, SetUp, StoreError, Trail,
 };
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
 use openframe_sqlite::{Database, Trouble, trouble};
-use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
@@ -66,6 +67,16 @@ async fn record(db: &mut SqliteConnection, tenant: TenantId, event: &Event) -> A
     Ok(())
 }
 
+/// Whether an owner other than `except` can sign in.
+async fn owner_signs_in(
+    db: &mut SqliteConnection,
+    tenant: TenantId,
+    except: Option<UserId>,
+) -> Answer<bool> {
+    let except = except.map(|id| id.0);
+    Ok(sql::count_owners(db, tenant.0, except).await.map_err(failed)? > 0)
+}
+
 /// Commits with an audit line if something was changed.
 async fn commit_if(
     mut tx: Transaction<'static, Sqlite>,
@@ -83,15 +94,18 @@ async fn commit_if(
 
 #[async_trait]
 impl People for SqliteStore {
-    async fn any(&self, tenant: TenantId) -> Answer<bool> {
+    async fn owner_signs_in(&self, tenant: TenantId) -> Answer<bool> {
         let mut db = self.reading().await?;
-        Ok(sql::count_users(&mut db, tenant.0).await.map_err(failed)? > 0)
+        owner_signs_in(&mut db, tenant, None).await
     }
 
-    async fn set_setup(&self, tenant: TenantId, secret: SecretHash) -> Answer<()> {
+    async fn set_setup(&self, tenant: TenantId, secret: SecretHash, event: &Event) -> Answer<bool> {
         let mut tx = self.writing().await?;
-        sql::set_setup(&mut tx, tenant.0, &secret.0).await.map_err(failed)?;
-        commit(tx).await
+        if owner_signs_in(&mut tx, tenant, None).await? {
+            return Ok(false);
+        }
+        let set = sql::set_setup(&mut tx, tenant.0, &secret.0).await.map_err(failed)?;
+        commit_if(tx, set, tenant, event).await
     }
 
     async fn setup(&self, tenant: TenantId) -> Answer<Option<SecretHash>> {
@@ -100,23 +114,28 @@ impl People for SqliteStore {
         kept.map(|kept| bytes(&kept).map(SecretHash)).transpose()
     }
 
-    async fn add_first(
-        &self,
-        user: &User,
-        setup: Option<SecretHash>,
-        event: &Event,
-    ) -> Answer<bool> {
+    async fn set_up(&self, user: &User, setup: SecretHash, event: &Event) -> Answer<SetUp> {
         let tenant = user.tenant;
         let mut tx = self.writing().await?;
         let kept = sql::setup(&mut tx, tenant.0).await.map_err(failed)?;
         let kept = kept.map(|kept| bytes(&kept).map(SecretHash)).transpose()?;
-        let taken = sql::count_users(&mut tx, tenant.0).await.map_err(failed)? > 0;
-        if taken || (setup.is_some() && setup != kept) {
-            return Ok(false);
+        if kept != Some(setup) || owner_signs_in(&mut tx, tenant, None).await? {
+            return Ok(SetUp::Refused);
         }
         sql::remove_setup(&mut tx, tenant.0).await.map_err(failed)?;
         let added = sql::add_user(&mut tx, user).await.map_err(failed)?;
-        commit_if(tx, added, tenant, event).await
+        let done = commit_if(tx, added, tenant, event).await?;
+        Ok(if done { SetUp::Done } else { SetUp::EmailTaken })
+    }
+
+    async fn bootstrap(&self, user: &User, key: &ApiKey, event: &Event) -> Answer<bool> {
+        let mut tx = self.writing().await?;
+        if sql::count_users(&mut tx, user.tenant.0).await.map_err(failed)? > 0 {
+            return Ok(false);
+        }
+        sql::add_user(&mut tx, user).await.map_err(failed)?;
+        let added = sql::add_key(&mut tx, key).await.map_err(failed)?;
+        commit_if(tx, added, user.tenant, event).await
     }
 
     async fn add(&self, user: &User, event: &Event) -> Answer<bool> {
@@ -154,20 +173,18 @@ impl People for SqliteStore {
             return Ok(Changed::Missing);
         };
         let user = User::try_from(row)?;
-        let was_owner = user.role == Role::Owner && !user.disabled;
-        if was_owner && (to.role != Role::Owner || to.disabled) {
-            let others = sql::count_other_owners(&mut tx, tenant.0, id.0).await;
-            if others.map_err(failed)? == 0 {
-                return Ok(Changed::LastOwner);
-            }
+        let now = to.applied_to(&user);
+        let stops = user.is_owner() && !now.is_owner();
+        if stops && !owner_signs_in(&mut tx, tenant, Some(id)).await? {
+            return Ok(Changed::LastOwner);
         }
         let changed = sql::change_user(&mut tx, tenant.0, id.0, to).await.map_err(failed)?;
-        if to.disabled {
+        if now.disabled {
             sql::remove_sessions_of(&mut tx, tenant.0, id.0).await.map_err(failed)?;
             sql::remove_keys_of(&mut tx, tenant.0, id.0).await.map_err(failed)?;
         }
         commit_if(tx, changed, tenant, event).await?;
-        Ok(Changed::Done)
+        Ok(Changed::Done(now))
     }
 }
 
@@ -238,9 +255,9 @@ impl Keys for SqliteStore {
         row.map(ApiKey::try_from).transpose()
     }
 
-    async fn list(&self, tenant: TenantId, owner: UserId) -> Answer<Vec<ApiKey>> {
-        let mut db = self.reading().await?;
-        all(sql::keys_of(&mut db, tenant.0, owner.0).await.map_err(failed)?)
+    async fn list(&self, tenant: TenantId, owner: Option<UserId>) -> Answer<Vec<ApiKey>> {
+        let (mut db, owner) = (self.reading().await?, owner.map(|owner| owner.0));
+        all(sql::keys(&mut db, tenant.0, owner).await.map_err(failed)?)
     }
 
     async fn touch(&self, id: ApiKeyId, at: Timestamp) -> Answer<()> {
@@ -252,12 +269,12 @@ impl Keys for SqliteStore {
     async fn remove(
         &self,
         tenant: TenantId,
-        owner: UserId,
+        owner: Option<UserId>,
         id: ApiKeyId,
         event: &Event,
     ) -> Answer<bool> {
-        let mut tx = self.writing().await?;
-        let removed = sql::remove_key(&mut tx, tenant.0, owner.0, id.0).await.map_err(failed)?;
+        let (mut tx, owner) = (self.writing().await?, owner.map(|owner| owner.0));
+        let removed = sql::remove_key(&mut tx, tenant.0, owner, id.0).await.map_err(failed)?;
         commit_if(tx, removed, tenant, event).await
     }
 }
@@ -311,6 +328,41 @@ impl Enrolment for SqliteStore {
         let mut db = self.reading().await?;
         let row = sql::device(&mut db, tenant.0, id.0).await.map_err(failed)?;
         row.map(Device::try_from).transpose()
+    }
+
+    async fn certify(
+        &self,
+        issued: &DeviceCertificate,
+        bound: [u8; 32],
+        event: &Event,
+    ) -> Answer<bool> {
+        let mut tx = self.writing().await?;
+        match sql::bind_device(&mut tx, issued, &bound).await {
+            Ok(0) => return Ok(false),
+            // Another device that joined by the same token has the key.
+            Err(error) if trouble(&error) == Trouble::Taken => return Ok(false),
+            bound => bound.map_err(failed)?,
+        };
+        sql::forget_other_keys(&mut tx, issued).await.map_err(failed)?;
+        let added = sql::add_certificate(&mut tx, issued).await.map_err(failed)?;
+        commit_if(tx, added, issued.tenant, event).await
+    }
+
+    async fn counts(
+        &self,
+        (tenant, id): (TenantId, DeviceId),
+        serial: &str,
+        now: Timestamp,
+    ) -> Answer<bool> {
+        let mut db = self.reading().await?;
+        let count = sql::count_certificates(&mut db, (tenant.0, id.0), serial, ms(now)).await;
+        Ok(count.map_err(failed)? > 0)
+    }
+
+    async fn forget_certificates(&self, now: Timestamp) -> Answer<()> {
+        let mut tx = self.writing().await?;
+        sql::forget_certificates(&mut tx, ms(now)).await.map_err(failed)?;
+        commit(tx).await
     }
 
     async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {

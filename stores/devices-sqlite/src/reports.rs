@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use openframe_devices::Error;
 use openframe_devices::domain::{Chunk, Command, Version};
-use openframe_devices::store::{Batch, Reports, Whose};
+use openframe_devices::store::{Batch, Keep, Reports, Whose};
 use openframe_ids::{CommandId, TenantId};
 use sqlx::SqliteConnection;
 
@@ -13,7 +13,7 @@ use crate::{SqliteStore, commit, failed};
 
 #[async_trait]
 impl Reports for SqliteStore {
-    async fn commit(&self, whose: Whose, batch: &Batch, versions: u32) -> Result<bool, Error> {
+    async fn commit(&self, whose: Whose, batch: &Batch, keep: Keep) -> Result<bool, Error> {
         let mut tx = self.begin().await?;
         if !exists(&mut tx, whose).await? {
             return Ok(false);
@@ -28,7 +28,7 @@ impl Reports for SqliteStore {
             add_chunk(&mut tx, (whose.0, *id), chunk).await.map_err(failed)?;
         }
         for version in &batch.sections {
-            add_version(&mut tx, whose, version, versions).await.map_err(failed)?;
+            add_version(&mut tx, whose, version, keep).await.map_err(failed)?;
         }
         commit(tx).await?;
         Ok(true)
@@ -80,12 +80,12 @@ async fn add_chunk(
     .map(drop)
 }
 
-/// Adds a version of a section and forgets the oldest beyond `keep`.
+/// Adds a version of a section and forgets the oldest versions beyond `keep`.
 async fn add_version(
     db: &mut SqliteConnection,
     whose: Whose,
     version: &Version,
-    keep: u32,
+    keep: Keep,
 ) -> sqlx::Result<()> {
     let (tenant, device) = (whose.0.0, whose.1.0);
     let (at_ms, seen) = (version.at.as_millisecond(), &version.seen);
@@ -105,14 +105,19 @@ async fn add_version(
     )
     .execute(&mut *db)
     .await?;
+    let bytes = i64::try_from(keep.bytes).unwrap_or(i64::MAX);
     sqlx::query!(
-        "delete from section where tenant = $1 and device = $2 and section = $3 and at_ms not in
-         (select at_ms from section where tenant = $1 and device = $2 and section = $3
-          order by at_ms desc limit $4)",
+        "delete from section where tenant = $1 and device = $2 and (section, at_ms) in (
+             select section, at_ms from (
+                 select section, at_ms,
+                        row_number() over (partition by section order by at_ms desc) as nth,
+                        sum(length(body)) over (order by at_ms desc, section) as bytes
+                 from section where tenant = $1 and device = $2)
+             where nth > $3 or (nth > 1 and bytes > $4))",
         tenant,
         device,
-        seen.section,
-        keep
+        keep.versions,
+        bytes
     )
     .execute(db)
     .await

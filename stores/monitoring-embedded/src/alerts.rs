@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use openframe_ids::{ChannelId, RuleId, TenantId};
 use openframe_monitoring::domain::alert::{Channel, Rule};
-use openframe_monitoring::store::alerts::{Alerts, Attempt, Kept, Notification, Step, StoreError};
+use openframe_monitoring::store::alerts::{
+    Alerts, Attempt, Kept, MAX_WAITING, Notification, Step, StoreError,
+};
 use openframe_sqlite::{Database, Trouble, trouble};
 use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
@@ -79,6 +81,15 @@ async fn notify(
             one.due_ms,
             attempts,
             one.body
+        )
+        .execute(&mut **transaction)
+        .await
+        .map_err(failed)?;
+        sqlx::query!(
+            "delete from outbox where channel = $1 and seq <=
+             (select seq from outbox where channel = $1 order by seq desc limit 1 offset $2)",
+            one.channel.0,
+            MAX_WAITING
         )
         .execute(&mut **transaction)
         .await

@@ -5,6 +5,7 @@
 mod alerts;
 mod log;
 mod record;
+mod reserve;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -40,11 +41,13 @@ pub enum OpenError {
 pub struct Embedded;
 
 impl Embedded {
-    /// Opens the stores in `dir`, or makes them. The caller keeps other processes out of it.
-    pub async fn open(dir: &Path, options: Options) -> Result<Stores, OpenError> {
+    /// Opens the stores in `dir`, or makes them; returns their database as well, to be watched. The
+    /// caller keeps other processes out of the folder.
+    pub async fn open(dir: &Path, options: Options) -> Result<(Stores, Database), OpenError> {
         let log = Log::open(&dir.join("telemetry"), options);
         let log = log.map_err(|cause| OpenError::Log { dir: dir.to_owned(), cause })?;
         let database = Database::open(&dir.join("alerts.db"), &MIGRATIONS).await?;
-        Ok(Stores { log: Arc::new(log), alerts: Arc::new(SqliteAlerts::new(database)) })
+        let alerts = Arc::new(SqliteAlerts::new(database.clone()));
+        Ok((Stores { log: Arc::new(log), alerts }, database))
     }
 }

@@ -63,6 +63,14 @@ impl Database {
         &self.reader
     }
 
+    /// Fails unless the file can be read and the writer gets its turn.
+    pub async fn probe(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&self.reader).await?;
+        let mut writer = self.writer.acquire().await?;
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *writer).await?;
+        sqlx::query("ROLLBACK").execute(&mut *writer).await.map(drop)
+    }
+
     /// Writes a consistent copy to a file that must not exist yet, while work goes on.
     pub async fn backup_to(&self, path: &Path) -> Result<(), OpenError> {
         if path.exists() {
@@ -159,6 +167,17 @@ mod tests {
         }
         let refused = sqlx::query("insert into t values (1)").execute(db.reader()).await;
         assert_eq!(crate::trouble(&refused.unwrap_err()), crate::Trouble::Unavailable);
+    }
+
+    #[tokio::test]
+    async fn a_probe_tells_a_database_that_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let db = Database::open(&path, &NONE).await.unwrap();
+        db.probe().await.unwrap();
+        db.probe().await.unwrap();
+        db.close().await;
+        assert!(db.probe().await.is_err());
     }
 
     #[tokio::test]

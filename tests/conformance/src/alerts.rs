@@ -128,3 +128,20 @@ async fn act(store: &dyn Alerts, (what, n, value): Act) -> String {
         }
     }
 }
+
+/// The numbers of the notifications that wait after more were made than may, in order.
+pub async fn waiting_after(store: &dyn Alerts, made: u32) -> Vec<String> {
+    store.add_channel(&channel(1, 1)).await.unwrap_or_default();
+    for number in 0..made {
+        let key = number.to_string();
+        let step =
+            Step { notify: vec![Notification { key, ..notification(1, 0) }], ..Step::default() };
+        store.commit(&step).await.unwrap_or_default();
+    }
+    let mut waiting = Vec::new();
+    while let Some(one) = store.due(i64::MAX, 1).await.unwrap_or_default().pop() {
+        store.tried(&one, &Attempt::Delivered, 0).await.unwrap_or_default();
+        waiting.push(one.key);
+    }
+    waiting
+}

@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use openframe_auth::Stores;
-use openframe_auth::domain::{ApiKey, EnrolmentToken, Event, Session, User, link};
-use openframe_auth::store::{Change, Joining};
+use openframe_auth::domain::{
+    ApiKey, Device, DeviceCertificate, EnrolmentToken, Event, Session, User, link,
+};
+use openframe_auth::store::{Change, Changed, Enrolment, Joining, Keys, People, SetUp};
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
 use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
@@ -69,9 +71,33 @@ fn token(n: u8, uses_left: u32) -> EnrolmentToken {
     }
 }
 
+fn key(n: u8, owner: &User) -> ApiKey {
+    ApiKey {
+        id: ApiKeyId(id(4, n)),
+        tenant: owner.tenant,
+        owner: owner.id,
+        name: format!("key {n}"),
+        scopes: vec!["devices:read".to_owned(), "commands:run".to_owned()],
+        secret: SecretHash([n; 32]),
+        created: at(0),
+        expires: at(1000),
+        last_used: None,
+    }
+}
+
 fn joining(n: u8, key: u8) -> Joining {
     let (token, device) = (EnrolmentTokenId(id(2, n)), DeviceId::new());
     Joining { token, secret: SecretHash([n; 32]), spki: [key; 32], device }
+}
+
+fn certificate(device: &Device, serial: &str, key: u8, expires: i64) -> DeviceCertificate {
+    DeviceCertificate {
+        serial: serial.to_owned(),
+        tenant: device.tenant,
+        device: device.id,
+        spki: [key; 32],
+        expires: at(expires),
+    }
 }
 
 /// Of a hundred devices at once, one joins with a token for one; the same key joins again; wrong
@@ -112,14 +138,38 @@ pub async fn a_single_use_token_lets_one_in(store: &Stores) {
 #[expect(clippy::unwrap_used, reason = "a rule that fails is a failed test")]
 pub async fn one_first_owner_is_made(store: &Stores) {
     let secret = SecretHash([7; 32]);
-    store.people.set_setup(tenant(0), secret).await.unwrap();
-    let wrong = Some(SecretHash([8; 32]));
-    assert!(!store.people.add_first(&user(0, Role::Owner), wrong, &event(1)).await.unwrap());
+    assert!(store.people.set_setup(tenant(0), secret, &event(1)).await.unwrap());
+    let wrong = store.people.set_up(&user(0, Role::Owner), SecretHash([8; 32]), &event(1)).await;
+    assert_eq!(wrong.unwrap(), SetUp::Refused);
     let mut tasks = Vec::new();
     for n in 0..20 {
         let people = std::sync::Arc::clone(&store.people);
         tasks.push(tokio::spawn(async move {
-            people.add_first(&user(2 * n, Role::Owner), Some(secret), &event(1)).await.unwrap()
+            people.set_up(&user(2 * n, Role::Owner), secret, &event(1)).await.unwrap()
+        }));
+    }
+    let mut made = 0;
+    for task in tasks {
+        made += u32::from(task.await.unwrap() == SetUp::Done);
+    }
+    assert_eq!(made, 1);
+    assert_eq!(store.people.setup(tenant(0)).await.unwrap(), None);
+    assert!(!store.people.set_setup(tenant(0), secret, &event(1)).await.unwrap());
+}
+
+/// An owner who acts by a key is made with it or not at all, once, and keeps nobody from setting
+/// the platform up; the address that somebody has is refused then.
+///
+/// # Panics
+/// When the rule is broken.
+#[expect(clippy::unwrap_used, reason = "a rule that fails is a failed test")]
+pub async fn a_bootstrapped_owner_leaves_room_for_a_person(store: &Stores) {
+    let mut tasks = Vec::new();
+    for n in 0..20 {
+        let people = std::sync::Arc::clone(&store.people);
+        tasks.push(tokio::spawn(async move {
+            let owner = User { password: Vec::new(), ..user(2 * n, Role::Owner) };
+            people.bootstrap(&owner, &key(n, &owner), &event(1)).await.unwrap()
         }));
     }
     let mut made = 0;
@@ -127,7 +177,83 @@ pub async fn one_first_owner_is_made(store: &Stores) {
         made += u32::from(task.await.unwrap());
     }
     assert_eq!(made, 1);
-    assert_eq!(store.people.setup(tenant(0)).await.unwrap(), None);
+    let keys = store.keys.list(tenant(0), None).await.unwrap();
+    let people = store.people.list(tenant(0)).await.unwrap();
+    let ([key], [owner]) = (keys.as_slice(), people.as_slice()) else {
+        assert_eq!((keys.len(), people.len()), (1, 1));
+        return;
+    };
+    assert_eq!(key.owner, owner.id);
+    assert!(!store.people.owner_signs_in(tenant(0)).await.unwrap());
+    let secret = SecretHash([7; 32]);
+    assert!(store.people.set_setup(tenant(0), secret, &event(2)).await.unwrap());
+    let same = User { id: UserId::new(), email: owner.email.clone(), ..user(100, Role::Owner) };
+    assert_eq!(store.people.set_up(&same, secret, &event(3)).await.unwrap(), SetUp::EmailTaken);
+    let ann = user(100, Role::Owner);
+    assert_eq!(store.people.set_up(&ann, secret, &event(4)).await.unwrap(), SetUp::Done);
+    assert!(store.people.owner_signs_in(tenant(0)).await.unwrap());
+}
+
+/// Of two changes at once neither undoes the other: what one does not name stays as it is then.
+///
+/// # Panics
+/// When the rule is broken.
+#[expect(clippy::unwrap_used, reason = "a rule that fails is a failed test")]
+pub async fn changes_of_a_person_add_up(store: &Stores) {
+    let bob = user(0, Role::ReadOnly);
+    store.people.add(&bob, &event(1)).await.unwrap();
+    let renamed = Change { name: Some("Bob".to_owned()), ..Change::default() };
+    let promoted = Change { role: Some(Role::Technician), ..Change::default() };
+    let disabled = Change { disabled: Some(true), ..Change::default() };
+    let (event, people) = (event(2), &store.people);
+    for change in [renamed, promoted, disabled] {
+        let done = people.change(bob.tenant, bob.id, &change, &event).await.unwrap();
+        assert!(matches!(done, Changed::Done(_)), "{done:?}");
+    }
+    let wanted =
+        User { name: "Bob".to_owned(), role: Role::Technician, disabled: true, ..bob.clone() };
+    assert_eq!(people.get(bob.tenant, bob.id).await.unwrap(), Some(wanted));
+}
+
+/// A certificate counts for its device and the key that the device is bound to, until it ends or
+/// the device is revoked; a device is bound to another key only by naming the one it had.
+///
+/// # Panics
+/// When the rule is broken.
+#[expect(clippy::unwrap_used, reason = "a rule that fails is a failed test")]
+pub async fn a_certificate_counts_for_the_bound_key(store: &Stores) {
+    let enrolment = &store.enrolment;
+    enrolment.add_token(&token(0, 2), &event(1)).await.unwrap();
+    let device = enrolment.join(&joining(0, 1), &event(2)).await.unwrap().unwrap();
+    let other = enrolment.join(&joining(0, 2), &event(3)).await.unwrap().unwrap();
+    let issued = |serial: &str, key: u8, expires| certificate(&device, serial, key, expires);
+    let counts = async |serial: &str, now| {
+        let whose = (device.tenant, device.id);
+        enrolment.counts(whose, serial, at(now)).await.unwrap()
+    };
+    let certify = async |it: &DeviceCertificate, bound: u8| {
+        enrolment.certify(it, [bound; 32], &event(4)).await.unwrap()
+    };
+    assert!(counts("any", 5).await, "none was ever written down");
+    assert!(certify(&issued("a", 1, 100), 1).await);
+    assert!(certify(&issued("b", 1, 200), 1).await, "both count");
+    assert!(!counts("any", 5).await);
+    assert!(counts("a", 99).await && !counts("a", 100).await && counts("b", 100).await);
+    assert!(!certify(&issued("c", 3, 300), 2).await, "bound to another key");
+    assert!(!certify(&issued("c", 2, 300), 1).await, "the other device's key");
+    assert!(certify(&issued("c", 3, 150), 1).await);
+    assert!(counts("c", 5).await && !counts("a", 5).await && !counts("b", 5).await);
+    let kept = enrolment.device(device.tenant, device.id).await.unwrap().unwrap();
+    assert_eq!((kept.spki, kept.certified_until), ([3; 32], at(200)));
+    enrolment.forget_certificates(at(150)).await.unwrap();
+    assert!(!counts("c", 5).await);
+    assert!(certify(&issued("d", 3, 400), 3).await && counts("d", 5).await);
+    let elsewhere = (other.tenant, other.id);
+    assert!(enrolment.counts(elsewhere, "d", at(5)).await.unwrap(), "it has none yet");
+    assert!(certify(&certificate(&other, "e", 2, 400), 2).await);
+    assert!(!enrolment.counts(elsewhere, "d", at(5)).await.unwrap());
+    assert!(enrolment.revoke(device.tenant, device.id, &event(6)).await.unwrap());
+    assert!(!counts("d", 7).await && !certify(&issued("f", 3, 400), 3).await);
 }
 
 /// Does each step and writes down every answer and everything that is kept at the end.
@@ -159,74 +285,157 @@ pub async fn log(store: &Stores, steps: &[Step]) -> String {
     log
 }
 
-#[expect(clippy::unwrap_used, reason = "a store that fails is a failed test")]
 async fn one(store: &Stores, (what, n, value): Step, now: i64) -> String {
     let n = n % 8;
-    let (tenant, whom) = (tenant(n % 2), UserId(id(1, n)));
-    let role = if value % 2 == 0 { Role::Owner } else { Role::Technician };
-    let event = event(now);
-    let session = SessionId(id(3, value % 4));
-    let key = ApiKeyId(id(4, value % 4));
-    let known = store.people.get(tenant, whom).await.unwrap().is_some();
-    match what % 12 {
-        0 => format!("{:?}", store.people.add(&user(n, role), &event).await.unwrap()),
-        1 => format!("{:?}", store.people.add_first(&user(n, role), None, &event).await.unwrap()),
-        2 => {
-            let to = Change { name: format!("n{value}"), role, disabled: value % 3 == 0 };
-            format!("{:?}", store.people.change(tenant, whom, &to, &event).await.unwrap())
+    let turn = Turn { n, value, now, tenant: tenant(n % 2), whom: UserId(id(1, n)) };
+    match what % 13 {
+        0..=2 => turn.of_people(&*store.people, &*store.keys, what % 13).await,
+        3..=5 => turn.of_sessions(store, what % 13).await,
+        6 | 7 => turn.of_keys(store, what % 13).await,
+        8..=11 => turn.of_enrolment(&*store.enrolment, what % 13).await,
+        _ => turn.by_email(&*store.people).await,
+    }
+}
+
+/// What one step does, and to whom.
+struct Turn {
+    n: u8,
+    value: u8,
+    now: i64,
+    tenant: TenantId,
+    whom: UserId,
+}
+
+#[expect(clippy::unwrap_used, reason = "a store that fails is a failed test")]
+impl Turn {
+    fn role(&self) -> Role {
+        if self.value.is_multiple_of(2) { Role::Owner } else { Role::Technician }
+    }
+
+    fn key(&self) -> ApiKeyId {
+        ApiKeyId(id(4, self.value % 4))
+    }
+
+    /// Whom a change is limited to: every other one is not.
+    fn only(&self) -> Option<UserId> {
+        self.value.is_multiple_of(2).then_some(self.whom)
+    }
+
+    async fn is_known(&self, store: &Stores) -> bool {
+        store.people.get(self.tenant, self.whom).await.unwrap().is_some()
+    }
+
+    async fn by_email(&self, people: &dyn People) -> String {
+        format!("{:?}", people.by_email(self.tenant, "1@example.org").await.unwrap())
+    }
+
+    async fn of_people(&self, people: &dyn People, keys: &dyn Keys, what: u8) -> String {
+        let (n, value, tenant) = (self.n, self.value, self.tenant);
+        let event = event(self.now);
+        let mut owner = user(n, Role::Owner);
+        match what {
+            0 => format!("{:?}", people.add(&user(n, self.role()), &event).await.unwrap()),
+            1 if value.is_multiple_of(2) && keys.get(self.key()).await.unwrap().is_none() => {
+                owner.password.clear();
+                let key = key(value % 4, &owner);
+                format!("{:?}", people.bootstrap(&owner, &key, &event).await.unwrap())
+            }
+            1 => {
+                let secret = SecretHash([value; 32]);
+                let set = people.set_setup(tenant, secret, &event).await.unwrap();
+                let done = people.set_up(&owner, secret, &event).await.unwrap();
+                format!("{set} {done:?}")
+            }
+            _ => {
+                let to = Change {
+                    name: (value % 2 == 1).then(|| format!("n{value}")),
+                    role: (value > 1).then_some(self.role()),
+                    disabled: (value > 2).then_some(value.is_multiple_of(3)),
+                };
+                format!("{:?}", people.change(tenant, self.whom, &to, &event).await.unwrap())
+            }
         }
-        3 if known && store.sessions.get(session).await.unwrap().is_none() => {
-            let it = Session {
-                id: session,
-                tenant,
-                user: whom,
-                secret: SecretHash([value; 32]),
-                created: at(now),
-                last_seen: at(now),
-                expires: at(now + i64::from(value)),
-                remote_address: String::new(),
-                user_agent: String::new(),
-            };
-            format!("{:?}", store.sessions.add(&it, &event).await.unwrap())
+    }
+
+    async fn of_sessions(&self, store: &Stores, what: u8) -> String {
+        let (sessions, value, now) = (&store.sessions, self.value, self.now);
+        let session = SessionId(id(3, value % 4));
+        let event = event(now);
+        match what {
+            3 if !self.is_known(store).await || sessions.get(session).await.unwrap().is_some() => {
+                String::new()
+            }
+            3 => {
+                let it = Session {
+                    id: session,
+                    tenant: self.tenant,
+                    user: self.whom,
+                    secret: SecretHash([value; 32]),
+                    created: at(now),
+                    last_seen: at(now),
+                    expires: at(now + i64::from(value)),
+                    remote_address: String::new(),
+                    user_agent: String::new(),
+                };
+                format!("{:?}", sessions.add(&it, &event).await.unwrap())
+            }
+            4 => {
+                sessions.touch(session, at(now), "192.0.2.9").await.unwrap();
+                let removed = sessions.remove(self.tenant, session, self.only(), &event).await;
+                format!("{:?}", removed.unwrap())
+            }
+            _ => format!("{:?}", sessions.remove_ended(at(now), at(now / 2)).await.unwrap()),
         }
-        4 => {
-            store.sessions.touch(session, at(now), "192.0.2.9").await.unwrap();
-            let only = (value % 2 == 0).then_some(whom);
-            format!("{:?}", store.sessions.remove(tenant, session, only, &event).await.unwrap())
+    }
+
+    async fn of_keys(&self, store: &Stores, what: u8) -> String {
+        let (keys, event, id) = (&store.keys, event(self.now), self.key());
+        if what == 7 {
+            let removed = keys.remove(self.tenant, self.only(), id, &event).await.unwrap();
+            return format!("{removed:?}");
         }
-        5 => format!("{:?}", store.sessions.remove_ended(at(now), at(now / 2)).await.unwrap()),
-        6 if known && store.keys.get(key).await.unwrap().is_none() => {
-            let it = ApiKey {
-                id: key,
-                tenant,
-                owner: whom,
-                name: "k".to_owned(),
-                scopes: vec!["devices:read".to_owned(), "commands:run".to_owned()],
-                secret: SecretHash([value; 32]),
-                created: at(now),
-                expires: at(now + 9),
-                last_used: None,
-            };
-            store.keys.add(&it, &event).await.unwrap();
-            store.keys.touch(key, at(now)).await.unwrap();
-            format!("{:?}", store.keys.list(tenant, whom).await.unwrap())
+        if !self.is_known(store).await || keys.get(id).await.unwrap().is_some() {
+            return String::new();
         }
-        7 => format!("{:?}", store.keys.remove(tenant, whom, key, &event).await.unwrap()),
-        8 if store.enrolment.tokens(tenant, at(0)).await.unwrap().is_empty() => {
-            let fresh = EnrolmentToken { secret: SecretHash([n; 32]), ..token(n, 2) };
-            store.enrolment.remove_token(tenant, fresh.id, &event).await.unwrap();
-            format!("{:?}", store.enrolment.add_token(&fresh, &event).await.unwrap())
+        let key = key(self.value % 4, &user(self.n, self.role()));
+        keys.add(&key, &event).await.unwrap();
+        keys.touch(id, at(self.now)).await.unwrap();
+        format!("{:?}", keys.list(self.tenant, self.only()).await.unwrap())
+    }
+
+    async fn of_enrolment(&self, enrolment: &dyn Enrolment, what: u8) -> String {
+        let (n, value, now, tenant) = (self.n, self.value, self.now, self.tenant);
+        let event = event(now);
+        // The device's id is drawn by the key, so that both engines are given the same.
+        let device = DeviceId(Uuid::from_u128((u128::from(n) << 8) | u128::from(value)));
+        match what {
+            8 => {
+                if !enrolment.tokens(tenant, at(0)).await.unwrap().is_empty() {
+                    return String::new();
+                }
+                let fresh = EnrolmentToken { secret: SecretHash([n; 32]), ..token(n, 2) };
+                enrolment.remove_token(tenant, fresh.id, &event).await.unwrap();
+                format!("{:?}", enrolment.add_token(&fresh, &event).await.unwrap())
+            }
+            9 => {
+                let joining = Joining { device, ..joining(n, value) };
+                format!("{:?}", enrolment.join(&joining, &event).await.unwrap())
+            }
+            10 => format!("{:?}", enrolment.revoke(tenant, device, &event).await.unwrap()),
+            _ => {
+                let issued = DeviceCertificate {
+                    serial: format!("{now}"),
+                    tenant,
+                    device,
+                    spki: [n; 32],
+                    expires: at(now + 20),
+                };
+                let done = enrolment.certify(&issued, [value; 32], &event).await.unwrap();
+                let last = format!("{}", now - i64::from(value));
+                let counts = enrolment.counts((tenant, device), &last, at(now)).await.unwrap();
+                let kept = enrolment.device(tenant, device).await.unwrap();
+                format!("{done} {counts} {kept:?}")
+            }
         }
-        9 => {
-            // The device's id is drawn by the key, so that both engines are given the same.
-            let device = DeviceId(Uuid::from_u128((u128::from(n) << 8) | u128::from(value)));
-            let joining = Joining { device, ..joining(n, value) };
-            format!("{:?}", store.enrolment.join(&joining, &event).await.unwrap())
-        }
-        10 => {
-            let device = DeviceId(Uuid::from_u128((u128::from(n) << 8) | u128::from(value)));
-            format!("{:?}", store.enrolment.revoke(tenant, device, &event).await.unwrap())
-        }
-        _ => format!("{:?}", store.people.by_email(tenant, "1@example.org").await.unwrap()),
     }
 }

@@ -2,14 +2,18 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use openframe_devices::Stores;
 use openframe_devices::domain::{
-    Change, Chunk, Command, Facts, Goodbye, Hello, Seen, State, Stream, Version,
+    Change, Chunk, Command, Device, Facts, Goodbye, Hello, Seen, State, Stream, Version,
 };
-use openframe_devices::store::{Batch, LastSeen, UsedKey, Whose};
+use openframe_devices::store::memory::Memory;
+use openframe_devices::store::{Batch, Keep, LastSeen, UsedKey, Whose};
 use openframe_ids::{CommandId, DeviceId, TenantId};
 use uuid::Uuid;
+
+/// How much inventory is kept here.
+const KEEP: Keep = Keep { versions: 2, bytes: 8 };
 
 /// One random operation: what to do, to which of a few things, with which value.
 pub type Act = (u8, u8, u8);
@@ -135,24 +139,27 @@ async fn on_command(stores: &Stores, (what, n, value): Act) -> String {
             if commands.command(wanted.tenant, wanted.id).await.ok().flatten().is_some() {
                 return String::new();
             }
-            format!("{:?}", commands.create(&wanted, key.as_ref()).await.ok())
+            format!("{:?}", commands.create(&wanted, key.as_ref(), 2).await.ok())
         }
         8 => {
             let (tenant, _) = whose(device);
             let name = key(value).key;
             format!("{:?}", commands.used(tenant, ("user ann", &name), at(value)).await.ok())
         }
-        9 => format!(
-            "{:?} {:?}",
-            commands.overdue(at(value), 10).await.ok().map(|mut found| {
-                found.sort_by_key(|command| command.id);
-                found
-            }),
-            commands.forget_keys(at(value)).await.ok()
-        ),
+        9 => {
+            // Long enough after for what was sent, and for what runs.
+            let now = at(value) + SignedDuration::from_mins(i64::from(value) * 15);
+            let first = commands.overdue(now, None, 1).await.unwrap_or_default();
+            let after = first.first().map(|(due, command)| (*due, command.id));
+            let rest = commands.overdue(now, after, 10).await.ok();
+            format!("{first:?} {rest:?} {:?}", commands.forget_keys(at(value)).await.ok())
+        }
         _ => {
             let old = commands.command(whose(device).0, CommandId(id(2, n))).await.ok().flatten();
-            format!("{:?}", stores.reports.commit(whose(device), &batch(old, value), 2).await.ok())
+            format!(
+                "{:?}",
+                stores.reports.commit(whose(device), &batch(old, value), KEEP).await.ok()
+            )
         }
     }
 }
@@ -162,18 +169,19 @@ fn batch(old: Option<Command>, value: u8) -> Batch {
         section: if value.is_multiple_of(2) { "os" } else { "software" }.to_owned(),
         reported_at: at(value),
         hash: [value; 32],
-        body: br#"{"a":1}"#.to_vec(),
+        body: vec![b' '; usize::from(value) + 1],
     };
     let mut batch = Batch { sections: vec![Version { at: at(value), seen }], ..Batch::default() };
     if let Some(old) = old {
         // Sometimes somebody was quicker.
         let read = if value == 3 { old.version + 1 } else { old.version };
-        let data = vec![value; 3];
-        let chunk = Chunk { stream: Stream::Stdout, offset: old.output_end, data };
+        let data = vec![value; usize::from(value % 3) + 1];
+        let stream = if value < 4 { Stream::Stdout } else { Stream::Stderr };
+        let chunk = Chunk { stream, offset: old.output_end, data };
         let mut next = old;
         next.version += 1;
         next.state = if value.is_multiple_of(2) { State::Running } else { State::Succeeded };
-        (next.output_bytes, next.output_end) = (next.output_bytes + 3, next.output_end + 3);
+        (next.output_bytes, next.output_end) = (chunk.end(), chunk.end());
         next.output_chunks += 1;
         batch.chunks.push((next.id, chunk));
         batch.commands.push((read, next));
@@ -194,10 +202,62 @@ async fn read(stores: &Stores, n: u8) -> String {
     writeln!(text, "{:?}", commands.unfinished(whose, 10).await.ok()).unwrap_or_default();
     let all = commands.commands(whose, None, 10).await.unwrap_or_default();
     for command in &all {
-        let output = commands.output((whose.0, command.id), 1, 10).await.ok();
+        let of = (whose.0, command.id);
+        let output = commands.output(of, 1, 10).await.ok();
+        for (stream, before) in [(Stream::Stdout, 7), (Stream::Stderr, 99), (Stream::Stdout, 0)] {
+            writeln!(text, "{:?}", commands.tail(of, stream, before).await.ok())
+                .unwrap_or_default();
+        }
         writeln!(text, "{command:?} {output:?}").unwrap_or_default();
     }
     let before = all.first().map(|command| command.id);
     writeln!(text, "{:?}", commands.commands(whose, before, 1).await.ok()).unwrap_or_default();
     text
+}
+
+/// Runs operations on one device at the same time, and checks that their answers are those that the
+/// model gives one after another, in the order of the versions; and that nothing is left of a device
+/// that was retired meanwhile.
+pub async fn race(stores: &Stores, acts: &[(u8, u8)]) -> Result<(), String> {
+    let whose = whose(0);
+    let tasks = acts.iter().map(|act| tokio::spawn(racing(stores.clone(), whose, *act)));
+    let (mut written, mut retired) = (Vec::new(), 0);
+    for (act, task) in acts.iter().zip(tasks.collect::<Vec<_>>()) {
+        match task.await.map_err(|cause| cause.to_string())? {
+            (Some(device), _) => written.push((device, *act)),
+            (None, gone) => retired += u32::from(gone),
+        }
+    }
+    written.sort_by_key(|(device, _)| device.version);
+    let model = Stores::of(Memory::default());
+    for (device, act) in &written {
+        let (want, _) = racing(model.clone(), whose, *act).await;
+        if want.as_ref() != Some(device) {
+            return Err(format!("{act:?} gave {device:?} instead of {want:?}"));
+        }
+    }
+    let left = stores.devices.get(whose.0, &[whose.1]).await.unwrap_or_default();
+    let all = stores.devices.all(None, 10).await.unwrap_or_default();
+    let last = written.pop().map(|(device, _)| device).filter(|_| retired == 0);
+    if retired > 1 || left != Vec::from_iter(last) || left != all {
+        return Err(format!("retired {retired} times, and left {left:?}, {all:?}"));
+    }
+    let back = stores.devices.connect(whose, &hello(9), at(9)).await.ok().flatten();
+    if (retired > 0) == back.is_some() {
+        return Err(format!("retired {retired} times, and back as {back:?}"));
+    }
+    Ok(())
+}
+
+/// One of the racing operations: the record that it wrote, or whether it retired the device.
+async fn racing(stores: Stores, whose: Whose, (what, value): (u8, u8)) -> (Option<Device>, bool) {
+    let devices = stores.devices;
+    match what {
+        0..=2 => (devices.connect(whose, &hello(value), at(value)).await.ok().flatten(), false),
+        3..=6 => {
+            let change = Change { name: Some(format!("name {value}")), tags: None };
+            (devices.change(whose, &change).await.ok().flatten(), false)
+        }
+        _ => (None, devices.retire(whose).await.is_ok_and(|gone| gone)),
+    }
 }

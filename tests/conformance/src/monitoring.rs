@@ -31,8 +31,17 @@ pub async fn log<L: TelemetryLog>(fresh: L, reopen: impl Fn(L) -> L) {
     assert_eq!(contents(&log).await, wanted, "a restart loses nothing");
     let keep = wanted.split_off(20);
     let Some((first, _)) = keep.first() else { return };
-    assert!(log.trim_to(*first).await.is_ok());
+    let parts = log.parts().await.unwrap_or_default();
+    assert!(parts.is_sorted_by(|a, b| a.0 < b.0) && parts.len() > 1, "{parts:?}");
+    let kept = Box::new([Bytes::from_static(b"kept")].into_iter());
+    assert!(log.trim_to(*first, kept).await.is_ok());
+    let keep = {
+        let mut keep = keep.clone();
+        keep.push((keep.last().map_or(0, |(number, _)| number + 1), b"kept".to_vec()));
+        keep
+    };
     assert_eq!(contents(&log).await, keep);
+    assert!(log.parts().await.unwrap_or_default().len() < parts.len(), "whole parts are freed");
     let log = reopen(log);
     assert_eq!(contents(&log).await, keep, "what was trimmed stays away");
     let next = log.append(Bytes::from_static(b"more")).await.unwrap_or_default();

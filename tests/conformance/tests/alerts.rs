@@ -1,6 +1,7 @@
 //! The promises about alerts on every engine.
 
 use openframe_conformance::alerts;
+use openframe_monitoring::store::alerts::{Alerts, MAX_WAITING};
 use openframe_monitoring::store::memory::MemoryAlerts;
 use openframe_monitoring_embedded::{MIGRATIONS, SqliteAlerts};
 use openframe_sqlite::Database;
@@ -20,5 +21,15 @@ proptest! {
             (alerts::log(&MemoryAlerts::default(), &acts).await, alerts::log(&sqlite, &acts).await)
         });
         prop_assert_eq!(memory, sqlite);
+    }
+}
+
+#[tokio::test]
+async fn a_channel_that_takes_nothing_fills_no_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("alerts.db"), &MIGRATIONS).await.unwrap();
+    let want: Vec<_> = (3..MAX_WAITING + 3).map(|number| number.to_string()).collect();
+    for store in [&MemoryAlerts::default() as &dyn Alerts, &SqliteAlerts::new(database)] {
+        assert_eq!(alerts::waiting_after(store, MAX_WAITING + 3).await, want);
     }
 }

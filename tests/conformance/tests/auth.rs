@@ -36,11 +36,32 @@ async fn one_first_owner_is_made() {
     rules::one_first_owner_is_made(&engines.sqlite).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bootstrapped_owner_leaves_room_for_a_person() {
+    let engines = engines().await;
+    rules::a_bootstrapped_owner_leaves_room_for_a_person(&engines.memory).await;
+    rules::a_bootstrapped_owner_leaves_room_for_a_person(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_a_person_add_up() {
+    let engines = engines().await;
+    rules::changes_of_a_person_add_up(&engines.memory).await;
+    rules::changes_of_a_person_add_up(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_counts_for_the_bound_key() {
+    let engines = engines().await;
+    rules::a_certificate_counts_for_the_bound_key(&engines.memory).await;
+    rules::a_certificate_counts_for_the_bound_key(&engines.sqlite).await;
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn engines_agree(steps in proptest::collection::vec((0..12u8, 0..8u8, 0..6u8), 1..60)) {
+    fn engines_agree(steps in proptest::collection::vec((0..13u8, 0..8u8, 0..6u8), 1..60)) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let (memory, sqlite) = runtime.block_on(async {
             let engines = engines().await;

@@ -7,7 +7,7 @@ use openframe_monitoring::store::memory::MemoryLog;
 use openframe_monitoring_embedded::{Log, Options};
 use proptest::prelude::*;
 
-const SMALL: Options = Options { segment_bytes: 200 };
+const SMALL: Options = Options { segment_bytes: 200, reserve_bytes: 100 };
 
 #[tokio::test]
 async fn the_model_keeps_the_log_promise() {
@@ -58,8 +58,9 @@ proptest! {
                         assert_eq!(log.append(Bytes::from(bytes)).await.unwrap(), number);
                     }
                     Step::Trim(number) => {
-                        model.trim_to(number).await.unwrap();
-                        log.trim_to(number).await.unwrap();
+                        let keep = || Box::new([Bytes::from_static(b"kept")].into_iter());
+                        model.trim_to(number, keep()).await.unwrap();
+                        log.trim_to(number, keep()).await.unwrap();
                     }
                     Step::Restart => log = Log::open(dir.path(), SMALL).unwrap(),
                 }

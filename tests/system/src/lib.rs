@@ -4,6 +4,7 @@
 //! `openframe-agent`. Both are killed when dropped. [`until`] waits for a condition; nothing here
 //! waits for a length of time.
 
+pub mod kept;
 mod process;
 pub mod remote_write;
 mod server;

@@ -1,6 +1,6 @@
 //! Processes under test.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -10,6 +10,8 @@ use anyhow::{Context as _, bail};
 
 /// How long a process may take to say what is waited for, or to end.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Lines that are shown of a process when a test fails.
+const LAST_LINES: usize = 40;
 
 /// The executable `name`, built by the same cargo as this test.
 pub fn executable(name: &str) -> anyhow::Result<PathBuf> {
@@ -108,6 +110,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let said = self.said();
+            let tail: Vec<&str> = said.lines().rev().take(LAST_LINES).collect();
+            let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+            // A test that fails shows what its processes said last.
+            drop(writeln!(std::io::stderr(), "-- process {} said:\n{tail}", self.child.id()));
+        }
         // It may be gone already.
         self.child.kill().ok();
         self.child.wait().ok();

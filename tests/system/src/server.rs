@@ -219,20 +219,27 @@ fn addresses(command: &mut Command) -> anyhow::Result<(Process, String, String)>
 pub struct Agent {
     process: Process,
     state: TempDir,
+    clock: Option<String>,
 }
 
 impl Agent {
     /// Enrols and starts an agent.
     pub fn enrol(server: &str, token: &str) -> anyhow::Result<Self> {
+        Self::enrol_at(server, token, None)
+    }
+
+    /// Enrols and starts an agent, whose clock is off by `clock` as libfaketime writes it.
+    pub fn enrol_at(server: &str, token: &str, clock: Option<&str>) -> anyhow::Result<Self> {
         let state = tempfile::tempdir()?;
-        let enrol = Command::new(executable("openframe-agent")?)
+        let enrol = agent(clock)?
             .args(["enrol", "--server", server, "--token", token, "--state"])
             .arg(state.path())
             .output()?;
         let said = String::from_utf8_lossy(&enrol.stderr).into_owned();
         anyhow::ensure!(enrol.status.success(), "cannot enrol: {said}");
-        let process = run(state.path())?;
-        Ok(Self { process, state })
+        let clock = clock.map(str::to_owned);
+        let process = run(state.path(), clock.as_deref())?;
+        Ok(Self { process, state, clock })
     }
 
     /// Its state folder.
@@ -243,7 +250,12 @@ impl Agent {
     /// Kills it (SIGKILL) and starts it again.
     pub fn crash_and_restart(&mut self) -> anyhow::Result<()> {
         self.process.kill().context("the agent")?;
-        self.process = run(self.state.path())?;
+        self.restart()
+    }
+
+    /// Starts it again after it was killed or has ended.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.process = run(self.state.path(), self.clock.as_deref())?;
         Ok(())
     }
 
@@ -253,6 +265,19 @@ impl Agent {
     }
 }
 
-fn run(state: &Path) -> anyhow::Result<Process> {
-    Process::start(Command::new(executable("openframe-agent")?).args(["run", "--state"]).arg(state))
+fn run(state: &Path, clock: Option<&str>) -> anyhow::Result<Process> {
+    Process::start(agent(clock)?.args(["run", "--state"]).arg(state))
+}
+
+/// The agent's executable, in a process whose clock may be off.
+fn agent(clock: Option<&str>) -> anyhow::Result<Command> {
+    let mut command = Command::new(executable("openframe-agent")?);
+    if let Some(clock) = clock {
+        // Not by the program `faketime`: that stays between, and would be killed in its place. The
+        // dynamic linker knows what `$LIB` is here.
+        command.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketimeMT.so.1").env("FAKETIME", clock);
+        // How long things take stays as it is.
+        command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    }
+    Ok(command)
 }

@@ -3,19 +3,14 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+use cargo_metadata::{Metadata, Package};
 
 use super::Violation;
 
 /// Crates that only `stores/` may name.
 const DRIVERS: [&str; 3] = ["sqlx", "scylla", "redis"];
 
-pub(super) fn check(root: &Path) -> anyhow::Result<Vec<Violation>> {
-    let metadata = MetadataCommand::new()
-        .manifest_path(root.join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .context("cargo metadata")?;
+pub(super) fn check(root: &Path, metadata: &Metadata) -> anyhow::Result<Vec<Violation>> {
     let mut found = Vec::new();
     let packages = metadata.workspace_packages();
     let folder = |name: &str| {
@@ -24,39 +19,30 @@ pub(super) fn check(root: &Path) -> anyhow::Result<Vec<Violation>> {
     };
     for package in &packages {
         let Some(own) = place(root, package) else { continue };
+        let mut say = |what: String| found.push(Violation::of(&own, what));
         let last = own.rsplit('/').next().unwrap_or_default();
         let name = package.name.as_str();
         if name.strip_prefix("openframe-").unwrap_or(name) != last {
-            found.push(violation(
-                &own,
-                format!("the crate is called {name}; name it after its folder"),
-            ));
+            say(format!("the crate is called {name}; name it after its folder"));
         }
+        let manifest = std::fs::read_to_string(&package.manifest_path)
+            .with_context(|| package.manifest_path.to_string())?;
+        if !manifest.contains("[lints]\nworkspace = true") {
+            say("does not take the workspace's lints; add [lints] workspace = true".to_owned());
+        }
+        // Those of tests and build scripts as well: they are compiled with it.
         for dependency in &package.dependencies {
-            if dependency.kind != DependencyKind::Normal {
-                continue;
-            }
             if let Some(other) = folder(&dependency.name)
                 && !may_depend(&own, &other)
             {
-                found.push(violation(
-                    &own,
-                    format!("may not depend on {other}; see ARCHITECTURE.md"),
-                ));
+                say(format!("may not depend on {other}; see ARCHITECTURE.md"));
             }
             if DRIVERS.contains(&dependency.name.as_str()) && group(&own) != "stores" {
-                found.push(violation(
-                    &own,
-                    format!("names the driver {}; only stores/ may", dependency.name),
-                ));
+                say(format!("names the driver {}; only stores/ may", dependency.name));
             }
         }
     }
     Ok(found)
-}
-
-fn violation(place: &str, what: String) -> Violation {
-    Violation { place: place.to_owned(), what }
 }
 
 /// The folder of a package, from the root.

@@ -45,7 +45,7 @@ fn layers(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> L
 fn later_layers_win() {
     let layers = layers(
         "listen = \"a\"\n[limits]\nbody_bytes = 1\ntags = [\"x\"]\n",
-        &[("OPENFRAME_LIMITS__BODY_BYTES", "2"), ("OPENFRAME_LISTEN__", "ignored")][..1],
+        &[("OPENFRAME_LIMITS__BODY_BYTES", "2"), ("OPENFRAME_LISTEN", "b")],
         &[("listen", "c")],
     );
     let settings: Settings = load(&layers).unwrap();
@@ -74,4 +74,25 @@ fn text_that_is_not_toml_is_one_mistake_with_its_line() {
 #[test]
 fn without_layers_the_defaults_hold() {
     assert_eq!(load::<Settings>(&Layers::default()).unwrap(), Settings::default());
+}
+
+#[test]
+fn variables_of_one_word_set_something_too() {
+    let all = ["OPENFRAME_LISTEN", "OPENFRAME_LIMITS__TAGS", "OPENFRAME_SERVER", "HOME"];
+    let all = all.into_iter().map(|name| (name.to_owned(), "x".to_owned()));
+    let found = settings_among(all, &["OPENFRAME_SERVER"]);
+    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["OPENFRAME_LISTEN", "OPENFRAME_LIMITS__TAGS"]);
+    let settings: Settings = load(&Layers { environment: found, ..Layers::default() }).unwrap();
+    assert_eq!((settings.listen.as_str(), settings.limits.tags[0].as_str()), ("x", "x"));
+}
+
+#[test]
+fn a_list_may_be_given_by_its_one_item() {
+    for (text, want) in [("NAME", vec!["NAME"]), ("[\"a\", \"b\"]", vec!["a", "b"])] {
+        let settings: Settings = load(&layers("", &[], &[("limits.tags", text)])).unwrap();
+        assert_eq!(settings.limits.tags, want);
+    }
+    let Mistakes(found) = load::<Settings>(&layers("", &[], &[("limits.tags", "7")])).unwrap_err();
+    assert_eq!(found.len(), 1, "{found:?}");
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConnection, ServerConnection};
 
 use super::*;
-use crate::{DeviceKey, csr_spki_sha256, device_identity, verify};
+use crate::{DeviceKey, KeyProof, csr_spki_sha256, device_identity, verify};
 
 fn now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "rustls checks against the real clock")]
@@ -39,7 +40,8 @@ fn handshake(
 
 fn agents(authority: &Authority) -> rustls::ServerConfig {
     let identity = authority.issue_server(vec!["localhost".to_owned()], now()).unwrap();
-    verify::agents_server(identity, authority.root_pem()).unwrap()
+    let shown = SingleCertAndKey::from(identity.certified().unwrap());
+    verify::agents_server(Arc::new(shown), authority.root_pem()).unwrap()
 }
 
 #[test]
@@ -88,6 +90,62 @@ fn an_expired_certificate_is_refused() {
     let client =
         verify::device_client(authority.root_pem(), &issued.chain_pem, &key.to_pem()).unwrap();
     handshake(client, agents(&authority), "localhost").unwrap_err();
+}
+
+/// A clock that is off.
+#[derive(Debug)]
+struct Off(SignedDuration);
+
+impl rustls::time_provider::TimeProvider for Off {
+    fn current_time(&self) -> Option<rustls_pki_types::UnixTime> {
+        let seconds = u64::try_from((now() + self.0).as_second()).ok()?;
+        Some(rustls_pki_types::UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
+    }
+}
+
+#[test]
+fn a_device_or_server_whose_clock_is_off_by_ten_minutes_connects() {
+    for minutes in [-10, 0, 10] {
+        let off = Arc::new(Off(SignedDuration::from_mins(minutes)));
+        // Everything was made a moment ago.
+        let authority = Authority::create(now()).unwrap();
+        let key = DeviceKey::generate().unwrap();
+        let csr = key.csr_pem("host-1").unwrap();
+        let issued = authority.issue_device(&csr, TenantId::new(), DeviceId::new(), now()).unwrap();
+        let mut enrolling = verify::pinned_client(authority.pin());
+        enrolling.time_provider = Arc::clone(&off) as _;
+        handshake(enrolling, agents(&authority), "localhost").unwrap();
+        let device = || {
+            let chain = (&issued.chain_pem, key.to_pem());
+            verify::device_client(authority.root_pem(), chain.0, &chain.1).unwrap()
+        };
+        let mut client = device();
+        client.time_provider = Arc::clone(&off) as _;
+        handshake(client, agents(&authority), "localhost").unwrap().unwrap();
+        let mut server = agents(&authority);
+        server.time_provider = off;
+        handshake(device(), server, "localhost").unwrap_or_else(|error| {
+            panic!("a server off by {minutes} minutes: {error}");
+        });
+    }
+}
+
+#[test]
+fn a_proof_names_the_key_that_made_it() {
+    let (key, other) = (DeviceKey::generate().unwrap(), DeviceKey::generate().unwrap());
+    let proof = key.prove("a statement").unwrap();
+    let read = KeyProof::read(&proof.to_text()).unwrap();
+    assert_eq!(read, proof);
+    let spki = csr_spki_sha256(&key.csr_pem("host").unwrap()).unwrap();
+    assert_eq!(read.signer("a statement"), Some(spki));
+    assert_eq!(read.signer("another statement"), None);
+    let theirs = other.prove("a statement").unwrap().to_text();
+    let (ours, theirs) = (proof.to_text(), theirs.split_once('.').unwrap().1.to_owned());
+    let mixed = format!("{}.{theirs}", ours.split_once('.').unwrap().0);
+    assert_eq!(KeyProof::read(&mixed).unwrap().signer("a statement"), None);
+    for bad in ["", ".", "x.y", "a", &"A".repeat(1 << 20), &format!("AAAA.{theirs}")] {
+        assert_eq!(KeyProof::read(bad).and_then(|proof| proof.signer("a statement")), None);
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes data.om from a fixed seed, and records what the real Prometheus answers (see README.md)."""
+"""Writes data.txt from a fixed seed, and records what the real Prometheus answers (see README.md)."""
 
 import json
 import math
@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -19,6 +20,24 @@ START = 1_700_000_000
 END = START + 1_200
 INSTANT = START + 900
 STEP = 97
+
+
+STALE = "StaleNaN"
+STALE_BITS = struct.pack("<Q", 0x7FF0000000000002)
+BUCKETS = {
+    "no_inf": {"1": 1, "2": 3},
+    "only_inf": {"+Inf": 5},
+    "empty": {"1": 0, "2": 0, "+Inf": 0},
+    "falls": {"1": 5, "2": 4, "3": 9, "+Inf": 10},
+    "negative": {"-2": 2, "-1": 4, "0": 6, "+Inf": 8},
+    "first_negative": {"-1": 4, "1": 6, "+Inf": 8},
+    "spelled_twice": {"1": 2, "1.0": 3, "2": 8, "+Inf": 8},
+    "nan": {"1": math.nan, "2": 3, "+Inf": 4},
+    "wrong_le": {"x": 1, "1": 2, "+Inf": 3},
+    "no_le": {None: 1, "1": 2, "+Inf": 3},
+    "all_above": {"1": 0, "2": 0, "+Inf": 7},
+    "fraction": {"0.1": 0.25, "0.2": 0.5, "+Inf": 0.75},
+}
 
 
 def series():
@@ -57,9 +76,43 @@ def series():
     yield 'info{instance="b:2",version="2.0",path="/"}', [(t, 1) for t in times]
     yield 'constant{job="api"}', [(t, 7) for t in times]
     yield 'line{job="api"}', [(t, (t - START) * 2 + 1) for t in times]
+    yield from odd_series(times)
+
+
+def odd_series(times):
+    """What is rare: ends, resets, names, buckets, sizes."""
+    for n, ends in (("back", range(20, 40)), ("over", range(59, 81)), ("late", [60])):
+        values = [(t, STALE if at in ends else at) for at, t in enumerate(times)]
+        yield f'gone{{n="{n}"}}', values
+    yield 'resets{n="first"}', [(t, 100 if at == 0 else at) for at, t in enumerate(times)]
+    yield 'resets{n="each"}', [(t, at % 2 * 5) for at, t in enumerate(times)]
+    yield 'resets{n="down"}', [(t, 1000 - at) for at, t in enumerate(times)]
+    yield 'resets{n="zero"}', [(t, 0) for t in times]
+    yield 'resets{n="below"}', [(t, at - 50) for at, t in enumerate(times)]
+    yield 'resets{n="last"}', [(t, 3 if at % 20 == 0 else at) for at, t in enumerate(times)]
+    yield 'my.metric{job="api",my.label="x y",é="1"}', [(t, at) for at, t in enumerate(times)]
+    yield 'my.metric{job="web",my.label="z"}', [(t, -at) for at, t in enumerate(times)]
+    for job in ("api", "web"):
+        for cpu in "012":
+            cores = [(t, int(cpu) * 10 + at % 7) for at, t in enumerate(times)]
+            yield f'cores{{job="{job}",cpu="{cpu}"}}', cores
+        yield f'limits{{job="{job}",team="{job}s"}}', [(t, 12) for t in times]
+        yield f'owner{{job="{job}",team="{job}s",cpu="all"}}', [(t, 1) for t in times]
+    yield 'twins{job="api",n="1"}', [(t, 1) for t in times]
+    yield 'twins{job="api",n="2"}', [(t, 2) for t in times]
+    for n, value in enumerate([1e308, 1.7e308, -1e308, 5e-324, 1e21, 1e-7, 123456789.125]):
+        yield f'size{{n="{n}"}}', [(t, value) for t in times]
+    yield 'spread{n="1"}', [(t, (-1) ** at * 1e308) for at, t in enumerate(times)]
+    yield 'wide{n="1"}', [(t, 1e16 if at % 3 else 1) for at, t in enumerate(times)]
+    for case, buckets in BUCKETS.items():
+        for le, counts in buckets.items():
+            label = "" if le is None else f',le="{le}"'
+            yield f'odd_bucket{{case="{case}"{label}}}', [(t, counts) for t in times]
 
 
 def number(value):
+    if value == STALE:
+        return STALE
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -67,16 +120,54 @@ def number(value):
     return repr(value)
 
 
-def write_data():
-    families = {}
-    for text, samples in series():
-        families.setdefault(text.split("{")[0], []).append((text, samples))
-    lines = []
-    for name, members in families.items():
-        lines.append(f"# TYPE {name} unknown")
-        for text, samples in members:
-            lines += [f"{text} {number(value)} {t:.3f}" for t, value in samples]
-    (HERE / "data.om").write_text("\n".join([*lines, "# EOF", ""]))
+def write_data(all_series):
+    lines = [
+        f"{text} {number(value)} {t:.3f}" for text, samples in all_series for t, value in samples
+    ]
+    (HERE / "data.txt").write_text("\n".join([*lines, ""]))
+
+
+def varint(value):
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def field(number, body):
+    return varint(number << 3 | 2) + varint(len(body)) + body
+
+
+def time_series(text, samples):
+    """One series of a remote_write 1.0 request."""
+    name, labels = text.removesuffix("}").split("{")
+    pairs = [("__name__", name)]
+    pairs += [tuple(pair.strip('"').split('="')) for pair in labels.split('",')]
+    out = b"".join(
+        field(1, field(1, name.encode()) + field(2, value.encode())) for name, value in sorted(pairs)
+    )
+    for t, value in samples:
+        bits = STALE_BITS if value == STALE else struct.pack("<d", value)
+        out += field(2, b"\x09" + bits + b"\x10" + varint(round(t * 1000)))
+    return field(1, out)
+
+
+def snappy(body):
+    """The body as snappy's literals, which compress nothing."""
+    out = varint(len(body))
+    for at in range(0, len(body), 60):
+        part = body[at : at + 60]
+        out += bytes([len(part) - 1 << 2]) + part
+    return out
+
+
+def send(base, all_series):
+    body = b"".join(time_series(*one) for one in all_series)
+    headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
+    request = urllib.request.Request(f"{base}/api/v1/write", snappy(body), headers)
+    with urllib.request.urlopen(request):
+        pass
 
 
 def ask(base, path, **parameters):
@@ -85,7 +176,8 @@ def ask(base, path, **parameters):
         with urllib.request.urlopen(url) as answer:
             return json.load(answer)["data"]
     except urllib.error.HTTPError as error:
-        return {"error": json.load(error)["errorType"]}
+        told = json.load(error)
+        return {"error": told["errorType"], "text": told["error"]}
 
 
 def record(base):
@@ -102,11 +194,9 @@ def record(base):
 
 
 def main():
-    write_data()
+    all_series = list(series())
+    write_data(all_series)
     with tempfile.TemporaryDirectory() as folder:
-        promtool, prometheus = os.environ["PROMTOOL"], os.environ["PROMETHEUS"]
-        make = [promtool, "tsdb", "create-blocks-from", "openmetrics", HERE / "data.om", folder]
-        subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
         config = pathlib.Path(folder) / "prometheus.yml"
         config.write_text("global: {}\n")
         with socket.socket() as free:
@@ -114,7 +204,8 @@ def main():
             port = free.getsockname()[1]
         server = subprocess.Popen(
             [
-                prometheus,
+                os.environ["PROMETHEUS"],
+                "--web.enable-remote-write-receiver",
                 f"--config.file={config}",
                 f"--storage.tsdb.path={folder}",
                 "--storage.tsdb.retention.time=100y",
@@ -131,6 +222,7 @@ def main():
                     break
                 except OSError:
                     time.sleep(0.1)
+            send(base, all_series)
             record(base)
         finally:
             server.terminate()

@@ -1,5 +1,6 @@
 //! Reading, checking and writing the audit trail.
 
+use openframe_auth_api::Outcome;
 use openframe_ids::TenantId;
 use openframe_tokens::{Caller, Permission, Subject};
 
@@ -66,7 +67,7 @@ impl Auth {
         Ok(Verdict { entries: seq, broken_at: (!head_met).then_some(seq + 1) })
     }
 
-    /// Records what a service is about to do; returns once it is durable.
+    /// Records what was asked of a service; returns once it is durable. Refusals are told together.
     pub async fn record(&self, by: &Caller, tenant: TenantId, event: Event) -> Result<(), Error> {
         match &by.subject {
             Subject::Service { .. } => {}
@@ -75,6 +76,11 @@ impl Auth {
             }
         }
         let event = Event { at: self.now(), ..event };
+        if event.outcome == Outcome::Refused.as_str() && tenant == self.tenant {
+            let whose = event.actor.clone();
+            self.refused(event, Some(&whose)).await;
+            return Ok(());
+        }
         Ok(self.store.trail.append(tenant, &event).await?)
     }
 }

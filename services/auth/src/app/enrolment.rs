@@ -1,15 +1,16 @@
-//! Enrolment tokens and the certificates of devices.
+//! Enrolment tokens, and devices that join by one.
 
-use jiff::{SignedDuration, Timestamp};
-use openframe_ids::{DeviceId, EnrolmentTokenId, TenantId};
-use openframe_pki::{IssuedDevice, csr_spki_sha256};
+use jiff::SignedDuration;
+use openframe_ids::{DeviceId, EnrolmentTokenId};
+use openframe_pki::csr_spki_sha256;
 use openframe_tokens::opaque::{Purpose, mint, read};
 use openframe_tokens::{Caller, Permission};
 
+use super::devices::{Certificate, bad_csr};
 use super::people::checked_name;
 use super::{Asked, Auth, Origin, need};
 use crate::Error;
-use crate::domain::EnrolmentToken;
+use crate::domain::{EnrolmentToken, network};
 use crate::store::Joining;
 
 /// How many devices a token can enrol.
@@ -29,21 +30,6 @@ pub struct Made {
     pub command: String,
 }
 
-/// A device's certificate.
-#[derive(Debug)]
-pub struct Certificate {
-    /// The device.
-    pub device: DeviceId,
-    /// Its tenant.
-    pub tenant: TenantId,
-    /// The certificate and its issuers, PEM.
-    pub chain_pem: String,
-    /// The root, PEM.
-    pub root_pem: String,
-    /// When it ends.
-    pub not_after: Timestamp,
-}
-
 impl Auth {
     /// The tokens that can still be used.
     pub async fn enrolment_tokens(&self, asked: &Asked) -> Result<Vec<EnrolmentToken>, Error> {
@@ -60,6 +46,24 @@ impl Auth {
         minutes: Option<u32>,
     ) -> Result<Made, Error> {
         need(&asked.caller, Permission::EnrolmentManage)?;
+        self.make_token(asked, name, uses, minutes).await
+    }
+
+    /// Makes a token for the platform itself, which enrols the machine that it runs on. Returns the
+    /// secret. For the executable: no request leads here.
+    pub async fn own_enrolment_token(&self, name: &str, minutes: u32) -> Result<String, Error> {
+        let caller = Caller { tenant: self.tenant, subject: super::setup::itself() };
+        let asked = Asked { caller, origin: Origin::default() };
+        Ok(self.make_token(&asked, Some(name), Some(1), Some(minutes)).await?.secret)
+    }
+
+    async fn make_token(
+        &self,
+        asked: &Asked,
+        name: Option<&str>,
+        uses: Option<u32>,
+        minutes: Option<u32>,
+    ) -> Result<Made, Error> {
         let name = name.map(checked_name).transpose()?.unwrap_or_default();
         let (uses_left, minutes) = (uses.unwrap_or(1), minutes.unwrap_or(DEFAULT_MINUTES));
         if !(1..=MOST_USES).contains(&uses_left) {
@@ -86,7 +90,9 @@ impl Auth {
         self.store.enrolment.add_token(&token, &event).await?;
         let secret = format!("{}.{}", minted.text, self.authority.pin());
         let server = &self.config.agents_url;
-        let command = format!("openframe-agent enrol --server {server} --token {secret}");
+        let command = format!(
+            "openframe-agent enrol --server {server} --token {secret} && openframe-agent install"
+        );
         Ok(Made { token, secret, command })
     }
 
@@ -110,6 +116,17 @@ impl Auth {
         hostname: &str,
         origin: &Origin,
     ) -> Result<Certificate, Error> {
+        let enrolling = self.enrol_now(token, csr_pem, hostname, origin);
+        self.limited_device("device.enrol", origin, enrolling).await
+    }
+
+    async fn enrol_now(
+        &self,
+        token: &str,
+        csr_pem: &str,
+        hostname: &str,
+        origin: &Origin,
+    ) -> Result<Certificate, Error> {
         let spki = csr_spki_sha256(csr_pem).map_err(bad_csr)?;
         let hostname: String = hostname.chars().filter(|c| !c.is_control()).take(253).collect();
         let nobody = ("nobody", hostname.clone());
@@ -126,69 +143,37 @@ impl Auth {
             None => None,
         };
         let Some(device) = joined else {
-            "refused".clone_into(&mut event.outcome);
             self.metrics.enrolments_refused.inc();
-            self.store.trail.append(self.tenant, &event).await?;
+            self.refused(event, None).await;
             return Err(Error::BadEnrolmentToken);
         };
         self.metrics.enrolments.inc();
         tracing::info!(device.id = %device.id, "enrolled device {}", device.id);
-        self.certify(csr_pem, device.tenant, device.id).map(|(certificate, _)| certificate)
+        let nobody = ("nobody", hostname);
+        let event = self.event_by(nobody, origin, "device.certify", device.id);
+        self.certify(csr_pem, &device, event).await
     }
 
-    /// Renews the certificate of the device that asks.
-    pub async fn renew(&self, asked: &Asked, csr_pem: &str) -> Result<Certificate, Error> {
-        let id = asked.caller.device().ok_or(Error::BadDevice)?;
-        self.known(asked.caller.tenant, id).await?;
-        let (certificate, serial) = self.certify(csr_pem, asked.caller.tenant, id)?;
-        let mut event = self.event(asked, "device.renew", id);
-        event.detail = format!("serial {serial}");
-        self.store.trail.append(asked.caller.tenant, &event).await?;
-        Ok(certificate)
-    }
-
-    /// Makes the certificates of a device count no more.
-    pub async fn revoke_device(&self, asked: &Asked, id: DeviceId) -> Result<(), Error> {
-        need(&asked.caller, Permission::DevicesWrite)?;
-        let event = self.event(asked, "device.revoke", id);
-        let done = self.store.enrolment.revoke(asked.caller.tenant, id, &event).await?;
-        if done { Ok(()) } else { Err(Error::Missing("device")) }
-    }
-
-    /// Fails when a device's certificate does not count. Asked by the gateway.
-    pub async fn check_device(
+    /// Lets a stranger try to become a device, unless too many were refused: then nothing is done
+    /// for them at all. Good ones cost nothing, so that a fleet can come at once.
+    pub(super) async fn limited_device(
         &self,
-        caller: &Caller,
-        tenant: TenantId,
-        id: DeviceId,
-    ) -> Result<(), Error> {
-        if !caller.is_service("gateway") {
-            return Err(Error::ServicesOnly);
+        action: &str,
+        origin: &Origin,
+        trying: impl Future<Output = Result<Certificate, Error>>,
+    ) -> Result<Certificate, Error> {
+        let network = network(&origin.remote_address);
+        if let Err(wait) = self.enrolments.take(&network, None, self.now()) {
+            self.metrics.enrolments_refused.inc();
+            let mut event = self.event_by(("nobody", String::new()), origin, action, "");
+            "too many tries".clone_into(&mut event.detail);
+            self.refused(event, Some(&network)).await;
+            return Err(Error::TooManyEnrolments(wait));
         }
-        self.known(tenant, id).await
+        let tried = trying.await;
+        if matches!(tried, Ok(_) | Err(Error::Store(_))) {
+            self.enrolments.give_back(&network, None, self.now());
+        }
+        tried
     }
-
-    async fn known(&self, tenant: TenantId, id: DeviceId) -> Result<(), Error> {
-        let device = self.store.enrolment.device(tenant, id).await?;
-        device.filter(|device| !device.revoked).map(drop).ok_or(Error::BadDevice)
-    }
-
-    fn certify(
-        &self,
-        csr_pem: &str,
-        tenant: TenantId,
-        device: DeviceId,
-    ) -> Result<(Certificate, String), Error> {
-        let IssuedDevice { chain_pem, serial, not_after, .. } =
-            self.authority.issue_device(csr_pem, tenant, device, self.now()).map_err(bad_csr)?;
-        let root_pem = self.authority.root_pem().to_owned();
-        Ok((Certificate { device, tenant, chain_pem, root_pem, not_after }, serial))
-    }
-}
-
-fn bad_csr(error: openframe_pki::Error) -> Error {
-    if matches!(error, openframe_pki::Error::BadRequest(_)) {
-        return Error::Invalid(error.to_string());
-    }
-    Error::Damaged(error.into())
 }

@@ -6,7 +6,7 @@ use openframe_tokens::Permission;
 use openframe_tokens::opaque::{Purpose, mint};
 
 use super::people::checked_name;
-use super::{Asked, Auth, need_person};
+use super::{Asked, Auth, need, need_whole};
 use crate::Error;
 use crate::domain::ApiKey;
 
@@ -24,10 +24,13 @@ pub struct MadeKey {
 }
 
 impl Auth {
-    /// The caller's keys.
-    pub async fn api_keys(&self, asked: &Asked) -> Result<Vec<ApiKey>, Error> {
-        let owner = need_person(&asked.caller, Permission::KeysManage)?;
-        Ok(self.store.keys.list(asked.caller.tenant, owner).await?)
+    /// The caller's keys, or everybody's for who manages people.
+    pub async fn api_keys(&self, asked: &Asked, all: bool) -> Result<Vec<ApiKey>, Error> {
+        let owner = need_whole(&asked.caller, Permission::KeysManage)?;
+        if all {
+            need(&asked.caller, Permission::UsersManage)?;
+        }
+        Ok(self.store.keys.list(asked.caller.tenant, (!all).then_some(owner)).await?)
     }
 
     /// Makes a key that may do at most what its maker may.
@@ -38,7 +41,7 @@ impl Auth {
         scopes: Vec<String>,
         days: Option<u32>,
     ) -> Result<MadeKey, Error> {
-        let owner = need_person(&asked.caller, Permission::KeysManage)?;
+        let owner = need_whole(&asked.caller, Permission::KeysManage)?;
         let name = checked_name(name)?;
         let scopes = checked_scopes(asked, scopes)?;
         let days = days.unwrap_or(DEFAULT_DAYS);
@@ -64,11 +67,12 @@ impl Auth {
         Ok(MadeKey { key, secret: minted.text })
     }
 
-    /// Revokes one of the caller's keys.
+    /// Revokes a key: one's own, or anybody's for who manages people.
     pub async fn revoke_api_key(&self, asked: &Asked, id: ApiKeyId) -> Result<(), Error> {
-        let owner = need_person(&asked.caller, Permission::KeysManage)?;
+        let owner = need_whole(&asked.caller, Permission::KeysManage)?;
+        let only = (!asked.caller.may(Permission::UsersManage)).then_some(owner);
         let event = self.event(asked, "api_key.revoke", id);
-        let done = self.store.keys.remove(asked.caller.tenant, owner, id, &event).await?;
+        let done = self.store.keys.remove(asked.caller.tenant, only, id, &event).await?;
         if done { Ok(()) } else { Err(Error::Missing("key")) }
     }
 }
@@ -78,7 +82,7 @@ fn checked_scopes(asked: &Asked, scopes: Vec<String>) -> Result<Vec<String>, Err
     for scope in scopes {
         let permission: Permission =
             scope.parse().map_err(|_| Error::Invalid(format!("{scope:?} is no scope")))?;
-        super::need(&asked.caller, permission)?;
+        need(&asked.caller, permission)?;
         known.push(permission);
     }
     known.sort_unstable();

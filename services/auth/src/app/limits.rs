@@ -1,68 +1,184 @@
-//! How many wrong passwords are taken (generic cell rate algorithm), per account and network: an
-//! attacker elsewhere cannot lock the owner of an account out.
+//! How many tries strangers get before any work is done for them (generic cell rate algorithm): of
+//! one network, of everybody together, and for one account from one network.
+//!
+//! An attacker elsewhere cannot lock the owner of an account out, and cannot push anybody's used
+//! budget out of memory: a network keeps its place while it has used some of its budget, and when
+//! there is no place left, newcomers share one budget.
 
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::Config;
 
-/// How many budgets are kept; two accounts that fall on the same one share it.
-const SLOTS: usize = 1 << 16;
+/// Networks with a budget of their own at most.
+const NETWORKS: usize = 1 << 16;
+/// Accounts that one network has a budget of its own for at most.
+const ACCOUNTS: usize = 256;
 
-/// The budgets: each the instant, in Unix milliseconds, when it will be whole again.
-#[derive(Clone)]
-pub(super) struct Limits {
-    slots: Arc<Mutex<Vec<i64>>>,
-    seed: RandomState,
-    refill_ms: i64,
+/// How fast a budget comes back, and how much of it there is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rate {
+    every_ms: i64,
     burst: i64,
 }
 
-impl Limits {
-    pub(super) fn new(config: &Config) -> Self {
-        Self {
-            slots: Arc::new(Mutex::new(vec![0; SLOTS])),
-            // Which accounts share a budget cannot be worked out from outside.
-            seed: RandomState::new(),
-            refill_ms: i64::from(config.login_refill_seconds) * 1000,
-            burst: i64::from(config.login_burst.max(1)),
-        }
+impl Rate {
+    pub(super) fn new(burst: u32, every_ms: i64) -> Self {
+        Self { every_ms: every_ms.max(1), burst: i64::from(burst.max(1)) }
     }
 
-    /// Takes one try before it is made, so that many at once count too. Fails with the time to wait.
-    pub(super) fn take(
-        &self,
-        account: &str,
-        network: &str,
-        now: Timestamp,
-    ) -> Result<(), Duration> {
-        let now = now.as_millisecond();
-        self.with_slot(account, network, |whole_at| {
-            let next = (*whole_at).max(now) + self.refill_ms;
-            let wait = next - now - self.burst * self.refill_ms;
-            if wait > 0 {
-                return Err(Duration::from_millis(wait.unsigned_abs()));
-            }
-            *whole_at = next;
-            Ok(())
+    fn per_minute(burst: u32, per_minute: u32) -> Self {
+        Self::new(burst, 60_000 / i64::from(per_minute.max(1)))
+    }
+
+    /// When a budget that is whole at `whole_at` will be whole after one more try; or how long
+    /// there is none.
+    pub(super) fn next(self, whole_at: i64, now: i64) -> Result<i64, Duration> {
+        let next = whole_at.max(now) + self.every_ms;
+        let wait = next - now - self.burst * self.every_ms;
+        if wait > 0 { Err(Duration::from_millis(wait.unsigned_abs())) } else { Ok(next) }
+    }
+}
+
+/// Which budgets a try takes from.
+#[derive(Debug, Clone, Copy)]
+struct Rates {
+    account: Rate,
+    network: Rate,
+    total: Rate,
+}
+
+/// One network's budgets: each the instant, in Unix milliseconds, when it will be whole again.
+#[derive(Debug, Default)]
+struct Network {
+    whole_at: i64,
+    accounts: HashMap<String, i64>,
+}
+
+impl Network {
+    fn forget_whole(&mut self, now: i64) {
+        self.accounts.retain(|_, whole_at| *whole_at > now);
+    }
+
+    /// The budget for an account. Of too many at once the last ones share one.
+    fn account(&mut self, account: &str, now: i64) -> &mut i64 {
+        if self.accounts.len() >= ACCOUNTS && !self.accounts.contains_key(account) {
+            self.forget_whole(now);
+        }
+        let full = self.accounts.len() >= ACCOUNTS && !self.accounts.contains_key(account);
+        self.accounts.entry(if full { String::new() } else { account.to_owned() }).or_default()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Budgets {
+    total: i64,
+    networks: HashMap<String, Network>,
+    newcomers: Network,
+}
+
+impl Budgets {
+    fn forget_whole(&mut self, now: i64) {
+        self.networks.retain(|_, network| {
+            network.forget_whole(now);
+            network.whole_at > now || !network.accounts.is_empty()
+        });
+        self.newcomers.forget_whole(now);
+    }
+
+    fn place(&mut self, network: &str, now: i64) -> &mut Network {
+        let full =
+            |all: &Self| all.networks.len() >= NETWORKS && !all.networks.contains_key(network);
+        if full(self) {
+            self.forget_whole(now);
+        }
+        if full(self) {
+            return &mut self.newcomers;
+        }
+        self.networks.entry(network.to_owned()).or_default()
+    }
+}
+
+/// The budgets of one door. Clones share them.
+#[derive(Debug, Clone)]
+pub(super) struct Limits {
+    budgets: Arc<Mutex<Budgets>>,
+    rates: Rates,
+}
+
+impl Limits {
+    /// For signing in and setting up.
+    pub(super) fn of_sign_ins(config: &Config) -> Self {
+        let refill_ms = i64::from(config.login_refill_seconds) * 1000;
+        Self::new(Rates {
+            account: Rate::new(config.login_burst, refill_ms),
+            network: Rate::per_minute(config.login_network_burst, config.login_network_per_minute),
+            total: Rate::per_minute(config.login_total_burst, config.login_total_per_minute),
         })
     }
 
-    /// Gives the budget back after a right password.
-    pub(super) fn restore(&self, account: &str, network: &str) {
-        self.with_slot(account, network, |whole_at| *whole_at = 0);
+    /// For devices that enrol or recover.
+    pub(super) fn of_enrolments(config: &Config) -> Self {
+        let network = Rate::per_minute(config.enrol_network_burst, config.enrol_network_per_minute);
+        let total = Rate::per_minute(config.enrol_total_burst, config.enrol_total_per_minute);
+        Self::new(Rates { account: network, network, total })
     }
 
-    fn with_slot<T>(&self, account: &str, network: &str, change: impl FnOnce(&mut i64) -> T) -> T {
-        let at = self.seed.hash_one((account, network)) % SLOTS as u64;
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut none = 0;
-        let slot = usize::try_from(at).ok().and_then(|at| slots.get_mut(at));
-        // The remainder is always in range.
-        change(slot.unwrap_or(&mut none))
+    fn new(rates: Rates) -> Self {
+        Self { budgets: Arc::default(), rates }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Budgets> {
+        // Poisoned by a panicking test at most: no budget is left half written.
+        self.budgets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one try before it is made, so that many at once count too. Fails with the time to
+    /// wait, and takes nothing then.
+    pub(super) fn take(
+        &self,
+        network: &str,
+        account: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), Duration> {
+        let (now, mut budgets) = (now.as_millisecond(), self.lock());
+        let total = self.rates.total.next(budgets.total, now)?;
+        let network = budgets.place(network, now);
+        let next = self.rates.network.next(network.whole_at, now)?;
+        if let Some(account) = account {
+            let whole_at = network.account(account, now);
+            *whole_at = self.rates.account.next(*whole_at, now)?;
+        }
+        network.whole_at = next;
+        budgets.total = total;
+        Ok(())
+    }
+
+    /// Gives a try back that was not made after all.
+    pub(super) fn give_back(&self, network: &str, account: Option<&str>, now: Timestamp) {
+        let (now, mut budgets) = (now.as_millisecond(), self.lock());
+        budgets.total -= self.rates.total.every_ms;
+        let network = budgets.place(network, now);
+        network.whole_at -= self.rates.network.every_ms;
+        if let Some(account) = account {
+            *network.account(account, now) -= self.rates.account.every_ms;
+        }
+    }
+
+    /// Gives a try back that was right; all earlier ones for its account are forgiven.
+    pub(super) fn forgive(&self, network: &str, account: Option<&str>, now: Timestamp) {
+        self.give_back(network, account, now);
+        if let Some(account) = account {
+            self.lock().place(network, now.as_millisecond()).accounts.remove(account);
+        }
+    }
+
+    /// Forgets budgets that are whole again.
+    pub(super) fn forget_whole(&self, now: Timestamp) {
+        self.lock().forget_whole(now.as_millisecond());
     }
 }
 
@@ -70,18 +186,69 @@ impl Limits {
 mod tests {
     use super::*;
 
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
     #[test]
     fn tries_run_out_and_come_back_one_by_one() {
-        let limits = Limits::new(&Config::default());
-        let at = |second| Timestamp::from_second(second).unwrap();
+        let limits = Limits::of_sign_ins(&Config::default());
+        let take = |network, second| limits.take(network, Some("ann"), at(second));
         for _ in 0..5 {
-            limits.take("ann", "net", at(1000)).unwrap();
+            take("net", 1000).unwrap();
         }
-        assert_eq!(limits.take("ann", "net", at(1000)), Err(Duration::from_secs(30)));
-        limits.take("ann", "other net", at(1000)).unwrap();
-        limits.take("ann", "net", at(1030)).unwrap();
-        assert!(limits.take("ann", "net", at(1030)).is_err());
-        limits.restore("ann", "net");
-        limits.take("ann", "net", at(1030)).unwrap();
+        assert_eq!(take("net", 1000), Err(Duration::from_secs(30)));
+        take("other net", 1000).unwrap();
+        take("net", 1030).unwrap();
+        assert!(take("net", 1030).is_err());
+        limits.forgive("net", Some("ann"), at(1030));
+        take("net", 1030).unwrap();
+    }
+
+    #[test]
+    fn a_try_that_was_not_made_costs_nothing() {
+        let limits = Limits::of_sign_ins(&Config { login_burst: 1, ..Config::default() });
+        for _ in 0..1000 {
+            limits.take("net", Some("ann"), at(1000)).unwrap();
+            limits.give_back("net", Some("ann"), at(1000));
+        }
+    }
+
+    #[test]
+    fn spraying_accounts_ends_with_the_networks_budget_and_hurts_no_other() {
+        let config = Config { login_network_burst: 20, ..Config::default() };
+        let limits = Limits::of_sign_ins(&config);
+        let spray = |network: &str| {
+            let tries = (0..1000).map(|n| limits.take(network, Some(&n.to_string()), at(1000)));
+            tries.flatten().count()
+        };
+        assert_eq!(spray("net"), 20);
+        assert_eq!(spray("other net"), 20);
+    }
+
+    #[test]
+    fn many_networks_end_with_the_budget_of_all() {
+        let config = Config { login_total_burst: 30, ..Config::default() };
+        let limits = Limits::of_sign_ins(&config);
+        let tries = (0..1000).map(|n| limits.take(&n.to_string(), None, at(1000)));
+        assert_eq!(tries.flatten().count(), 30);
+        limits.take("one more", None, at(1001)).unwrap();
+    }
+
+    #[test]
+    fn no_flood_pushes_a_used_budget_out() {
+        let rate = Rate::new(1, 3_600_000);
+        let total = Rate::new(u32::MAX, 1);
+        let limits = Limits::new(Rates { account: rate, network: rate, total });
+        limits.take("victim", None, at(1000)).unwrap();
+        for n in 0..NETWORKS + 1000 {
+            // The last ones find no place and share one budget.
+            limits.take(&n.to_string(), None, at(1000)).ok();
+        }
+        assert!(limits.take("victim", None, at(1000)).is_err());
+        assert!(limits.take("newcomer", None, at(1000)).is_err());
+        assert!(limits.lock().networks.len() <= NETWORKS);
+        limits.forget_whole(at(10_000));
+        assert_eq!(limits.lock().networks.len(), 0);
     }
 }

@@ -87,6 +87,14 @@ fn read(kept: &[u8]) -> Option<([u8; 16], [u8; 32])> {
 }
 
 #[cfg(test)]
+impl Passwords {
+    /// Takes every turn, as if many people were signing in.
+    pub(super) fn occupy(&self) -> Vec<tokio::sync::OwnedSemaphorePermit> {
+        std::iter::from_fn(|| Arc::clone(&self.turns).try_acquire_owned().ok()).collect()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -3,7 +3,7 @@
 use openframe_ids::{TenantId, UserId};
 use openframe_tokens::{Permission, Role};
 
-use super::{Asked, Auth, need_person};
+use super::{Asked, Auth, need_whole};
 use crate::Error;
 use crate::domain::{User, email, name, password_fault};
 use crate::store::{Change, Changed};
@@ -34,13 +34,13 @@ pub struct PersonChange {
 impl Auth {
     /// Everybody of the tenant.
     pub async fn users(&self, asked: &Asked) -> Result<Vec<User>, Error> {
-        need_person(&asked.caller, Permission::UsersManage)?;
+        need_whole(&asked.caller, Permission::UsersManage)?;
         Ok(self.store.people.list(asked.caller.tenant).await?)
     }
 
     /// Adds a person.
     pub async fn create_user(&self, asked: &Asked, person: NewPerson) -> Result<User, Error> {
-        need_person(&asked.caller, Permission::UsersManage)?;
+        need_whole(&asked.caller, Permission::UsersManage)?;
         let user = self.new_user(asked.caller.tenant, person).await?;
         let mut event = self.event(asked, "user.create", user.id);
         event.detail = format!("role {}", user.role);
@@ -54,24 +54,17 @@ impl Auth {
         id: UserId,
         change: PersonChange,
     ) -> Result<User, Error> {
-        need_person(&asked.caller, Permission::UsersManage)?;
-        let tenant = asked.caller.tenant;
-        let found = self.store.people.get(tenant, id).await?;
-        let user = found.ok_or(Error::Missing("person"))?;
-        let to = Change {
-            name: match change.name {
-                Some(typed) => checked_name(&typed)?,
-                None => user.name.clone(),
-            },
-            role: change.role.unwrap_or(user.role),
-            disabled: change.disabled.unwrap_or(user.disabled),
-        };
+        need_whole(&asked.caller, Permission::UsersManage)?;
+        let name = change.name.as_deref().map(checked_name).transpose()?;
         let mut event = self.event(asked, "user.change", id);
-        event.detail = format!("role {}, disabled {}", to.role, to.disabled);
-        match self.store.people.change(tenant, id, &to, &event).await? {
-            Changed::Done => {
-                Ok(User { name: to.name, role: to.role, disabled: to.disabled, ..user })
-            }
+        let role = change.role.map(|role| format!("role {role}"));
+        let disabled = change.disabled.map(|disabled| format!("disabled {disabled}"));
+        let renamed = name.as_ref().map(|_| "name".to_owned());
+        event.detail =
+            [role, disabled, renamed].into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let to = Change { name, role: change.role, disabled: change.disabled };
+        match self.store.people.change(asked.caller.tenant, id, &to, &event).await? {
+            Changed::Done(user) => Ok(user),
             Changed::Missing => Err(Error::Missing("person")),
             Changed::LastOwner => Err(Error::LastOwner),
         }

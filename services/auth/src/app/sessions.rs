@@ -1,13 +1,15 @@
 //! Sessions: whose they are, listing and ending them, and resolving secrets for the gateway.
 
 use jiff::Timestamp;
+use openframe_fault::chain;
 use openframe_ids::{ApiKeyId, SessionId, TenantId, UserId};
 use openframe_tokens::opaque::{Presented, Purpose, csrf_token, read};
 use openframe_tokens::{Caller, Permission, Subject};
 
-use super::{Asked, Auth, need_person, person};
+use super::{Asked, Auth, Origin, in_session, need, whole};
 use crate::Error;
 use crate::domain::{SEEN_STEP, Session, User};
+use crate::store::Answer;
 
 /// A secret that came with a request.
 pub enum Secret {
@@ -34,7 +36,7 @@ impl Auth {
         let id = asked.caller.user().ok_or(Error::NotSignedIn)?;
         let user = self.store.people.get(asked.caller.tenant, id).await?;
         let user = user.ok_or(Error::NotSignedIn)?;
-        let Ok((_, session)) = person(&asked.caller) else { return Ok((user, None)) };
+        let Ok((_, session)) = in_session(&asked.caller) else { return Ok((user, None)) };
         let session = self.store.sessions.get(session).await?.ok_or(Error::NotSignedIn)?;
         let csrf = csrf_token(&Presented { id: session.id.0, hash: session.secret });
         Ok((user, Some((session.id, csrf))))
@@ -42,9 +44,21 @@ impl Auth {
 
     /// Ends the session that asks.
     pub async fn log_out(&self, asked: &Asked) -> Result<(), Error> {
-        let (user, session) = person(&asked.caller)?;
+        let (user, session) = in_session(&asked.caller)?;
         let event = self.event(asked, "session.end", session);
         self.store.sessions.remove(asked.caller.tenant, session, Some(user), &event).await?;
+        Ok(())
+    }
+
+    /// Ends the session whose secret a browser has shown, if there is one.
+    pub(super) async fn end_session_of(&self, secret: &str, origin: &Origin) -> Result<(), Error> {
+        let Some(shown) = read(Purpose::Session, secret) else { return Ok(()) };
+        let id = SessionId(shown.id);
+        let found = self.store.sessions.get(id).await?;
+        let Some(session) = found.filter(|it| it.secret == shown.hash) else { return Ok(()) };
+        let who = ("user", session.user.to_string());
+        let event = self.event_by(who, origin, "session.end", id);
+        self.store.sessions.remove(session.tenant, id, None, &event).await?;
         Ok(())
     }
 
@@ -54,10 +68,10 @@ impl Auth {
         asked: &Asked,
         all: bool,
     ) -> Result<Vec<(Session, String)>, Error> {
-        let (user, _) = person(&asked.caller)?;
+        let user = whole(&asked.caller)?;
         let (tenant, now) = (asked.caller.tenant, self.now());
         let people = if all {
-            need_person(&asked.caller, Permission::UsersManage)?;
+            need(&asked.caller, Permission::UsersManage)?;
             self.store.people.list(tenant).await?
         } else {
             self.store.people.get(tenant, user).await?.into_iter().collect()
@@ -77,7 +91,7 @@ impl Auth {
 
     /// Ends a session: one's own, or anybody's for who manages people.
     pub async fn revoke_session(&self, asked: &Asked, id: SessionId) -> Result<(), Error> {
-        let (user, _) = person(&asked.caller)?;
+        let user = whole(&asked.caller)?;
         let only = (!asked.caller.may(Permission::UsersManage)).then_some(user);
         let event = self.event(asked, "session.revoke", id);
         let done = self.store.sessions.remove(asked.caller.tenant, id, only, &event).await?;
@@ -110,7 +124,8 @@ impl Auth {
             .ok_or(Error::NotSignedIn)?;
         let user = self.enabled(session.tenant, session.user).await?;
         if now.duration_since(session.last_seen) >= SEEN_STEP {
-            self.store.sessions.touch(session.id, now, remote).await?;
+            let touched = self.store.sessions.touch(session.id, now, remote).await;
+            untouched(touched, "session");
         }
         let subject = Subject::User { user: user.id, session: session.id, role: user.role };
         Ok(Resolved {
@@ -120,7 +135,7 @@ impl Auth {
         })
     }
 
-    async fn resolve_key(&self, text: &str) -> Result<Resolved, Error> {
+    pub(super) async fn resolve_key(&self, text: &str) -> Result<Resolved, Error> {
         let shown = read(Purpose::ApiKey, text).ok_or(Error::NotSignedIn)?;
         let now = self.now();
         let found = self.store.keys.get(ApiKeyId(shown.id)).await?;
@@ -129,7 +144,7 @@ impl Auth {
             .ok_or(Error::NotSignedIn)?;
         let owner = self.enabled(key.tenant, key.owner).await?;
         if key.last_used.is_none_or(|used| now.duration_since(used) >= SEEN_STEP) {
-            self.store.keys.touch(key.id, now).await?;
+            untouched(self.store.keys.touch(key.id, now).await, "key");
         }
         let subject =
             Subject::ApiKey { key: key.id, owner: owner.id, role: owner.role, scopes: key.scopes };
@@ -142,10 +157,21 @@ impl Auth {
         user.filter(|user| !user.disabled).ok_or(Error::NotSignedIn)
     }
 
-    /// Forgets ended sessions; says how many.
+    /// Forgets ended sessions and certificates, and unused budgets; says how many sessions.
     pub(crate) async fn clean_up(&self) -> Result<u64, Error> {
         let now = self.now();
+        self.sign_ins.forget_whole(now);
+        self.enrolments.forget_whole(now);
         let idle_since = now.saturating_sub(self.idle()).unwrap_or(Timestamp::MIN);
+        self.store.enrolment.forget_certificates(now).await?;
         Ok(self.store.sessions.remove_ended(now, idle_since).await?)
+    }
+}
+
+/// Says that a use was not written down. Whoever holds a good secret gets in all the same: a full
+/// disk must not lock out the people who could make room.
+fn untouched(touched: Answer<()>, what: &str) {
+    if let Err(error) = touched {
+        tracing::warn!("the last use of a {what} is not written down: {}", chain(&error));
     }
 }

@@ -3,11 +3,12 @@
 use jiff::SignedDuration;
 use openframe_ids::{ApiKeyId, SessionId, UserId};
 use openframe_tokens::opaque::{Presented, Purpose, SecretHash, csrf_token, mint, read};
-use openframe_tokens::{Permission, Role};
+use openframe_tokens::{Permission, Role, Subject};
 
 use super::{Auth, NewPerson, Origin};
 use crate::Error;
 use crate::domain::{ApiKey, Session, User, email, network};
+use crate::store::SetUp;
 
 /// A session just opened.
 pub struct SignedIn {
@@ -25,20 +26,19 @@ pub struct SignedIn {
 const BOOTSTRAP_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
 
 impl Auth {
-    /// Whether the first owner is still to be made.
+    /// Whether the first owner who can sign in is still to be made. An owner who exists only by an
+    /// API key does not count: people could never get in.
     pub async fn setup_needed(&self) -> Result<bool, Error> {
-        Ok(!self.store.people.any(self.tenant).await?)
+        Ok(!self.store.people.owner_signs_in(self.tenant).await?)
     }
 
     /// Makes the token with which the first owner is made, instead of any before. `None` when there
-    /// is somebody already.
+    /// is an owner who can sign in already.
     pub async fn issue_setup_token(&self) -> Result<Option<String>, Error> {
-        if !self.setup_needed().await? {
-            return Ok(None);
-        }
         let minted = mint(Purpose::Setup, self.tenant.0);
-        self.store.people.set_setup(self.tenant, minted.hash).await?;
-        Ok(Some(minted.text))
+        let event = self.own_event("setup_token.create", "");
+        let set = self.store.people.set_setup(self.tenant, minted.hash, &event).await?;
+        Ok(set.then_some(minted.text))
     }
 
     /// Makes the first owner and signs in. The token is dead afterwards.
@@ -48,24 +48,40 @@ impl Auth {
         person: NewPerson,
         origin: &Origin,
     ) -> Result<SignedIn, Error> {
+        self.limited("setup", None, origin, self.set_up_now(token, person, origin)).await
+    }
+
+    async fn set_up_now(
+        &self,
+        token: &str,
+        person: NewPerson,
+        origin: &Origin,
+    ) -> Result<SignedIn, Error> {
         let kept = self.store.people.setup(self.tenant).await?.unwrap_or(SecretHash([0; 32]));
         let shown = read(Purpose::Setup, token).map_or(SecretHash([1; 32]), |shown| shown.hash);
         if kept != shown || !self.setup_needed().await? {
+            let event = self.event_by(("nobody", String::new()), origin, "setup", "");
+            self.refused(event, None).await;
             return Err(Error::NoSetup);
         }
         let user = self.new_user(self.tenant, NewPerson { role: Role::Owner, ..person }).await?;
         let event = self.event_by(("nobody", String::new()), origin, "setup", user.id);
-        if !self.store.people.add_first(&user, Some(shown), &event).await? {
-            return Err(Error::NoSetup);
+        match self.store.people.set_up(&user, shown, &event).await? {
+            SetUp::Done => {}
+            SetUp::Refused => return Err(Error::NoSetup),
+            SetUp::EmailTaken => return Err(Error::EmailTaken),
         }
         tracing::info!(user.id = %user.id, "made the first owner {}", user.id);
         self.open_session(user, origin).await
     }
 
-    /// Makes an owner and a key that may do everything, for whoever can read the machine's files.
-    /// `None` when there is somebody already.
-    pub async fn bootstrap_key(&self) -> Result<Option<String>, Error> {
-        let now = self.now();
+    /// Makes an owner who acts by `secret` only: a key that may do everything, for whoever can read
+    /// the machine's files. Says `false` when there is somebody already. The caller keeps the
+    /// secret before it asks, so that a crash in between costs nothing: asking again is harmless.
+    pub async fn bootstrap(&self, secret: &str) -> Result<bool, Error> {
+        let shown = read(Purpose::ApiKey, secret)
+            .ok_or_else(|| Error::Invalid("the bootstrap key is damaged".to_owned()))?;
+        let (id, now) = (ApiKeyId(shown.id), self.now());
         let user = User {
             id: UserId::new(),
             tenant: self.tenant,
@@ -77,63 +93,95 @@ impl Auth {
             password: Vec::new(),
             created: now,
         };
-        let by = || ("service", "openframe".to_owned());
-        let origin = Origin::default();
-        let event = self.event_by(by(), &origin, "bootstrap", user.id);
-        if !self.store.people.add_first(&user, None, &event).await? {
-            return Ok(None);
-        }
-        let id = ApiKeyId::new();
-        let minted = mint(Purpose::ApiKey, id.0);
         let key = ApiKey {
             id,
             tenant: self.tenant,
             owner: user.id,
             name: "bootstrap".to_owned(),
             scopes: Permission::ALL.map(|it| it.as_str().to_owned()).to_vec(),
-            secret: minted.hash,
+            secret: shown.hash,
             created: now,
             expires: now + BOOTSTRAP_LIFE,
             last_used: None,
         };
-        let event = self.event_by(by(), &origin, "api_key.create", id);
-        self.store.keys.add(&key, &event).await?;
-        Ok(Some(minted.text))
+        let mut event = self.own_event("bootstrap", user.id);
+        event.detail = format!("key {id}");
+        Ok(self.store.people.bootstrap(&user, &key, &event).await?)
+    }
+
+    /// Whether `secret` is an API key that is good now.
+    pub async fn holds(&self, secret: &str) -> Result<bool, Error> {
+        match self.resolve_key(secret).await {
+            Ok(_) => Ok(true),
+            Err(Error::NotSignedIn) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Signs in. Unknown people, wrong passwords and disabled people cost the same work and get the
-    /// same answer.
+    /// same answer. The session that the same browser had before ends.
     pub async fn log_in(
         &self,
-        typed: &str,
-        password: &str,
+        (typed, password): (&str, &str),
+        old_session: Option<&str>,
         origin: &Origin,
     ) -> Result<SignedIn, Error> {
         let account = email(typed).unwrap_or_default();
-        let network = network(&origin.remote_address);
-        if let Err(wait) = self.limits.take(&account, &network, self.now()) {
-            self.refused_login(&account, "too many tries", origin).await?;
-            return Err(Error::TooManyLogins(wait));
+        let signing_in = self.log_in_now(&account, password, origin);
+        let signed_in = self.limited("session.create", Some(&account), origin, signing_in).await?;
+        if let Some(old) = old_session {
+            self.end_session_of(old, origin).await?;
         }
-        let user = self.store.people.by_email(self.tenant, &account).await?;
+        Ok(signed_in)
+    }
+
+    async fn log_in_now(
+        &self,
+        account: &str,
+        password: &str,
+        origin: &Origin,
+    ) -> Result<SignedIn, Error> {
+        let user = self.store.people.by_email(self.tenant, account).await?;
         // Longer than any password can be: hash what can be, so that the work stays bounded.
         let password = if password.len() > 4 * crate::domain::PASSWORD_MAX { "" } else { password };
         let kept = user.as_ref().map(|user| user.password.as_slice());
         let right = self.passwords.verify(password, kept).await?;
         let Some(user) = user.filter(|user| right && !user.disabled) else {
-            self.refused_login(&account, "", origin).await?;
+            self.metrics.sign_ins_refused.inc();
+            let who = ("nobody", account.to_owned());
+            self.refused(self.event_by(who, origin, "session.create", ""), None).await;
             return Err(Error::BadLogin);
         };
-        self.limits.restore(&account, &network);
         self.open_session(user, origin).await
     }
 
-    async fn refused_login(&self, who: &str, why: &str, origin: &Origin) -> Result<(), Error> {
-        self.metrics.sign_ins_refused.inc();
-        let mut event = self.event_by(("nobody", who.to_owned()), origin, "session.create", "");
-        "refused".clone_into(&mut event.outcome);
-        why.clone_into(&mut event.detail);
-        Ok(self.store.trail.append(self.tenant, &event).await?)
+    /// Lets a stranger try to get in, unless there were too many tries: then nothing is done for
+    /// them at all. What failed for our own reasons is not counted as a try.
+    async fn limited(
+        &self,
+        action: &str,
+        account: Option<&str>,
+        origin: &Origin,
+        trying: impl Future<Output = Result<SignedIn, Error>>,
+    ) -> Result<SignedIn, Error> {
+        let network = network(&origin.remote_address);
+        if let Err(wait) = self.sign_ins.take(&network, account, self.now()) {
+            self.metrics.sign_ins_refused.inc();
+            let who = ("nobody", account.unwrap_or_default().to_owned());
+            let mut event = self.event_by(who, origin, action, "");
+            "too many tries".clone_into(&mut event.detail);
+            self.refused(event, Some(&network)).await;
+            return Err(Error::TooManyLogins(wait));
+        }
+        let tried = trying.await;
+        match &tried {
+            Ok(_) => self.sign_ins.forgive(&network, account, self.now()),
+            Err(Error::Busy | Error::Store(_)) => {
+                self.sign_ins.give_back(&network, account, self.now());
+            }
+            Err(_) => {}
+        }
+        tried
     }
 
     async fn open_session(&self, user: User, origin: &Origin) -> Result<SignedIn, Error> {
@@ -156,4 +204,14 @@ impl Auth {
         let csrf_token = csrf_token(&Presented { id: id.0, hash: minted.hash });
         Ok(SignedIn { user, session: id, secret: minted.text, csrf_token })
     }
+}
+
+/// A secret for [`Auth::bootstrap`].
+pub fn new_bootstrap_secret() -> String {
+    mint(Purpose::ApiKey, ApiKeyId::new().0).text
+}
+
+/// The platform itself, as the audit trail names it.
+pub(super) fn itself() -> Subject {
+    Subject::Service { name: "openframe".to_owned() }
 }

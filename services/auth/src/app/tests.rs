@@ -1,5 +1,7 @@
 //! Who may do what, and what the service promises beyond its stores.
 
+mod devices;
+
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +11,7 @@ use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, U
 use openframe_pki::{Authority, DeviceKey};
 use openframe_tokens::{Caller, Permission, Role, Subject};
 
-use super::{Asked, Auth, NewPerson, Origin, PersonChange, Secret, SignedIn};
+use super::{Asked, Auth, NewPerson, Origin, PersonChange, Secret, SignedIn, new_bootstrap_secret};
 use crate::domain::{Entry, Event};
 use crate::store::{Answer, MemoryStore, Trail};
 use crate::{Config, Error, Stores};
@@ -56,7 +58,7 @@ impl World {
     }
 
     async fn log_in(&self, email: &str, password: &str) -> Result<SignedIn, Error> {
-        self.app.log_in(email, password, &Origin::default()).await
+        self.app.log_in((email, password), None, &Origin::default()).await
     }
 }
 
@@ -76,7 +78,8 @@ async fn row(app: &Auth, asked: &Asked) -> String {
         mark(app.sessions(asked, false).await),
         mark(app.sessions(asked, true).await),
         mark(app.revoke_session(asked, SessionId::new()).await),
-        mark(app.api_keys(asked).await),
+        mark(app.api_keys(asked, false).await),
+        mark(app.api_keys(asked, true).await),
         mark(app.create_api_key(asked, "k", scopes, None).await),
         mark(app.revoke_api_key(asked, ApiKeyId::new()).await),
         mark(app.enrolment_tokens(asked).await),
@@ -102,14 +105,18 @@ async fn each_operation_is_open_to_whom_it_should_be() {
         Subject::ApiKey { key, owner: user, role: Role::Owner, scopes }
     };
     let table = [
-        // users x3, sessions: own, all, revoke; keys x3; tokens x3; device; audit x2; resolve
-        (person(Role::Owner), "xxxxxxxxxxxxxxx-"),
-        (person(Role::Technician), "---x-xxxxxxxx---"),
-        (person(Role::ReadOnly), "---x-x----------"),
-        (key(&[Permission::DevicesRead]), "----------------"),
-        (key(&Permission::ALL), "---------xxxxxx-"),
-        (Subject::Device { device: DeviceId::new() }, "----------------"),
-        (Subject::Service { name: "devices".to_owned() }, "----------------"),
+        // users x3, sessions: own, all, revoke; keys: own, all, make, revoke; tokens x3; device;
+        // audit x2; resolve
+        (person(Role::Owner), "xxxxxxxxxxxxxxxx-"),
+        (person(Role::Technician), "---x-xx-xxxxxx---"),
+        (person(Role::ReadOnly), "---x-x-----------"),
+        (key(&[Permission::DevicesRead]), "-----------------"),
+        // All but one: it is held back by a scope, so it manages no people, sessions or keys.
+        (key(&Permission::ALL[..10]), "----------xxxxxx-"),
+        (key(&Permission::ALL), "xxxxxxxxxxxxxxxx-"),
+        (Subject::Device { device: DeviceId::new() }, "-----------------"),
+        (Subject::Service { name: "devices".to_owned() }, "-------------x---"),
+        (Subject::Service { name: "monitoring".to_owned() }, "-----------------"),
     ];
     for (subject, wanted) in table {
         let caller = Caller { tenant: world.tenant, subject };
@@ -132,16 +139,98 @@ async fn the_setup_token_works_once_and_a_new_one_replaces_the_old() {
     world.app.set_up(&new, ann(), &Origin::default()).await.unwrap();
     assert!(world.app.set_up(&new, ann(), &Origin::default()).await.is_err());
     assert!(world.app.issue_setup_token().await.unwrap().is_none());
-    assert!(world.app.bootstrap_key().await.unwrap().is_none());
+    assert!(!world.app.bootstrap(&new_bootstrap_secret()).await.unwrap());
 }
 
 #[tokio::test]
-async fn a_bootstrap_key_does_everything_a_key_can() {
+async fn a_bootstrap_key_does_everything_and_people_can_still_come() {
     let world = world();
-    let key = world.app.bootstrap_key().await.unwrap().unwrap();
+    let key = new_bootstrap_secret();
+    assert!(world.app.bootstrap(&key).await.unwrap());
+    assert!(!world.app.bootstrap(&key).await.unwrap(), "once");
+    assert!(world.app.holds(&key).await.unwrap());
     let asked = world.resolve(&key).await.unwrap();
     assert!(Permission::ALL.iter().all(|permission| asked.caller.may(*permission)));
-    assert!(world.app.bootstrap_key().await.unwrap().is_none());
+    world.app.create_user(&asked, person("bob@example.org", Role::Technician)).await.unwrap();
+    assert!(world.app.setup_needed().await.unwrap(), "nobody who owns it can sign in");
+    let bootstrap = asked.caller.user().unwrap();
+    let disabled = || PersonChange { disabled: Some(true), ..PersonChange::default() };
+    let refused = world.app.change_user(&asked, bootstrap, disabled()).await;
+    assert!(matches!(refused, Err(Error::LastOwner)));
+
+    let ann = world.owner().await;
+    assert!(!world.app.setup_needed().await.unwrap());
+    let refused = world.app.change_user(&asked, ann.user.id, disabled()).await;
+    assert!(matches!(refused, Err(Error::LastOwner)), "the key's owner cannot sign in");
+    let ann = world.resolve(&ann.secret).await.unwrap();
+    world.app.change_user(&ann, bootstrap, disabled()).await.unwrap();
+    assert!(!world.app.holds(&key).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_key_makes_no_key_of_more_rights_and_an_owner_revokes_it() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let make = async |by: &Asked, scopes: &[Permission]| {
+        let scopes = scopes.iter().map(ToString::to_string).collect();
+        world.app.create_api_key(by, "k", scopes, None).await
+    };
+    let whole = make(&owner, &Permission::ALL).await.unwrap();
+    let scoped = make(&owner, &[Permission::KeysManage, Permission::UsersManage]).await.unwrap();
+    let whole = world.resolve(&whole.secret).await.unwrap();
+    make(&whole, &[Permission::DevicesRead]).await.unwrap();
+    let scoped = world.resolve(&scoped.secret).await.unwrap();
+    for wanted in [&[Permission::KeysManage][..], &Permission::ALL] {
+        assert!(matches!(make(&scoped, wanted).await, Err(Error::PeopleOnly)));
+    }
+    let bob = person("bob@example.org", Role::Technician);
+    world.app.create_user(&whole, bob).await.unwrap();
+    let bob = world.log_in("bob@example.org", "a good long one").await.unwrap();
+    let bob = world.resolve(&bob.secret).await.unwrap();
+    let his = make(&bob, &[Permission::DevicesRead]).await.unwrap();
+    let hers = world.app.api_keys(&owner, false).await.unwrap()[0].id;
+    assert!(matches!(world.app.revoke_api_key(&bob, hers).await, Err(Error::Missing(_))));
+    assert_eq!(world.app.api_keys(&owner, true).await.unwrap().len(), 4);
+    world.app.revoke_api_key(&owner, his.key.id).await.unwrap();
+    assert!(!world.app.holds(&his.secret).await.unwrap());
+}
+
+#[tokio::test]
+async fn what_the_platform_does_by_itself_is_on_record_as_its_own() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    world.app.own_enrolment_token("this machine", 10).await.unwrap();
+    let (page, _) = world.app.audit(&owner, None, None).await.unwrap();
+    let own = page.iter().map(|it| &it.event).filter(|it| it.actor_kind == "service");
+    let own: Vec<_> = own.map(|it| (it.actor.as_str(), it.action.as_str())).collect();
+    assert_eq!(own, [("openframe", "enrolment_token.create"), ("openframe", "setup_token.create")]);
+}
+
+#[tokio::test]
+async fn refusals_of_services_are_told_together() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let gateway = gateway(world.tenant);
+    let refused = |actor: &str| {
+        let who = ("user", actor.to_owned());
+        let event = world.app.event_by(who, &Origin::default(), "request", "GET /x");
+        Event { outcome: "refused".to_owned(), ..event }
+    };
+    for actor in ["ann", "ann", "bob", "ann"] {
+        world.app.record(&gateway, world.tenant, refused(actor)).await.unwrap();
+    }
+    let told = async || {
+        let (page, _) = world.app.audit(&owner, None, None).await.unwrap();
+        page.into_iter().filter(|it| it.event.outcome == "refused").collect::<Vec<_>>()
+    };
+    assert_eq!(told().await.len(), 2);
+    world.clock.advance(SignedDuration::from_secs(60));
+    world.app.tell_refusals(false).await;
+    assert_eq!(told().await[0].event.detail, "2 more in 60 s");
+    let failed = Event { outcome: "failed".to_owned(), ..refused("ann") };
+    world.app.record(&gateway, world.tenant, failed).await.unwrap();
+    let other = world.app.record(&owner.caller, world.tenant, refused("ann")).await;
+    assert!(matches!(other, Err(Error::ServicesOnly)));
 }
 
 #[tokio::test]
@@ -157,6 +246,64 @@ async fn a_wrong_password_and_a_stranger_get_the_same_answer_until_the_budget_is
     }
     world.clock.advance(SignedDuration::from_secs(30));
     world.log_in("Ann@Example.org", "a good long one").await.unwrap();
+}
+
+#[tokio::test]
+async fn strangers_are_refused_before_any_work_and_cost_few_lines() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let from = |address: &str| Origin { remote_address: address.to_owned(), ..Origin::default() };
+    let config = Config::default();
+    let mut refused = 0;
+    for n in 0..config.login_network_burst + 200 {
+        let tried = if n % 2 == 0 {
+            world.app.log_in((&format!("{n}@example.org"), ""), None, &from("192.0.2.1")).await
+        } else {
+            let ann = person("ann@example.org", Role::Owner);
+            world.app.set_up("of_su_x", ann, &from("192.0.2.2")).await
+        };
+        refused += u32::from(matches!(tried, Err(Error::TooManyLogins(_))));
+    }
+    assert_eq!(refused, 200);
+    let csr = DeviceKey::generate().unwrap().csr_pem("host").unwrap();
+    let mut refused = 0;
+    for _ in 0..config.enrol_network_burst + 200 {
+        let tried = world.app.enrol("of_et_x", &csr, "host", &from("192.0.2.1")).await;
+        refused += u32::from(matches!(tried, Err(Error::TooManyEnrolments(_))));
+    }
+    assert_eq!(refused, 200);
+    // From elsewhere everything is as it was.
+    let origin = from("198.51.100.1");
+    world.app.log_in(("ann@example.org", "a good long one"), None, &origin).await.unwrap();
+    let made = world.app.create_enrolment_token(&owner, None, Some(2), None).await.unwrap();
+    let (token, _) = made.secret.split_once('.').unwrap();
+    world.app.enrol(token, &csr, "host", &origin).await.unwrap();
+
+    let (before, _) = world.app.audit(&owner, None, Some(500)).await.unwrap();
+    assert!(before.len() < 100, "{} lines of {} refusals", before.len(), 1450);
+    world.app.tell_refusals(true).await;
+    let (after, _) = world.app.audit(&owner, None, Some(500)).await.unwrap();
+    let told: u64 = after[..after.len() - before.len()]
+        .iter()
+        .filter_map(|entry| entry.event.detail.split(' ').next()?.parse::<u64>().ok())
+        .sum();
+    let alone = before.iter().filter(|it| it.event.outcome == "refused").count() as u64;
+    assert_eq!(told + alone, 250 + 1200);
+}
+
+#[tokio::test]
+async fn a_busy_platform_takes_no_budget() {
+    let mut world = world();
+    world.owner().await;
+    let config = Config { password_wait_seconds: 0, ..Config::default() };
+    let idle = std::mem::replace(&mut world.app.passwords, super::Passwords::new(&config));
+    let _all = world.app.passwords.occupy();
+    for _ in 0..20 {
+        let busy = world.log_in("ann@example.org", "a good long one").await;
+        assert!(matches!(busy, Err(Error::Busy)));
+    }
+    world.app.passwords = idle;
+    world.log_in("ann@example.org", "a good long one").await.unwrap();
 }
 
 #[tokio::test]
@@ -180,6 +327,25 @@ async fn a_session_ends_by_idleness_by_age_and_by_logout() {
     let asked = world.resolve(&third.secret).await.unwrap();
     world.app.log_out(&asked).await.unwrap();
     assert!(world.resolve(&third.secret).await.is_err());
+}
+
+#[tokio::test]
+async fn a_sign_in_ends_the_session_that_the_browser_had() {
+    let world = world();
+    let first = world.owner().await;
+    let right = ("ann@example.org", "a good long one");
+    let origin = Origin::default();
+    let forged = format!("{}x", first.secret);
+    for old in [None, Some("nonsense"), Some(forged.as_str())] {
+        world.app.log_in(right, old, &origin).await.unwrap();
+        world.resolve(&first.secret).await.unwrap();
+    }
+    let wrong = ("ann@example.org", "wrong");
+    world.app.log_in(wrong, Some(&first.secret), &origin).await.err().unwrap();
+    world.resolve(&first.secret).await.unwrap();
+    let second = world.app.log_in(right, Some(&first.secret), &origin).await.unwrap();
+    assert!(world.resolve(&first.secret).await.is_err());
+    world.resolve(&second.secret).await.unwrap();
 }
 
 #[tokio::test]
@@ -210,38 +376,6 @@ async fn a_change_of_a_person_counts_at_once() {
     let last = PersonChange { role: Some(Role::Technician), ..PersonChange::default() };
     let refused = world.app.change_user(&owner, owner.caller.user().unwrap(), last).await;
     assert!(matches!(refused, Err(Error::LastOwner)));
-}
-
-#[tokio::test]
-async fn a_device_enrols_renews_and_is_revoked() {
-    let world = world();
-    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
-    let made = world.app.create_enrolment_token(&owner, None, None, None).await.unwrap();
-    let (token, pin) = made.secret.split_once('.').unwrap();
-    assert_eq!(pin.len(), 43);
-    let csr = DeviceKey::generate().unwrap().csr_pem("host").unwrap();
-    let other = DeviceKey::generate().unwrap().csr_pem("host").unwrap();
-    let enrol = async |csr: &str| world.app.enrol(token, csr, "host", &Origin::default()).await;
-    let first = enrol(&csr).await.unwrap();
-    assert_eq!(enrol(&csr).await.unwrap().device, first.device, "a lost answer costs nothing");
-    assert!(matches!(enrol(&other).await, Err(Error::BadEnrolmentToken)));
-
-    let subject = Subject::Device { device: first.device };
-    let caller = Caller { tenant: world.tenant, subject };
-    let device = Asked { caller, origin: Origin::default() };
-    world.app.renew(&device, &csr).await.unwrap();
-    let gateway = gateway(world.tenant);
-    world.app.check_device(&gateway, world.tenant, first.device).await.unwrap();
-    world.app.revoke_device(&owner, first.device).await.unwrap();
-    assert!(matches!(world.app.renew(&device, &csr).await, Err(Error::BadDevice)));
-    assert!(world.app.check_device(&gateway, world.tenant, first.device).await.is_err());
-    assert!(matches!(enrol(&csr).await, Err(Error::BadEnrolmentToken)), "revoked stays revoked");
-
-    let verdict = world.app.verify_audit(&owner).await.unwrap();
-    assert_eq!(verdict.broken_at, None);
-    let (page, _) = world.app.audit(&owner, None, None).await.unwrap();
-    assert_eq!(verdict.entries, page.len() as u64);
-    assert!(page.iter().any(|it| it.event.outcome == "refused"));
 }
 
 /// A trail that somebody has tampered with.
@@ -278,7 +412,7 @@ async fn a_changed_removed_or_inserted_entry_is_found() {
         (|_| {}, None),
         (|entries| entries[1].event.actor.push('x'), Some(2)),
         (|entries| drop(entries.remove(1)), Some(2)),
-        (|entries| drop(entries.pop()), Some(4)),
+        (|entries| drop(entries.pop()), Some(5)),
         (|entries| entries.insert(2, Entry { seq: 3, ..entries[1].clone() }), Some(3)),
     ];
     for (tamper, broken_at) in cases {

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use http::StatusCode;
 use openframe_agent_api::enrolment::{
-    Certified, ENROL_PATH, EnrolRequest, RENEW_PATH, RenewRequest,
+    Certified, ENROL_PATH, EnrolRequest, RECOVER_PATH, RENEW_PATH, RecoverRequest, RenewRequest,
 };
 use openframe_auth_api::{EnrolmentToken, MadeEnrolmentToken, NewEnrolmentToken, Page};
 use openframe_fault::{Fault, Json, Path};
@@ -16,7 +16,7 @@ use crate::Auth;
 use crate::app::{Asked, Origin};
 
 pub(super) fn open() -> OpenApiRouter<Auth> {
-    OpenApiRouter::new().routes(routes!(enrol))
+    OpenApiRouter::new().routes(routes!(enrol)).routes(routes!(recover))
 }
 
 pub(super) fn renewal() -> OpenApiRouter<Auth> {
@@ -43,16 +43,28 @@ async fn enrol(
     Ok(Json(views::certified(certificate)))
 }
 
+/// Gives a device whose certificate has ended a new one.
+#[utoipa::path(post, path = RECOVER_PATH, tag = "agents",
+    request_body(content = Object, description = "Device, certificate request, proof of its key"),
+    responses((status = 200, description = "The new certificate", content_type = "application/json")))]
+async fn recover(
+    State(app): State<Auth>,
+    origin: Origin,
+    Json(request): Json<RecoverRequest>,
+) -> Result<Json<Certified>, Fault> {
+    Ok(Json(views::certified(app.recover(&request, &origin).await?)))
+}
+
 /// Renews the certificate of the device that asks.
 #[utoipa::path(post, path = RENEW_PATH, tag = "agents",
-    request_body(content = Object, description = "A certificate request"),
+    request_body(content = Object, description = "A certificate request, and the old key's word for a new key"),
     responses((status = 200, description = "The new certificate", content_type = "application/json")))]
 async fn renew(
     State(app): State<Auth>,
     asked: Asked,
     Json(request): Json<RenewRequest>,
 ) -> Result<Json<Certified>, Fault> {
-    Ok(Json(views::certified(app.renew(&asked, &request.csr_pem).await?)))
+    Ok(Json(views::certified(app.renew(&asked, &request).await?)))
 }
 
 /// Lists the enrolment tokens that can still be used.

@@ -50,7 +50,7 @@ async fn record(
         actor: record.actor,
         action: record.action,
         target: record.target,
-        outcome: record.outcome,
+        outcome: record.outcome.as_str().to_owned(),
         detail: record.detail,
         remote_address: record.remote_address,
         request_id: record.request_id,
@@ -64,6 +64,6 @@ async fn check_device(
     asked: Asked,
     Json(check): Json<DeviceCheck>,
 ) -> Result<StatusCode, Fault> {
-    app.check_device(&asked.caller, check.tenant_id, check.device_id).await?;
+    app.check_device(&asked.caller, (check.tenant_id, check.device_id), &check.serial).await?;
     Ok(StatusCode::NO_CONTENT)
 }

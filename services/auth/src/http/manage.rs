@@ -11,7 +11,7 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::views;
+use super::{WhichQuery, views};
 use crate::Auth;
 use crate::app::{Asked, NewPerson, PersonChange};
 
@@ -60,11 +60,16 @@ async fn change_user(
     Ok(Json(views::user(app.change_user(&asked, id, change).await?)))
 }
 
-/// Lists one's API keys.
+/// Lists API keys.
 #[utoipa::path(get, path = "/api-keys", tag = "keys",
+    params(("all" = Option<bool>, Query, description = "everybody's, not only one's own")),
     responses((status = 200, body = Page<ApiKey>)))]
-async fn api_keys(State(app): State<Auth>, asked: Asked) -> Result<Json<Page<ApiKey>>, Fault> {
-    let keys = app.api_keys(&asked).await?;
+async fn api_keys(
+    State(app): State<Auth>,
+    asked: Asked,
+    Query(which): WhichQuery,
+) -> Result<Json<Page<ApiKey>>, Fault> {
+    let keys = app.api_keys(&asked, which.all).await?;
     Ok(Json(views::page(keys.into_iter().map(views::key).collect())))
 }
 

@@ -2,18 +2,17 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use openframe_auth_api::{
     LoginRequest, Me, Page, SESSION_COOKIE, Session, SetupRequest, SetupState,
 };
 use openframe_fault::{Fault, Json, Path, Query};
 use openframe_ids::SessionId;
 use openframe_tokens::{Role, Subject};
-use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::views;
+use super::{WhichQuery, views};
 use crate::Auth;
 use crate::app::{Asked, NewPerson, Origin, SignedIn};
 
@@ -54,9 +53,17 @@ async fn set_up(
 async fn log_in(
     State(app): State<Auth>,
     origin: Origin,
+    headers: HeaderMap,
     Json(asked): Json<LoginRequest>,
 ) -> Result<Response, Fault> {
-    Ok(signed_in(app.log_in(&asked.email, &asked.password, &origin).await?))
+    let typed = (asked.email.as_str(), asked.password.as_str());
+    Ok(signed_in(app.log_in(typed, session_cookie(&headers), &origin).await?))
+}
+
+fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    let values = headers.get_all(header::COOKIE).into_iter().filter_map(|it| it.to_str().ok());
+    let mut pairs = values.flat_map(|value| value.split(';'));
+    pairs.find_map(|pair| pair.trim().strip_prefix(SESSION_COOKIE)?.strip_prefix('='))
 }
 
 fn signed_in(opened: SignedIn) -> Response {
@@ -100,16 +107,6 @@ async fn log_out(State(app): State<Auth>, asked: Asked) -> Result<Response, Faul
     app.log_out(&asked).await?;
     Ok(with_cookie(StatusCode::NO_CONTENT.into_response(), "", "; Max-Age=0"))
 }
-
-#[derive(Deserialize)]
-struct Which {
-    /// Everybody's sessions, not only one's own.
-    #[serde(default)]
-    all: bool,
-}
-
-/// Named, so that `utoipa` takes the parameters from the attribute only.
-type WhichQuery = Query<Which>;
 
 /// Lists sessions.
 #[utoipa::path(get, path = "/sessions", tag = "sessions",

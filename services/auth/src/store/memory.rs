@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
-use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
 
-use super::{Answer, Change, Changed, Enrolment, Joining, Keys, People, Sessions, Trail};
-use crate::domain::{ApiKey, Device, EnrolmentToken, Entry, Event, Session, User, link};
+use super::{Answer, Change, Changed, Enrolment, Joining, Keys, People, Sessions, SetUp, Trail};
+use crate::domain::{
+    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, Session, User, link,
+};
 
 #[derive(Debug, Default)]
 struct Everything {
@@ -20,6 +21,7 @@ struct Everything {
     keys: BTreeMap<ApiKeyId, ApiKey>,
     tokens: BTreeMap<EnrolmentTokenId, EnrolmentToken>,
     devices: BTreeMap<DeviceId, Device>,
+    certificates: BTreeMap<String, DeviceCertificate>,
     trails: BTreeMap<TenantId, Vec<Entry>>,
 }
 
@@ -32,10 +34,15 @@ impl Everything {
         trail.push(Entry { seq, event: event.clone(), hash });
     }
 
-    fn owners(&self, tenant: TenantId) -> usize {
-        let owner =
-            |user: &&User| user.tenant == tenant && user.role == Role::Owner && !user.disabled;
-        self.users.values().filter(owner).count()
+    /// Whether an owner other than `except` can sign in.
+    fn owner_signs_in(&self, tenant: TenantId, except: Option<UserId>) -> bool {
+        let can = |user: &User| {
+            user.tenant == tenant
+                && user.is_owner()
+                && user.has_password()
+                && Some(user.id) != except
+        };
+        self.users.values().any(can)
     }
 }
 
@@ -52,32 +59,47 @@ impl MemoryStore {
 
 #[async_trait]
 impl People for MemoryStore {
-    async fn any(&self, tenant: TenantId) -> Answer<bool> {
-        Ok(self.lock().users.values().any(|user| user.tenant == tenant))
+    async fn owner_signs_in(&self, tenant: TenantId) -> Answer<bool> {
+        Ok(self.lock().owner_signs_in(tenant, None))
     }
 
-    async fn set_setup(&self, tenant: TenantId, secret: SecretHash) -> Answer<()> {
-        self.lock().setup.insert(tenant, secret);
-        Ok(())
+    async fn set_setup(&self, tenant: TenantId, secret: SecretHash, event: &Event) -> Answer<bool> {
+        let mut all = self.lock();
+        if all.owner_signs_in(tenant, None) {
+            return Ok(false);
+        }
+        all.setup.insert(tenant, secret);
+        all.record(tenant, event);
+        Ok(true)
     }
 
     async fn setup(&self, tenant: TenantId) -> Answer<Option<SecretHash>> {
         Ok(self.lock().setup.get(&tenant).copied())
     }
 
-    async fn add_first(
-        &self,
-        user: &User,
-        setup: Option<SecretHash>,
-        event: &Event,
-    ) -> Answer<bool> {
+    async fn set_up(&self, user: &User, setup: SecretHash, event: &Event) -> Answer<SetUp> {
         let mut all = self.lock();
-        let matches = setup.is_none() || all.setup.get(&user.tenant) == setup.as_ref();
-        if !matches || all.users.values().any(|other| other.tenant == user.tenant) {
-            return Ok(false);
+        let matches = all.setup.get(&user.tenant) == Some(&setup);
+        if !matches || all.owner_signs_in(user.tenant, None) {
+            return Ok(SetUp::Refused);
+        }
+        let same = |other: &User| other.tenant == user.tenant && other.email == user.email;
+        if all.users.values().any(same) {
+            return Ok(SetUp::EmailTaken);
         }
         all.setup.remove(&user.tenant);
         all.users.insert(user.id, user.clone());
+        all.record(user.tenant, event);
+        Ok(SetUp::Done)
+    }
+
+    async fn bootstrap(&self, user: &User, key: &ApiKey, event: &Event) -> Answer<bool> {
+        let mut all = self.lock();
+        if all.users.values().any(|other| other.tenant == user.tenant) {
+            return Ok(false);
+        }
+        all.users.insert(user.id, user.clone());
+        all.keys.insert(key.id, key.clone());
         all.record(user.tenant, event);
         Ok(true)
     }
@@ -114,23 +136,21 @@ impl People for MemoryStore {
         event: &Event,
     ) -> Answer<Changed> {
         let mut all = self.lock();
-        let owners = all.owners(tenant);
+        let other_owner = all.owner_signs_in(tenant, Some(id));
         let Some(user) = all.users.get_mut(&id).filter(|user| user.tenant == tenant) else {
             return Ok(Changed::Missing);
         };
-        let was_owner = user.role == Role::Owner && !user.disabled;
-        if was_owner && owners == 1 && (to.role != Role::Owner || to.disabled) {
+        let now = to.applied_to(user);
+        if user.is_owner() && !now.is_owner() && !other_owner {
             return Ok(Changed::LastOwner);
         }
-        user.name.clone_from(&to.name);
-        user.role = to.role;
-        user.disabled = to.disabled;
-        if to.disabled {
+        *user = now.clone();
+        if now.disabled {
             all.sessions.retain(|_, session| session.user != id);
             all.keys.retain(|_, key| key.owner != id);
         }
         all.record(tenant, event);
-        Ok(Changed::Done)
+        Ok(Changed::Done(now))
     }
 }
 
@@ -201,8 +221,9 @@ impl Keys for MemoryStore {
         Ok(self.lock().keys.get(&id).cloned())
     }
 
-    async fn list(&self, tenant: TenantId, owner: UserId) -> Answer<Vec<ApiKey>> {
-        let wanted = |key: &&ApiKey| key.tenant == tenant && key.owner == owner;
+    async fn list(&self, tenant: TenantId, owner: Option<UserId>) -> Answer<Vec<ApiKey>> {
+        let wanted =
+            |key: &&ApiKey| key.tenant == tenant && owner.is_none_or(|owner| key.owner == owner);
         Ok(self.lock().keys.values().filter(wanted).cloned().collect())
     }
 
@@ -216,12 +237,14 @@ impl Keys for MemoryStore {
     async fn remove(
         &self,
         tenant: TenantId,
-        owner: UserId,
+        owner: Option<UserId>,
         id: ApiKeyId,
         event: &Event,
     ) -> Answer<bool> {
         let mut all = self.lock();
-        let there = all.keys.get(&id).is_some_and(|key| key.tenant == tenant && key.owner == owner);
+        let there = all.keys.get(&id).is_some_and(|key| {
+            key.tenant == tenant && owner.is_none_or(|owner| key.owner == owner)
+        });
         if there {
             all.keys.remove(&id);
             all.record(tenant, event);
@@ -282,6 +305,7 @@ impl Enrolment for MemoryStore {
                 token: joining.token,
                 spki: joining.spki,
                 revoked: false,
+                certified_until: Timestamp::UNIX_EPOCH,
                 created: event.at,
             }
         };
@@ -296,6 +320,53 @@ impl Enrolment for MemoryStore {
 
     async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>> {
         Ok(self.lock().devices.get(&id).filter(|device| device.tenant == tenant).cloned())
+    }
+
+    async fn certify(
+        &self,
+        issued: &DeviceCertificate,
+        bound: [u8; 32],
+        event: &Event,
+    ) -> Answer<bool> {
+        let mut all = self.lock();
+        let all = &mut *all;
+        let device = all.devices.get(&issued.device);
+        let held = |it: &&Device| it.tenant == issued.tenant && it.spki == bound && !it.revoked;
+        let Some(device) = device.filter(held).cloned() else { return Ok(false) };
+        let taken =
+            |it: &Device| it.id != device.id && it.token == device.token && it.spki == issued.spki;
+        if all.devices.values().any(taken) {
+            return Ok(false);
+        }
+        all.certificates.retain(|_, it| it.device != device.id || it.spki == issued.spki);
+        let certified_until = device.certified_until.max(issued.expires);
+        let device = Device { spki: issued.spki, certified_until, ..device };
+        all.devices.insert(device.id, device);
+        all.certificates.insert(issued.serial.clone(), issued.clone());
+        all.record(issued.tenant, event);
+        Ok(true)
+    }
+
+    async fn counts(
+        &self,
+        (tenant, id): (TenantId, DeviceId),
+        serial: &str,
+        now: Timestamp,
+    ) -> Answer<bool> {
+        let all = self.lock();
+        let device = all.devices.get(&id).filter(|it| it.tenant == tenant && !it.revoked);
+        Ok(device.is_some_and(|device| {
+            let good = |it: &DeviceCertificate| {
+                it.device == id && it.spki == device.spki && it.expires > now
+            };
+            device.certified_until == Timestamp::UNIX_EPOCH
+                || all.certificates.get(serial).is_some_and(good)
+        }))
+    }
+
+    async fn forget_certificates(&self, now: Timestamp) -> Answer<()> {
+        self.lock().certificates.retain(|_, it| it.expires > now);
+        Ok(())
     }
 
     async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {

@@ -1,16 +1,16 @@
-//! Commands: asked for, pushed, cancelled, ended by time.
+//! Commands: asked for, cancelled, ended by time.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use openframe_auth_api::{Entry, Outcome};
 use openframe_ids::{CommandId, DeviceId};
-use openframe_tokens::Permission;
+use openframe_tokens::{Caller, Permission, Subject};
 use sha2::{Digest as _, Sha256};
 
-use super::reports::{TRIES, busy};
-use super::{App, Ask, Happened, permit};
-use crate::domain::{self, Chunk, Command, State};
+use super::pushes::What;
+use super::{App, Ask, Happened, TRIES, busy, permit};
+use crate::domain::{self, Chunk, Command, Decoder, State, Stream};
 use crate::error::Error;
-use crate::links::Said;
-use crate::store::{Batch, UsedKey, Whose};
+use crate::store::{Batch, Created, UsedKey, Whose};
 
 /// Bytes of a script.
 const SCRIPT_LIMIT: usize = 64 << 10;
@@ -18,8 +18,8 @@ const SCRIPT_LIMIT: usize = 64 << 10;
 const TEXT_LIMIT: usize = 1_024;
 /// Seconds a command may run, and seconds until it is no longer started, at most.
 const TIME_LIMITS: (u32, u32) = (86_400, 2_592_000);
-/// Commands pushed to a device that connects, and looked at for expiry, at once.
-const WAITING_LIMIT: u32 = 1_000;
+/// Commands looked at for expiry at once.
+const OVERDUE_PAGE: u32 = 1_000;
 /// Characters of an idempotency key.
 const KEY_LIMIT: usize = 128;
 /// Pieces of output in one answer.
@@ -98,15 +98,20 @@ impl App {
             request: wanted.hash(device),
             until: now.saturating_add(lasting).unwrap_or(now),
         });
-        if !self.stores.commands.create(&command, key_used.as_ref()).await? {
-            // The same key at the same time, or the device has just been retired.
-            let known = self.made_before(ask, key, wanted.hash(device)).await?;
-            return known.ok_or(Error::NoSuchDevice(device));
+        let most = self.config.waiting_commands;
+        match self.stores.commands.create(&command, key_used.as_ref(), most).await? {
+            Created::Made => {}
+            Created::TooMany => return Err(Error::TooManyCommands(most)),
+            Created::NoDevice => return Err(Error::NoSuchDevice(device)),
+            Created::KeyInUse => {
+                let known = self.made_before(ask, key, wanted.hash(device)).await?;
+                return known.ok_or_else(busy);
+            }
         }
         self.metrics.commands_created.inc();
         self.tell(whose, Happened::Command(Box::new(command.clone())));
-        self.push(&command).await?;
-        self.found(ask, command.id).await
+        self.push_soon(whose, What::New);
+        Ok(command)
     }
 
     async fn made_before(
@@ -194,6 +199,16 @@ impl App {
         Ok((command, self.stores.commands.output(of, after, OUTPUT_LIMIT).await?))
     }
 
+    /// What decodes the output of a command from `after` on.
+    pub async fn decoder(&self, ask: &Ask, id: CommandId, after: u64) -> Result<Decoder, Error> {
+        if after == 0 {
+            return Ok(Decoder::default());
+        }
+        let before = |stream| self.stores.commands.tail((ask.caller.tenant, id), stream, after);
+        let stdout = before(Stream::Stdout).await?;
+        Ok(Decoder::after(&stdout, &before(Stream::Stderr).await?))
+    }
+
     /// Cancels a command that has not finished.
     pub async fn cancel(&self, ask: &Ask, id: CommandId) -> Result<Command, Error> {
         permit(ask, Permission::CommandsRun)?;
@@ -202,71 +217,69 @@ impl App {
         let whose = (command.tenant, command.device);
         for _ in 0..TRIES {
             let command = self.found(ask, id).await?;
-            let asks_device = !command.state.is_finished() && command.state != State::Queued;
-            let reached = asks_device && self.said(whose, &Said::Cancel(id)).await;
-            let Some(next) = domain::cancel(&command, reached, self.clock.now()) else {
+            let Some(next) = domain::cancel(&command, self.clock.now()) else {
                 return Ok(command);
             };
+            if next.state.is_finished() {
+                self.record_end(&ask.caller, &next).await?;
+            }
             if self.replace(&command, next).await? {
+                self.say_cancel(whose, id).await;
                 return self.found(ask, id).await;
             }
         }
         Err(busy())
     }
 
-    /// Pushes what waits for a device that has connected, in the order in which it was asked for.
-    pub async fn push_waiting(&self, whose: Whose) -> Result<(), Error> {
-        for command in self.stores.commands.unfinished(whose, WAITING_LIMIT).await? {
-            if command.cancel_requested {
-                self.said(whose, &Said::Cancel(command.id)).await;
-            } else if !self.push(&command).await? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Hands a command to its device if it is connected and has not accepted it.
-    async fn push(&self, command: &Command) -> Result<bool, Error> {
-        if !matches!(command.state, State::Queued | State::Sent) {
-            return Ok(true);
-        }
-        let whose = (command.tenant, command.device);
-        let said = Said::Run(Box::new(command.clone()), self.config.output_limit_bytes);
-        if command.expires_at <= self.clock.now() || !self.said(whose, &said).await {
-            return Ok(false);
-        }
-        if let Some(next) = domain::pushed(command) {
-            // A report may have come first: then the command is further on already.
-            self.replace(command, next).await?;
-        }
-        Ok(true)
-    }
-
-    /// A gateway that does not answer is a device that is not reached: it will connect again.
-    async fn said(&self, whose: Whose, said: &Said) -> bool {
-        self.links.push(whose, said).await.unwrap_or_else(|fault| {
-            let device = whose.1;
-            tracing::warn!(device.id = %device, "could not push to device {device}: {fault}");
-            false
-        })
-    }
-
-    /// Ends commands that were not begun in time.
+    /// Ends commands that were not begun in time, and those that their devices do not know any more.
     pub async fn expire(&self) -> Result<(), Error> {
-        let now = self.clock.now();
-        for command in self.stores.commands.overdue(now, WAITING_LIMIT).await? {
-            if let Some(next) = domain::expire(&command, now) {
-                // One that has just changed is looked at next time.
-                self.replace(&command, next).await?;
+        let (now, mut after) = (self.clock.now(), None);
+        loop {
+            let overdue = self.stores.commands.overdue(now, after, OVERDUE_PAGE).await?;
+            let Some((due, last)) = overdue.last() else { break };
+            after = Some((*due, last.id));
+            for (_, command) in &overdue {
+                self.expire_one(command, now).await?;
             }
         }
         self.stores.commands.forget_keys(now).await
     }
 
-    async fn replace(&self, old: &Command, next: Command) -> Result<bool, Error> {
-        let commands = vec![(old.version, next)];
-        self.commit((old.tenant, old.device), &Batch { commands, ..Batch::default() }).await
+    async fn expire_one(&self, command: &Command, now: Timestamp) -> Result<(), Error> {
+        let connected = self.connected_since((command.tenant, command.device));
+        let Some(next) = domain::expire(command, now, connected) else { return Ok(()) };
+        let subject = Subject::Service { name: "devices".to_owned() };
+        self.record_end(&Caller { tenant: command.tenant, subject }, &next).await?;
+        // One that has just changed is looked at next time.
+        self.replace(command, next).await.map(drop)
+    }
+
+    /// Puts on the audit trail how a command is about to end, and by whose word.
+    pub(super) async fn record_end(&self, caller: &Caller, command: &Command) -> Result<(), Error> {
+        let (state, device) = (command.state, command.device);
+        let code = command.exit_code.map(|code| format!(" exit_code={code}")).unwrap_or_default();
+        let why = match command.status_reason.as_str() {
+            "" => String::new(),
+            why => format!(" why={why:?}"),
+        };
+        let outcome = if state == State::Succeeded { Outcome::Done } else { Outcome::Failed };
+        let entry = Entry {
+            caller: caller.clone(),
+            action: "command.end",
+            target: command.id.to_string(),
+            outcome,
+            detail: format!("device={device} state={}{code}{why}", state.as_str()),
+            remote_address: String::new(),
+            request_id: String::new(),
+        };
+        self.audit.record(entry).await.map_err(Error::Audit)
+    }
+
+    /// Writes a command unless it has changed since `old` was read.
+    pub(super) async fn replace(&self, old: &Command, next: Command) -> Result<bool, Error> {
+        let ended = (next.state.is_finished() && !old.state.is_finished()).then_some(next.id);
+        let batch = Batch { commands: vec![(old.version, next)], ..Batch::default() };
+        self.commit((old.tenant, old.device), &batch, &Vec::from_iter(ended)).await
     }
 }
 

@@ -1,47 +1,36 @@
 //! Connections of devices: what the gateway says of them, and whether devices are there.
 
 use std::collections::hash_map::Entry;
-use std::sync::PoisonError;
 
 use jiff::Timestamp;
+use openframe_ids::LinkId;
 use openframe_tokens::Caller;
 
-use super::{App, Happened, Known, Shown};
-use crate::domain::{Goodbye, Hello, Link, Presence};
+use super::{App, Happened, Shown};
+use crate::domain::{Goodbye, Hello, Presence};
 use crate::error::Error;
 use crate::store::{LastSeen, Whose};
-
-/// Characters of a connection's name.
-const LINK_ID_LIMIT: usize = 64;
 
 /// The device that asks, for itself.
 pub fn itself(caller: &Caller) -> Result<Whose, Error> {
     caller.device().map(|device| (caller.tenant, device)).ok_or(Error::DevicesOnly)
 }
 
+fn link_named(text: &str) -> Result<LinkId, Error> {
+    text.parse().map_err(|_| Error::BadReport("the connection has no usable name"))
+}
+
 impl App {
-    /// A device has connected. What waits for it is pushed afterwards by [`App::push_waiting`].
+    /// A device has connected. What waits for it is pushed afterwards: see [`App::push_soon`].
     pub async fn link_opened(
         &self,
         caller: &Caller,
         link_id: &str,
         hello: Hello,
     ) -> Result<Whose, Error> {
-        let whose = itself(caller)?;
-        if link_id.is_empty() || link_id.len() > LINK_ID_LIMIT {
-            return Err(Error::BadReport("the connection has no usable name"));
-        }
-        let now = self.clock.now();
-        let device = self.stores.devices.connect(whose, &hello.limited(), now).await?;
-        let device = device.ok_or(Error::NoSuchDevice(whose.1))?;
-        let link = Link { open: Some(link_id.into()), last_heard: now, goodbye: Goodbye::None };
-        let told = link.presence(now);
-        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
-        present.insert(whose, Known { link, told, unsaved: false });
-        drop(present);
-        let shown = self.shown(device);
-        self.index(&shown);
-        self.tell(whose, Happened::Device(Box::new(shown)));
+        let (whose, link) = (itself(caller)?, link_named(link_id)?);
+        let device = self.stores.devices.connect(whose, &hello.limited(), self.clock.now()).await?;
+        self.publish(device.ok_or(Error::NoSuchDevice(whose.1))?, Some(link))?;
         self.metrics.links_opened.inc();
         let (tenant, id) = whose;
         tracing::info!(tenant.id = %tenant, device.id = %id, "device {id} connected");
@@ -55,11 +44,11 @@ impl App {
         link_id: &str,
         goodbye: Goodbye,
     ) -> Result<(), Error> {
-        let whose = itself(caller)?;
+        let (whose, link) = (itself(caller)?, link_named(link_id)?);
         let at = {
-            let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut present = self.present();
             let Some(known) = present.get_mut(&whose) else { return Ok(()) };
-            if !known.link.close(link_id, goodbye) {
+            if !known.link.close(link, goodbye) {
                 return Ok(());
             }
             known.link.last_heard
@@ -80,14 +69,19 @@ impl App {
 
     /// Whether the device has a record.
     pub fn is_known(&self, whose: Whose) -> bool {
-        self.present.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&whose)
+        self.present().contains_key(&whose)
+    }
+
+    /// Since when the device is connected, if it is.
+    pub fn connected_since(&self, whose: Whose) -> Option<Timestamp> {
+        self.present().get(&whose)?.link.open.map(|(_, since)| since)
     }
 
     /// Notes that a device was heard from.
     pub async fn note_heard(&self, whose: Whose) -> Result<(), Error> {
         let now = self.clock.now();
         let changed = {
-            let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut present = self.present();
             let Entry::Occupied(mut known) = present.entry(whose) else { return Ok(()) };
             let known = known.get_mut();
             known.link.heard(now);
@@ -103,7 +97,7 @@ impl App {
     pub async fn look_at_presence(&self) -> Result<(), Error> {
         let now = self.clock.now();
         let changed: Vec<Whose> = {
-            let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+            let present = self.present();
             let changed =
                 present.iter().filter(|(_, known)| known.link.presence(now) != known.told);
             changed.map(|(whose, _)| *whose).collect()
@@ -116,7 +110,7 @@ impl App {
         let now = self.clock.now();
         for whose in changed {
             {
-                let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut present = self.present();
                 let Some(known) = present.get_mut(whose) else { continue };
                 let presence = known.link.presence(now);
                 if presence == known.told {
@@ -138,7 +132,7 @@ impl App {
     }
 
     fn touch(&self, (tenant, id): Whose, seen: Timestamp, presence: Presence) {
-        let mut indexes = self.indexes.write().unwrap_or_else(PoisonError::into_inner);
+        let mut indexes = self.indexes();
         if let Some(index) = indexes.get_mut(&tenant) {
             index.touch(id, seen, presence);
         }
@@ -147,7 +141,7 @@ impl App {
     /// Writes when devices were last heard from, all in one go.
     pub async fn save_last_seen(&self) -> Result<(), Error> {
         let seen: Vec<LastSeen> = {
-            let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut present = self.present();
             let unsaved = present.iter_mut().filter(|(_, known)| known.unsaved);
             unsaved
                 .map(|(whose, known)| {
@@ -159,7 +153,7 @@ impl App {
         };
         let saved = self.stores.devices.seen(&seen).await;
         if saved.is_err() {
-            let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut present = self.present();
             for seen in &seen {
                 if let Some(known) = present.get_mut(&seen.whose) {
                     known.unsaved = true;

@@ -1,16 +1,16 @@
 //! What devices report: inventory, and how commands fare. One push is one transaction.
 
+use std::collections::HashSet;
+
 use openframe_ids::CommandId;
 use openframe_tokens::Caller;
 
 use super::links::itself;
-use super::{App, Happened};
+use super::{App, Happened, TRIES, busy};
 use crate::domain::{self, Chunk, Command, Report, Seen};
 use crate::error::Error;
-use crate::store::{Batch, Whose};
+use crate::store::{Batch, Keep, Whose};
 
-/// Tries at a write that somebody else's write made stale.
-pub(super) const TRIES: u32 = 16;
 /// Reports in one push at most.
 const ITEMS_LIMIT: usize = 1_024;
 
@@ -42,34 +42,42 @@ impl App {
         if !self.is_known(whose) {
             return Err(Error::NoSuchDevice(whose.1));
         }
+        let mut recorded = HashSet::new();
         for _ in 0..TRIES {
-            let (batch, ignored) = self.gather(whose, items).await?;
-            if !self.commit(whose, &batch).await? {
+            let gathered = self.gather(whose, items).await?;
+            for (_, command) in &gathered.batch.commands {
+                if gathered.ended.contains(&command.id) && recorded.insert(command.id) {
+                    self.record_end(caller, command).await?;
+                }
+            }
+            if !self.commit(whose, &gathered.batch, &gathered.ended).await? {
                 continue;
             }
             self.metrics.reports.inc_by(items.len() as u64);
-            self.metrics.reports_ignored.inc_by(ignored);
+            self.metrics.reports_ignored.inc_by(gathered.ignored);
             return self.note_heard(whose).await;
         }
         Err(busy())
     }
 
-    /// What `items` change, by the state of things now; and how many of them are about commands
-    /// that are not this device's. Those must not be refused: the device would send them for ever.
-    async fn gather(&self, whose: Whose, items: &[Item]) -> Result<(Batch, u64), Error> {
-        let (mut batch, mut ignored) = (Batch::default(), 0);
+    /// What `items` change, by the state of things now. Those about commands that are not this
+    /// device's must not be refused: the device would send them for ever.
+    async fn gather(&self, whose: Whose, items: &[Item]) -> Result<Gathered, Error> {
+        let mut gathered = Gathered::default();
         for item in items {
             match item {
-                Item::Inventory(seen) => self.gather_section(whose, seen, &mut batch).await?,
+                Item::Inventory(seen) => {
+                    self.gather_section(whose, seen, &mut gathered.batch).await?;
+                }
                 Item::Command(id, about) => {
                     let found = match id {
-                        Some(id) => self.command_of(whose, *id, &batch).await?,
+                        Some(id) => self.command_of(whose, *id, &gathered.batch).await?,
                         None => None,
                     };
                     if let Some(command) = found {
-                        self.gather_about(&command, about, &mut batch);
+                        self.gather_about(&command, about, &mut gathered);
                     } else {
-                        ignored += 1;
+                        gathered.ignored += 1;
                         let device = whose.1;
                         tracing::info!(
                             device.id = %device,
@@ -79,7 +87,7 @@ impl App {
                 }
             }
         }
-        Ok((batch, ignored))
+        Ok(gathered)
     }
 
     async fn gather_section(
@@ -116,7 +124,8 @@ impl App {
         Ok(found.filter(|command| command.device == whose.1))
     }
 
-    fn gather_about(&self, command: &Command, about: &About, batch: &mut Batch) {
+    fn gather_about(&self, command: &Command, about: &About, gathered: &mut Gathered) {
+        let Gathered { batch, ended, .. } = gathered;
         let next = match about {
             About::State(report) => domain::report(command, report, self.clock.now()),
             About::Output(chunk) => {
@@ -128,18 +137,29 @@ impl App {
             }
         };
         let Some(next) = next else { return };
+        if next.state.is_finished() && !command.state.is_finished() {
+            ended.push(next.id);
+        }
         match batch.commands.iter_mut().find(|(_, known)| known.id == next.id) {
             Some((_, known)) => *known = next,
             None => batch.commands.push((command.version, next)),
         }
     }
 
-    /// Writes a batch and tells what has changed. False when somebody else was quicker.
-    pub async fn commit(&self, whose: Whose, batch: &Batch) -> Result<bool, Error> {
+    /// Writes a batch and tells what has changed; `ended` are the commands that end by it. False
+    /// when somebody else was quicker.
+    pub(super) async fn commit(
+        &self,
+        whose: Whose,
+        batch: &Batch,
+        ended: &[CommandId],
+    ) -> Result<bool, Error> {
         if *batch == Batch::default() {
             return Ok(true);
         }
-        if !self.stores.reports.commit(whose, batch, self.config.inventory_versions).await? {
+        let keep =
+            Keep { versions: self.config.inventory_versions, bytes: self.config.inventory_bytes };
+        if !self.stores.reports.commit(whose, batch, keep).await? {
             // A device that was retired meanwhile can never be reported on.
             self.find(whose).await?;
             return Ok(false);
@@ -151,24 +171,21 @@ impl App {
             self.tell(whose, Happened::Output);
         }
         for (_, command) in &batch.commands {
-            if command.finished_at == Some(self.clock.now()) || command.state.is_finished() {
-                self.count_end(command, batch);
+            if ended.contains(&command.id) {
+                self.metrics.finished(command.state);
             }
             self.tell(whose, Happened::Command(Box::new(command.clone())));
         }
         Ok(true)
     }
-
-    /// Counts an end once: late output of a finished command is a change too.
-    fn count_end(&self, command: &Command, batch: &Batch) {
-        let only_output = batch.chunks.iter().any(|(id, _)| *id == command.id);
-        if !only_output {
-            self.metrics.finished(command.state);
-        }
-    }
 }
 
-/// The refusal after too many tries.
-pub(super) fn busy() -> Error {
-    Error::Busy("the command kept changing".into())
+/// What reports come to.
+#[derive(Debug, Default)]
+struct Gathered {
+    batch: Batch,
+    /// Commands that end by it.
+    ended: Vec<CommandId>,
+    /// Reports about commands that are not the device's.
+    ignored: u64,
 }

@@ -1,7 +1,8 @@
 //! The life of a command: queued, sent, accepted, running, and one of six ends.
 //!
 //! Laws: a finished command never changes; a report taken twice, or late, changes nothing; a
-//! command is accepted at most once. So reports may be repeated at will.
+//! command is accepted at most once. So reports may be repeated at will. Only one that was never
+//! written to its device's connection goes back, from sent to queued.
 
 use jiff::{SignedDuration, Timestamp};
 use openframe_ids::{CommandId, DeviceId, TenantId};
@@ -9,6 +10,11 @@ use openframe_ids::{CommandId, DeviceId, TenantId};
 /// How long after its expiry a command that was sent is still waited for: the device may have begun
 /// it in time and lost its connection before it could say so.
 pub const SENT_GRACE: SignedDuration = SignedDuration::from_hours(1);
+/// How long a connected device may owe the end of a command that must have ended: what it still had
+/// to say has arrived by then, so its journal is gone.
+pub const REPORT_GRACE: SignedDuration = SignedDuration::from_mins(15);
+/// How long the end of a command is waited for when its device is away.
+pub const AWAY_GRACE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Pieces of output kept of one command, whatever their size.
 const CHUNKS_LIMIT: u32 = 16_384;
 
@@ -179,6 +185,11 @@ impl Stream {
             Self::Stderr => "stderr",
         }
     }
+
+    /// The stream of a text form.
+    pub fn of_text(text: &str) -> Option<Self> {
+        [Self::Stdout, Self::Stderr].into_iter().find(|stream| stream.as_str() == text)
+    }
 }
 
 /// A piece of output.
@@ -208,6 +219,18 @@ pub fn pushed(command: &Command) -> Option<Command> {
     })
 }
 
+/// The command turned out not to have been written to its device's connection, this time and any
+/// time before.
+pub fn returned(command: &Command, now: Timestamp) -> Option<Command> {
+    if command.state != State::Sent {
+        return None;
+    }
+    if command.cancel_requested {
+        return Some(ended(command, State::Cancelled, "", now));
+    }
+    Some(Command { state: State::Queued, version: command.version + 1, ..command.clone() })
+}
+
 /// The device reports. None when that is nothing new.
 pub fn report(command: &Command, report: &Report, now: Timestamp) -> Option<Command> {
     let state = report.state.state();
@@ -229,33 +252,61 @@ pub fn report(command: &Command, report: &Report, now: Timestamp) -> Option<Comm
     Some(next)
 }
 
-/// Time has passed: a command that was not begun in time is not begun any more.
-pub fn expire(command: &Command, now: Timestamp) -> Option<Command> {
-    let deadline = match command.state {
-        State::Queued => command.expires_at,
-        State::Sent => command.expires_at.saturating_add(SENT_GRACE).unwrap_or(Timestamp::MAX),
-        State::Accepted
-        | State::Running
+/// When a command may have to be ended by time; None once it has finished.
+pub fn due(command: &Command) -> Option<Timestamp> {
+    match command.state {
+        State::Queued => Some(command.expires_at),
+        State::Sent => Some(later(command.expires_at, SENT_GRACE)),
+        State::Accepted | State::Running => Some(later(last_end(command), REPORT_GRACE)),
+        State::Succeeded
+        | State::Failed
+        | State::TimedOut
+        | State::Interrupted
+        | State::Cancelled
+        | State::Expired => None,
+    }
+}
+
+/// When a command that a device has taken must have ended there.
+fn last_end(command: &Command) -> Timestamp {
+    let running = SignedDuration::from_secs(i64::from(command.timeout_s));
+    later(command.started_at.unwrap_or(command.expires_at), running)
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// Time has passed: a command that was not begun in time is not begun any more, and one whose
+/// device does not know of it any more has ended. `connected` says since when the device is.
+pub fn expire(command: &Command, now: Timestamp, connected: Option<Timestamp>) -> Option<Command> {
+    let due = due(command)?;
+    let (deadline, state, reason) = match command.state {
+        State::Sent if command.cancel_requested => {
+            (due, State::Cancelled, "the device has never confirmed it")
+        }
+        State::Accepted | State::Running => {
+            let away = later(last_end(command), AWAY_GRACE);
+            let deadline = connected.map_or(away, |since| due.max(later(since, REPORT_GRACE)));
+            (deadline, State::Interrupted, "the device has not said how it ended")
+        }
+        State::Queued
+        | State::Sent
         | State::Succeeded
         | State::Failed
         | State::TimedOut
         | State::Interrupted
         | State::Cancelled
-        | State::Expired => return None,
+        | State::Expired => (due, State::Expired, "the device did not begin it in time"),
     };
-    let reason = "the device did not begin it in time";
-    (now >= deadline).then(|| ended(command, State::Expired, reason, now))
+    (now >= deadline).then(|| ended(command, state, reason, now))
 }
 
-/// Somebody wants it stopped. One that no device can have begun ends at once; `reached` says
-/// whether the device was told. None when nothing changes.
-pub fn cancel(command: &Command, reached: bool, now: Timestamp) -> Option<Command> {
+/// Somebody wants it stopped. One that was never sent ends at once; of any other only its device
+/// can say how it ended. None when nothing changes.
+pub fn cancel(command: &Command, now: Timestamp) -> Option<Command> {
     match command.state {
         State::Queued => Some(ended(command, State::Cancelled, "", now)),
-        State::Sent if !reached => {
-            let reason = "cancelled before the device had confirmed it";
-            Some(ended(command, State::Cancelled, reason, now))
-        }
         State::Sent | State::Accepted | State::Running => (!command.cancel_requested).then(|| {
             let version = command.version + 1;
             Command { cancel_requested: true, version, ..command.clone() }

@@ -4,7 +4,7 @@
 //! devices that have it; three sorted maps give the orders; a text per device is searched for
 //! words. The records themselves stay in the store.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -45,6 +45,8 @@ pub struct Index {
     by_name: Sorted,
     by_seen: BTreeMap<(i64, DeviceId), u32>,
     by_enrolled: BTreeMap<(i64, DeviceId), u32>,
+    /// Devices that were retired since this index was made: news of them may come late.
+    retired: HashSet<DeviceId>,
 }
 
 impl Index {
@@ -63,11 +65,22 @@ impl Index {
         self.ordinals.contains_key(&id)
     }
 
-    /// Takes a device in, or its newer record; an older one changes nothing.
+    /// Forgets a device for ever.
+    pub fn retire(&mut self, id: DeviceId) {
+        self.remove(id);
+        self.retired.insert(id);
+    }
+
+    /// Whether the device was retired.
+    pub fn is_retired(&self, id: DeviceId) -> bool {
+        self.retired.contains(&id)
+    }
+
+    /// Takes a device in, or its newer record; an older one, or one of a retired device, changes
+    /// nothing.
     pub fn put(&mut self, device: &Device, seen: Timestamp, presence: Presence) {
-        if let Some(entry) = self.entry(device.id)
-            && entry.version > device.version
-        {
+        let newer = self.entry(device.id).is_some_and(|entry| entry.version > device.version);
+        if newer || self.is_retired(device.id) {
             return;
         }
         self.remove(device.id);

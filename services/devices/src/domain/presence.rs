@@ -1,6 +1,7 @@
 //! Whether a device is there.
 
 use jiff::{SignedDuration, Timestamp};
+use openframe_ids::LinkId;
 
 /// How long a device may stay silent before it counts as lost.
 pub const SILENCE_LIMIT: SignedDuration = SignedDuration::from_secs(90);
@@ -65,8 +66,10 @@ impl Goodbye {
 /// What is known of a device's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// The connection that is open, as the gateway named it.
-    pub open: Option<Box<str>>,
+    /// The connection that is open, and since when.
+    pub open: Option<(LinkId, Timestamp)>,
+    /// The newest connection that was ever opened.
+    pub newest: Option<LinkId>,
     /// When the device was last heard from.
     pub last_heard: Timestamp,
     /// How the last connection ended.
@@ -74,6 +77,22 @@ pub struct Link {
 }
 
 impl Link {
+    /// Of a device whose connection is not known.
+    pub fn unknown(last_heard: Timestamp, goodbye: Goodbye) -> Self {
+        Self { open: None, newest: None, last_heard, goodbye }
+    }
+
+    /// The connection `link` was opened. Names of connections rise with time, and the news of two
+    /// may overtake each other: false when a newer one is known.
+    pub fn opened(&mut self, link: LinkId, now: Timestamp) -> bool {
+        if self.newest.is_some_and(|newest| newest > link) {
+            return false;
+        }
+        (self.open, self.newest) = (Some((link, now)), Some(link));
+        self.heard(now);
+        true
+    }
+
     /// Whether the device is there at `now`. One stamped in the future counts as heard: clocks of
     /// two replicas differ, and nobody should be paged for that.
     pub fn presence(&self, now: Timestamp) -> Presence {
@@ -96,8 +115,8 @@ impl Link {
 
     /// The connection `link` has ended. Only the newest may end: the end of an older one can arrive
     /// after the device has connected again. False when it was an older one.
-    pub fn close(&mut self, link: &str, goodbye: Goodbye) -> bool {
-        if self.open.as_deref().is_some_and(|open| open != link) {
+    pub fn close(&mut self, link: LinkId, goodbye: Goodbye) -> bool {
+        if self.newest.is_some_and(|newest| newest != link) {
             return false;
         }
         self.open = None;
@@ -114,7 +133,8 @@ mod tests {
     fn check(open: bool, goodbye: Goodbye, silent_s: i64, want: Presence) {
         let now = Timestamp::from_second(1_000_000).unwrap();
         let last_heard = now - SignedDuration::from_secs(silent_s);
-        let link = Link { open: open.then(|| "a".into()), last_heard, goodbye };
+        let open = open.then(|| (LinkId::new(), last_heard));
+        let link = Link { open, newest: None, last_heard, goodbye };
         assert_eq!(link.presence(now), want);
     }
 
@@ -138,17 +158,21 @@ mod tests {
     }
 
     #[test]
-    fn only_the_newest_link_closes() {
-        let mut link = Link {
-            open: Some("b".into()),
-            last_heard: Timestamp::UNIX_EPOCH,
-            goodbye: Goodbye::None,
-        };
-        assert!(!link.close("a", Goodbye::Sleep));
-        assert_eq!(link.presence(Timestamp::UNIX_EPOCH), Presence::Online);
-        assert!(link.close("b", Goodbye::Sleep));
-        assert_eq!(link.presence(Timestamp::UNIX_EPOCH), Presence::Sleeping);
+    fn only_the_newest_link_counts() {
+        let (first, second) = (LinkId::new(), LinkId::new());
+        assert!(first < second);
+        let now = Timestamp::UNIX_EPOCH;
+        let mut link = Link::unknown(now, Goodbye::Shutdown);
+        assert!(link.opened(second, now));
+        // The news of the older one comes late, its end as well.
+        assert!(!link.opened(first, now));
+        assert!(!link.close(first, Goodbye::Sleep));
+        assert_eq!((link.open, link.presence(now)), (Some((second, now)), Presence::Online));
+        assert!(link.close(second, Goodbye::Sleep));
+        assert_eq!(link.presence(now), Presence::Sleeping);
+        assert!(!link.opened(first, now), "also after the newer has ended");
+        assert_eq!(link.presence(now), Presence::Sleeping);
         // A second end of it, or one after a restart, changes nothing worse.
-        assert!(link.close("b", Goodbye::Sleep));
+        assert!(link.close(second, Goodbye::Sleep));
     }
 }

@@ -1,10 +1,14 @@
 //! The public paths.
 #![expect(unused_qualifications, reason = "utoipa repeats the handlers' types")]
 
+use axum::body::Body;
 use axum::extract::State;
-use http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use futures::stream;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, Response, StatusCode};
 use openframe_devices_api as api;
-use openframe_fault::{Fault, Json, Path, Query, REQUEST_ID};
+use openframe_fault::{Fault, Json, Path, Query};
 use openframe_ids::{CommandId, DeviceId};
 use openframe_mesh::identity::Asking;
 use serde::Deserialize;
@@ -13,9 +17,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::{App, Ask, Wanted};
-use crate::domain::{Change, hex, index};
+use crate::domain::{Change, Chunk, Stream, hex, index};
 use crate::error::Error;
-use crate::http::streams::{__path_events, __path_stream, events, stream};
+use crate::http::streams::{__path_command_stream, __path_events, command_stream, events};
 use crate::http::views;
 
 /// Commands in one page.
@@ -33,19 +37,19 @@ pub(super) fn public() -> OpenApiRouter<App> {
         .routes(routes!(command))
         .routes(routes!(cancel))
         .routes(routes!(output))
+        .routes(routes!(raw_output))
         .routes(routes!(events))
-        .routes(routes!(stream))
+        .routes(routes!(command_stream))
 }
 
 pub(super) fn ask(Asking(caller): Asking, headers: &HeaderMap) -> Ask {
-    let id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    Ask { caller, request_id: id.unwrap_or_default().to_owned() }
+    Ask::of(caller, headers)
 }
 
 type Answer<T> = Result<Json<T>, Fault>;
 
 /// Lists devices.
-#[utoipa::path(get, path = "/devices", tag = "devices", params(api::DeviceQuery),
+#[utoipa::path(get, path = "/devices", tag = "devices", operation_id = "list_devices", params(api::DeviceQuery),
     responses((status = 200, body = api::DevicePage)))]
 async fn devices(
     State(app): State<App>,
@@ -73,7 +77,7 @@ async fn devices(
 }
 
 /// Shows a device.
-#[utoipa::path(get, path = "/devices/{id}", tag = "devices", params(("id" = DeviceId, Path)),
+#[utoipa::path(get, path = "/devices/{id}", tag = "devices", operation_id = "get_device", params(("id" = DeviceId, Path)),
     responses((status = 200, body = api::Device)))]
 async fn device(
     State(app): State<App>,
@@ -84,7 +88,7 @@ async fn device(
 }
 
 /// Renames or tags a device.
-#[utoipa::path(patch, path = "/devices/{id}", tag = "devices", params(("id" = DeviceId, Path)),
+#[utoipa::path(patch, path = "/devices/{id}", tag = "devices", operation_id = "change_device", params(("id" = DeviceId, Path)),
     request_body = api::DeviceChange, responses((status = 200, body = api::Device)))]
 async fn change(
     State(app): State<App>,
@@ -98,7 +102,7 @@ async fn change(
 }
 
 /// Removes a device with all that is known of it.
-#[utoipa::path(delete, path = "/devices/{id}", tag = "devices", params(("id" = DeviceId, Path)),
+#[utoipa::path(delete, path = "/devices/{id}", tag = "devices", operation_id = "retire_device", params(("id" = DeviceId, Path)),
     responses((status = 204)))]
 async fn retire(
     State(app): State<App>,
@@ -111,7 +115,7 @@ async fn retire(
 }
 
 /// Shows the newest inventory of a device.
-#[utoipa::path(get, path = "/devices/{id}/inventory", tag = "inventory",
+#[utoipa::path(get, path = "/devices/{id}/inventory", tag = "inventory", operation_id = "get_inventory",
     params(("id" = DeviceId, Path)), responses((status = 200, body = api::Inventory)))]
 async fn inventory(
     State(app): State<App>,
@@ -132,7 +136,7 @@ struct At {
 }
 
 /// Shows one section of the inventory, as it was at an instant.
-#[utoipa::path(get, path = "/devices/{id}/inventory/{section}", tag = "inventory",
+#[utoipa::path(get, path = "/devices/{id}/inventory/{section}", tag = "inventory", operation_id = "get_inventory_section",
     params(("id" = DeviceId, Path), ("section" = String, Path), At),
     responses((status = 200, body = api::Section)))]
 async fn section(
@@ -146,7 +150,7 @@ async fn section(
 }
 
 /// Lists when a section changed.
-#[utoipa::path(get, path = "/devices/{id}/inventory/{section}/history", tag = "inventory",
+#[utoipa::path(get, path = "/devices/{id}/inventory/{section}/history", tag = "inventory", operation_id = "list_inventory_versions",
     params(("id" = DeviceId, Path), ("section" = String, Path)),
     responses((status = 200, body = api::SectionHistory)))]
 async fn history(
@@ -161,7 +165,7 @@ async fn history(
 }
 
 /// Runs a command on a device; `Idempotency-Key` makes repeats safe.
-#[utoipa::path(post, path = "/devices/{id}/commands", tag = "commands",
+#[utoipa::path(post, path = "/devices/{id}/commands", tag = "commands", operation_id = "run_command",
     params(("id" = DeviceId, Path)), request_body = api::NewCommand,
     responses((status = 200, body = api::Command)))]
 async fn run(
@@ -191,7 +195,7 @@ struct Cursor {
 }
 
 /// Lists a device's commands, newest first.
-#[utoipa::path(get, path = "/devices/{id}/commands", tag = "commands",
+#[utoipa::path(get, path = "/devices/{id}/commands", tag = "commands", operation_id = "list_commands",
     params(("id" = DeviceId, Path), Cursor), responses((status = 200, body = api::CommandPage)))]
 async fn commands(
     State(app): State<App>,
@@ -212,7 +216,7 @@ async fn commands(
 }
 
 /// Shows a command.
-#[utoipa::path(get, path = "/commands/{id}", tag = "commands", params(("id" = CommandId, Path)),
+#[utoipa::path(get, path = "/commands/{id}", tag = "commands", operation_id = "get_command", params(("id" = CommandId, Path)),
     responses((status = 200, body = api::Command)))]
 async fn command(
     State(app): State<App>,
@@ -223,7 +227,7 @@ async fn command(
 }
 
 /// Cancels a command that has not finished.
-#[utoipa::path(post, path = "/commands/{id}/cancel", tag = "commands",
+#[utoipa::path(post, path = "/commands/{id}/cancel", tag = "commands", operation_id = "cancel_command",
     params(("id" = CommandId, Path)), responses((status = 200, body = api::Command)))]
 async fn cancel(
     State(app): State<App>,
@@ -242,7 +246,7 @@ struct After {
 }
 
 /// Reads what a command wrote.
-#[utoipa::path(get, path = "/commands/{id}/output", tag = "commands",
+#[utoipa::path(get, path = "/commands/{id}/output", tag = "commands", operation_id = "read_command_output",
     params(("id" = CommandId, Path), After), responses((status = 200, body = api::Output)))]
 async fn output(
     State(app): State<App>,
@@ -250,7 +254,52 @@ async fn output(
     Path(id): Path<CommandId>,
     Query(After { after }): Query<After>,
 ) -> Answer<api::Output> {
-    let after = after.unwrap_or(0);
-    let (command, chunks) = app.output(&ask(who, &HeaderMap::new()), id, after).await?;
-    Ok(Json(views::output(&command, chunks, after)))
+    let (ask, after) = (ask(who, &HeaderMap::new()), after.unwrap_or(0));
+    let (command, chunks) = app.output(&ask, id, after).await?;
+    let mut decoder = app.decoder(&ask, id, after).await?;
+    Ok(Json(views::output(&command, &chunks, (after, &mut decoder))))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Of {
+    /// `stdout` or `stderr`; both, as they were written, when absent.
+    stream: Option<String>,
+}
+
+/// Downloads what a command has written so far: the bytes as they came.
+#[utoipa::path(get, path = "/commands/{id}/output/raw", tag = "commands",
+    operation_id = "download_command_output", params(("id" = CommandId, Path), Of),
+    responses((status = 200, content_type = "application/octet-stream", body = [u8])))]
+async fn raw_output(
+    State(app): State<App>,
+    who: Asking,
+    Path(id): Path<CommandId>,
+    Query(Of { stream }): Query<Of>,
+) -> Result<Response<Body>, Fault> {
+    let named = |text: String| {
+        let unknown = || Error::Invalid("stream is stdout or stderr".to_owned());
+        Stream::of_text(&text).ok_or_else(unknown)
+    };
+    let only = stream.map(named).transpose()?;
+    let ask = ask(who, &HeaderMap::new());
+    // What is refused is refused before the answer begins.
+    app.command(&ask, id).await?;
+    let pieces = stream::try_unfold(0, move |after| {
+        let (app, ask) = (app.clone(), ask.clone());
+        async move {
+            let (_, chunks) = app.output(&ask, id, after).await?;
+            let Some(next) = chunks.last().map(Chunk::end) else { return Ok(None) };
+            let wanted = |chunk: &Chunk| only.is_none_or(|only| chunk.stream == only);
+            let bytes: Vec<u8> =
+                chunks.into_iter().filter(wanted).flat_map(|chunk| chunk.data).collect();
+            Ok::<_, Error>(Some((Bytes::from(bytes), next)))
+        }
+    });
+    let name = format!("attachment; filename=\"{id}.out\"");
+    let response = Response::builder()
+        .header(CONTENT_TYPE, "application/octet-stream")
+        .header(CONTENT_DISPOSITION, name)
+        .header(X_CONTENT_TYPE_OPTIONS, "nosniff");
+    response.body(Body::from_stream(pieces)).map_err(|cause| Error::Damaged(cause.into()).into())
 }

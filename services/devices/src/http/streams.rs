@@ -19,10 +19,11 @@ use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use super::public::ask;
 use super::views;
 use crate::app::{App, Ask, Event, Happened};
+use crate::domain::Decoder;
 use crate::error::Error;
 
 /// Follows what happens to devices; `lagged` tells a slow viewer to read everything again.
-#[utoipa::path(get, path = "/events", tag = "devices",
+#[utoipa::path(get, path = "/events", tag = "devices", operation_id = "follow_devices",
     responses((status = 200, content_type = "text/event-stream", body = api::DeviceEvent)))]
 pub(super) async fn events(
     State(app): State<App>,
@@ -71,10 +72,10 @@ fn wire(event: &Event) -> Option<Sent> {
 
 /// Follows one command from its first byte of output until it has finished: `output` events carry
 /// `Output`, `command` events `Command`.
-#[utoipa::path(get, path = "/commands/{id}/stream", tag = "commands",
+#[utoipa::path(get, path = "/commands/{id}/stream", tag = "commands", operation_id = "follow_command",
     params(("id" = CommandId, Path)),
     responses((status = 200, content_type = "text/event-stream", body = api::Output)))]
-pub(super) async fn stream(
+pub(super) async fn command_stream(
     State(app): State<App>,
     who: Asking,
     Path(id): Path<CommandId>,
@@ -90,6 +91,7 @@ pub(super) async fn stream(
         id,
         events,
         after: 0,
+        decoder: Decoder::default(),
         shown: None,
         queue: VecDeque::new(),
         look: true,
@@ -121,6 +123,7 @@ struct Follower {
     events: broadcast::Receiver<Arc<Event>>,
     /// Everything before was sent.
     after: u64,
+    decoder: Decoder,
     /// The version of the command that was sent.
     shown: Option<u64>,
     queue: VecDeque<Sent>,
@@ -146,7 +149,7 @@ impl Follower {
     async fn read(&mut self) -> Result<(), Error> {
         let (command, chunks) = self.app.output(&self.ask, self.id, self.after).await?;
         self.look = !chunks.is_empty();
-        let output = views::output(&command, chunks, self.after);
+        let output = views::output(&command, &chunks, (self.after, &mut self.decoder));
         self.after = output.next;
         self.over = output.complete;
         // The state goes first: whoever sees that the output is complete may leave.

@@ -3,19 +3,30 @@
 use openframe_devices_api as api;
 
 use crate::app::Shown;
-use crate::domain::{Chunk, Command, Version, hex};
+use crate::domain::{Chunk, Command, Decoder, Stream, Version, hex};
 use crate::error::Error;
 
-/// A piece of output after `after`, as [`crate::app::App::output`] found it.
-pub(super) fn output(command: &Command, chunks: Vec<Chunk>, after: u64) -> api::Output {
+/// A piece of output after `after`, as [`crate::app::App::output`] found it. What is left of a
+/// character when nothing follows is a piece of its own.
+pub(super) fn output(
+    command: &Command,
+    chunks: &[Chunk],
+    (after, decoder): (u64, &mut Decoder),
+) -> api::Output {
     let next = chunks.last().map_or(after, Chunk::end);
     let complete = command.state.is_finished() && next >= command.output_end;
-    let chunks = chunks.into_iter().map(|chunk| api::OutputChunk {
-        stream: chunk.stream.as_str().to_owned(),
-        offset: chunk.offset,
-        text: String::from_utf8_lossy(&chunk.data).into_owned(),
-    });
-    api::Output { chunks: chunks.collect(), next, complete }
+    let piece = |stream: Stream, offset, text| {
+        let stream = stream.as_str().to_owned();
+        api::OutputChunk { stream, offset, text }
+    };
+    let texts = chunks.iter().map(|chunk| piece(chunk.stream, chunk.offset, decoder.text(chunk)));
+    let mut pieces: Vec<api::OutputChunk> = texts.collect();
+    if complete {
+        let streams = [Stream::Stdout, Stream::Stderr];
+        pieces.extend(streams.map(|stream| piece(stream, next, decoder.rest(stream))));
+    }
+    pieces.retain(|piece| !piece.text.is_empty());
+    api::Output { chunks: pieces, next, complete }
 }
 
 pub(super) fn device(Shown { device, presence }: Shown) -> api::Device {
@@ -68,6 +79,7 @@ pub(super) fn command(command: Command) -> api::Command {
         started_at: command.started_at,
         finished_at: command.finished_at,
         exit_code: command.exit_code,
+        cancel_requested: command.cancel_requested,
         status_reason: command.status_reason,
         created_by: command.created_by,
         reason: command.reason,

@@ -7,10 +7,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_ids::{CommandId, DeviceId, TenantId};
 
-use super::{Batch, Commands, Devices, Inventory, LastSeen, Reports, Used, UsedKey, Whose};
+use super::{
+    Batch, Commands, Created, Devices, Inventory, Keep, LastSeen, Reports, Used, UsedKey, Whose,
+};
 use crate::Error;
 use crate::domain::{
-    Change, Chunk, Command, Device, Goodbye, Hello, SECTIONS, Seen, State, Version,
+    Change, Chunk, Command, Device, Goodbye, Hello, SECTIONS, Seen, Stream, Version, due,
 };
 
 /// Everything, in memory.
@@ -31,6 +33,34 @@ impl Memory {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         // Every method changes all that it changes or nothing, so a poisoned map is still whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn unfinished(&self, whose: Whose) -> impl Iterator<Item = &Command> {
+        let own = move |command: &&Command| (command.tenant, command.device) == whose;
+        self.commands.values().filter(own).filter(|command| !command.state.is_finished())
+    }
+
+    fn forget_versions(&mut self, whose: Whose, keep: Keep) {
+        let own = self.sections.iter().filter(|((owner, _), _)| *owner == whose);
+        let mut all: Vec<(Timestamp, String, u64)> = own
+            .flat_map(|((_, section), versions)| {
+                let size = |version: &Version| version.seen.body.len() as u64;
+                versions.iter().map(move |(at, it)| (*at, section.clone(), size(it)))
+            })
+            .collect();
+        all.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        let (mut bytes, mut counts) = (0, BTreeMap::<String, u32>::new());
+        for (at, section, size) in all {
+            bytes += size;
+            let count = counts.entry(section.clone()).or_default();
+            *count += 1;
+            if *count > keep.versions || (*count > 1 && bytes > keep.bytes) {
+                let versions = self.sections.get_mut(&(whose, section));
+                versions.map(|versions| versions.remove(&at));
+            }
+        }
     }
 }
 
@@ -174,21 +204,32 @@ impl Commands for Memory {
         Ok(found.filter(|(_, until)| *until > now).map(|(used, _)| used.clone()))
     }
 
-    async fn create(&self, command: &Command, key: Option<&UsedKey>) -> Result<bool, Error> {
+    async fn create(
+        &self,
+        command: &Command,
+        key: Option<&UsedKey>,
+        most: u32,
+    ) -> Result<Created, Error> {
         let mut kept = self.kept();
-        if !kept.devices.contains_key(&(command.tenant, command.device)) {
-            return Ok(false);
+        let whose = (command.tenant, command.device);
+        if !kept.devices.contains_key(&whose) {
+            return Ok(Created::NoDevice);
+        }
+        let name = |key: &UsedKey| (command.tenant, key.caller.clone(), key.key.clone());
+        let known = key.and_then(|key| kept.keys.get(&name(key)));
+        if known.is_some_and(|(_, until)| *until > command.created_at) {
+            return Ok(Created::KeyInUse);
+        }
+        if kept.unfinished(whose).count() >= most as usize {
+            return Ok(Created::TooMany);
         }
         if let Some(key) = key {
-            let name = (command.tenant, key.caller.clone(), key.key.clone());
-            if kept.keys.get(&name).is_some_and(|(_, until)| *until > command.created_at) {
-                return Ok(false);
-            }
+            let name = name(key);
             let used = Used { request: key.request, command: command.id };
             kept.keys.insert(name, (used, key.until));
         }
         kept.commands.insert((command.tenant, command.id), command.clone());
-        Ok(true)
+        Ok(Created::Made)
     }
 
     async fn command(&self, tenant: TenantId, id: CommandId) -> Result<Option<Command>, Error> {
@@ -209,20 +250,22 @@ impl Commands for Memory {
     }
 
     async fn unfinished(&self, whose: Whose, limit: u32) -> Result<Vec<Command>, Error> {
-        let kept = self.kept();
-        let wanted = |command: &&Command| {
-            (command.tenant, command.device) == whose && !command.state.is_finished()
-        };
-        Ok(kept.commands.values().filter(wanted).take(limit as usize).cloned().collect())
+        Ok(self.kept().unfinished(whose).take(limit as usize).cloned().collect())
     }
 
-    async fn overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<Command>, Error> {
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        after: Option<(Timestamp, CommandId)>,
+        limit: u32,
+    ) -> Result<Vec<(Timestamp, Command)>, Error> {
         let kept = self.kept();
-        let waiting = |command: &&Command| {
-            matches!(command.state, State::Queued | State::Sent) && command.expires_at <= now
-        };
-        let mut overdue: Vec<Command> = kept.commands.values().filter(waiting).cloned().collect();
-        overdue.sort_by_key(|command| (command.expires_at, command.id));
+        let dues = kept.commands.values().filter_map(|it| due(it).map(|due| (due, it)));
+        let wanted = dues.filter(|(due, command)| {
+            *due <= now && after.is_none_or(|after| after < (*due, command.id))
+        });
+        let mut overdue: Vec<_> = wanted.map(|(due, command)| (due, command.clone())).collect();
+        overdue.sort_by_key(|(due, command)| (*due, command.id));
         overdue.truncate(limit as usize);
         Ok(overdue)
     }
@@ -238,6 +281,19 @@ impl Commands for Memory {
         Ok(chunks.map(|(_, chunk)| chunk.clone()).take(limit as usize).collect())
     }
 
+    async fn tail(
+        &self,
+        of: (TenantId, CommandId),
+        stream: Stream,
+        before: u64,
+    ) -> Result<Vec<u8>, Error> {
+        let kept = self.kept();
+        let chunks = kept.chunks.get(&of).into_iter().flat_map(|chunks| chunks.range(..before));
+        let own = chunks.filter(|(_, chunk)| chunk.stream == stream);
+        let all: Vec<u8> = own.flat_map(|(_, chunk)| chunk.data.iter().copied()).collect();
+        Ok(all.get(all.len().saturating_sub(3)..).unwrap_or_default().to_vec())
+    }
+
     async fn forget_keys(&self, now: Timestamp) -> Result<(), Error> {
         self.kept().keys.retain(|_, (_, until)| *until > now);
         Ok(())
@@ -246,7 +302,7 @@ impl Commands for Memory {
 
 #[async_trait]
 impl Reports for Memory {
-    async fn commit(&self, whose: Whose, batch: &Batch, versions: u32) -> Result<bool, Error> {
+    async fn commit(&self, whose: Whose, batch: &Batch, keep: Keep) -> Result<bool, Error> {
         let mut kept = self.kept();
         let unchanged = |(version, command): &(u64, Command)| {
             let known = kept.commands.get(&(whose.0, command.id));
@@ -265,9 +321,7 @@ impl Reports for Memory {
         for version in &batch.sections {
             let all = kept.sections.entry((whose, version.seen.section.clone())).or_default();
             all.entry(version.at).or_insert_with(|| version.clone());
-            while all.len() > versions as usize {
-                all.pop_first();
-            }
+            kept.forget_versions(whose, keep);
         }
         Ok(true)
     }

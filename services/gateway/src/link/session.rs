@@ -7,14 +7,16 @@
 use std::collections::VecDeque;
 
 use openframe_agent_api::link::frame::Body;
-use openframe_agent_api::link::{Ack, Channel, Frame, NeedTable};
+use openframe_agent_api::link::{Ack, Channel, Frame, NeedTable, SeriesTable};
 use openframe_fault::{Fault, Kind};
 use prost::Message as _;
 
-/// Frames that wait at most, per link and channel; past it the link is not read.
+/// Frames that wait at most, per link and channel.
 const QUEUE_FRAMES: usize = 64;
 /// Bytes that wait at most, per link and channel.
 const QUEUE_BYTES: usize = 1 << 20;
+/// Tables of dropped snapshots that are remembered, per link.
+const TABLES: usize = 4;
 /// Frames handed on together at most.
 const BATCH: usize = 16;
 
@@ -51,8 +53,14 @@ pub(crate) struct Lane {
     /// The highest number that came, kept or not.
     highest: u64,
     acked: u64,
-    /// A table was asked for: what comes before the agent goes back is dropped.
+    /// Something was dropped: what comes before the agent goes back to it is dropped as well.
     rewinding: bool,
+    /// The first frame that was dropped since the agent was last asked to go back.
+    missed: Option<u64>,
+    /// The agent was asked to go back, and may not have read that yet.
+    asked: bool,
+    /// Tables of dropped snapshots, oldest first: the agent believes that they are known.
+    tables: VecDeque<(u64, SeriesTable)>,
     /// The last batch was refused: one frame at a time for so many frames.
     singly: usize,
 }
@@ -67,17 +75,21 @@ impl Lane {
             highest: 0,
             acked: 0,
             rewinding: false,
+            missed: None,
+            asked: false,
+            tables: VecDeque::new(),
             singly: 0,
         }
     }
 
-    /// Whether the link should not be read now.
+    /// Whether there is no room for more.
     pub(crate) fn is_full(&self) -> bool {
         self.queue.len() >= QUEUE_FRAMES || self.queued_bytes >= QUEUE_BYTES
     }
 
-    /// Takes a frame. Returns an acknowledgement when it was durable before.
-    pub(crate) fn receive(&mut self, frame: Frame) -> Result<Option<Body>, Violation> {
+    /// Takes a frame. Returns an acknowledgement when it was durable before. Telemetry that finds
+    /// no room is dropped and asked for again later, so that it never holds up the other lane.
+    pub(crate) fn receive(&mut self, mut frame: Frame) -> Result<Option<Body>, Violation> {
         if frame.seq == 0 {
             return Err(Violation::NoNumber);
         }
@@ -90,17 +102,64 @@ impl Lane {
             return Ok(Some(self.ack()));
         }
         if back {
-            self.rewinding = false;
-            while self.queue.back().is_some_and(|last| last.seq >= frame.seq) {
-                let dropped = self.queue.pop_back();
-                self.queued_bytes -= dropped.map_or(0, |frame| frame.encoded_len());
+            (self.rewinding, self.missed) = (false, None);
+            while let Some(last) = self.queue.pop_back_if(|last| last.seq >= frame.seq) {
+                self.queued_bytes -= last.encoded_len();
+                self.remember_table(last);
             }
-        } else if self.rewinding {
+        }
+        if self.rewinding || (self.channel == Channel::Telemetry && self.is_full()) {
+            self.rewinding = true;
+            self.missed.get_or_insert(frame.seq);
+            self.remember_table(frame);
             return Ok(None);
         }
+        self.add_table(&mut frame);
         self.queued_bytes += frame.encoded_len();
         self.queue.push_back(frame);
         Ok(None)
+    }
+
+    /// Asks the agent to go back to what was dropped, once there is room for it.
+    pub(crate) fn ask_again(&mut self) -> Option<Body> {
+        let idle = self.queue.is_empty() && self.flying.is_empty();
+        if !idle || !self.rewinding || self.asked {
+            return None;
+        }
+        // The agent has it no more when nothing came after it was asked: then all is well.
+        let Some(seq) = self.missed.take() else {
+            self.rewinding = false;
+            return None;
+        };
+        self.asked = true;
+        // Of no table: the one that it needs is remembered.
+        Some(Body::NeedTable(NeedTable { seq, table_hash: 0 }))
+    }
+
+    /// The agent has read all that it was sent when it was last asked to go back.
+    pub(crate) fn read_all(&mut self) {
+        self.asked = false;
+    }
+
+    fn remember_table(&mut self, frame: Frame) {
+        let Some(Body::Snapshot(snapshot)) = frame.body else { return };
+        let Some(table) = snapshot.table else { return };
+        self.tables.retain(|(hash, _)| *hash != snapshot.table_hash);
+        self.tables.push_back((snapshot.table_hash, table));
+        if self.tables.len() > TABLES {
+            self.tables.pop_front();
+        }
+    }
+
+    fn add_table(&mut self, frame: &mut Frame) {
+        let Some(Body::Snapshot(snapshot)) = &mut frame.body else { return };
+        let Some(at) = self.tables.iter().position(|(hash, _)| *hash == snapshot.table_hash) else {
+            return;
+        };
+        let known = self.tables.remove(at);
+        if snapshot.table.is_none() {
+            snapshot.table = known.map(|(_, table)| table);
+        }
     }
 
     /// The frames to hand on now: those handed on before without success, else the next ones.
@@ -126,6 +185,7 @@ impl Lane {
         match fault.kind() {
             Kind::Unavailable | Kind::TooMany | Kind::Internal => Next::Wait,
             Kind::Unauthenticated | Kind::Forbidden => Next::Close,
+            Kind::NotFound if fault.code() == "no_such_device" => Next::Close,
             Kind::Invalid | Kind::NotFound | Kind::Conflict if self.flying.len() > 1 => {
                 self.split();
                 Next::Split
@@ -160,10 +220,12 @@ impl Lane {
             Some(Body::Snapshot(snapshot)) => snapshot.table_hash,
             _ => 0,
         };
-        self.queue.clear();
+        while let Some(later) = self.queue.pop_front() {
+            self.remember_table(later);
+        }
         self.queued_bytes = 0;
         self.singly = 0;
-        self.rewinding = true;
+        (self.rewinding, self.missed, self.asked) = (true, None, true);
         Next::Answer(Body::NeedTable(NeedTable { seq: frame.seq, table_hash }))
     }
 

@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
-use openframe_agent_api::MAX_FRAME_BYTES;
 use openframe_agent_api::link::frame::Body;
 use openframe_agent_api::link::{
     Channel, Drain, Frame, Hello, LinkClosed, LinkOpened, Pong, Welcome, goodbye,
 };
+use openframe_agent_api::{CLOSE_REVOKED, MAX_FRAME_BYTES};
 use openframe_clock::Clock;
 use openframe_devices_api::internal::{HEARD, LINK_CLOSED, LINK_OPENED};
 use openframe_fault::{Fault, Kind, chain};
@@ -20,10 +20,10 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_util::sync::CancellationToken;
 
+use super::rate::Rate;
 use super::session::{Lane, Next, channel_of};
-use super::{Behind, Registered, encode};
+use super::{Behind, Drain as Draining, Registered, encode};
 use crate::Config;
 use crate::metrics::Metrics;
 
@@ -51,7 +51,7 @@ pub(crate) struct Line {
     pub(crate) metrics: Metrics,
     pub(crate) remote: String,
     pub(crate) check: Check,
-    pub(crate) drain: CancellationToken,
+    pub(crate) drain: Draining,
 }
 
 type Handing = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
@@ -107,11 +107,9 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin>(
             Kind::Unavailable | Kind::TooMany | Kind::Internal => {
                 End(CloseCode::Again, "try again later")
             }
-            Kind::Invalid
-            | Kind::Unauthenticated
-            | Kind::Forbidden
-            | Kind::NotFound
-            | Kind::Conflict => End(CloseCode::Policy, "the device is not welcome"),
+            // The devices service refuses a retired device only.
+            Kind::NotFound => revoked(),
+            Kind::Invalid | Kind::Unauthenticated | Kind::Forbidden | Kind::Conflict => unwelcome(),
         }
     })?;
     let welcome = Welcome {
@@ -144,7 +142,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut WebSocketStream<S>,
     line: &mut Line,
 ) -> (End, goodbye::Reason) {
-    let mut talk = Talk::new(line);
+    let mut talk = Talk::new();
     let mut reason = goodbye::Reason::Unspecified;
     let end = loop {
         match talk.step(socket, line).await {
@@ -159,20 +157,27 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
 struct Talk {
     telemetry: Track,
     control: Track,
+    rate: Rate,
     heard: Instant,
+    /// Whether the device has shown since `told` that it lives.
+    alive: bool,
     told: Instant,
+    telling: Option<Handing>,
     checked: Instant,
     draining: bool,
 }
 
 impl Talk {
-    fn new(_line: &Line) -> Self {
+    fn new() -> Self {
         let now = Instant::now();
         Self {
             telemetry: Track::new(Channel::Telemetry),
             control: Track::new(Channel::Control),
+            rate: Rate::new(now),
             heard: now,
+            alive: false,
             told: now,
+            telling: None,
             checked: now,
             draining: false,
         }
@@ -185,30 +190,38 @@ impl Talk {
     ) -> Result<Option<goodbye::Reason>, End> {
         let silence = Duration::from_secs(u64::from(line.config.heartbeat_s)) * MISSED;
         let check_every = Duration::from_secs(line.config.device_check_s.max(1));
-        // While a lane is full the socket is not read, which the agent feels; it is not silent then.
-        let full = self.telemetry.lane.is_full() || self.control.lane.is_full();
+        // While reports wait the socket is not read, which the agent feels; it is not silent then.
+        // Telemetry that waits stops nothing: see `Lane::receive`.
+        let full = self.control.lane.is_full();
         self.telemetry.hand_on(&line.behind);
         self.control.hand_on(&line.behind);
+        self.say_heard(line);
         tokio::select! {
-            message = socket.next(), if !full => {
-                self.heard = Instant::now();
+            message = next(socket, self.rate.ready()), if !full => {
+                (self.heard, self.alive) = (Instant::now(), true);
+                self.rate.took(self.heard);
                 return self.message(message, socket, line).await;
             }
             answer = self.telemetry.answer() => {
+                self.alive |= answer.is_ok();
                 self.telemetry.settle(answer, socket, line).await?;
             }
             answer = self.control.answer() => {
+                self.alive |= answer.is_ok();
                 self.control.settle(answer, socket, line).await?;
             }
+            () = told(&mut self.telling) => self.telling = None,
             Some(frame) = line.registered.frames.recv() => write(socket, frame).await?,
             () = line.registered.replaced.cancelled() => {
                 return Err(End(CloseCode::Policy, "replaced by a newer link"));
             }
+            () = line.registered.revoked.cancelled() => return Err(revoked()),
             () = line.drain.cancelled(), if !self.draining => {
                 self.draining = true;
-                let drain = Drain { reconnect_within_ms: line.config.drain_spread_ms };
+                let drain = Drain { reconnect_within_ms: line.drain.spread_ms() };
                 write(socket, management(Body::Drain(drain))).await?;
             }
+            () = line.drain.was_cut() => return Err(End(CloseCode::Restart, "the gateway stops")),
             () = sleep_until(self.heard + silence), if !full => {
                 return Err(End(CloseCode::Policy, "silent for too long"));
             }
@@ -220,13 +233,26 @@ impl Talk {
         Ok(None)
     }
 
+    /// Tells the devices service now and then that the device lives.
+    fn say_heard(&mut self, line: &Line) {
+        let every = HEARD_EVERY.min(Duration::from_secs(u64::from(line.config.heartbeat_s)));
+        if !self.alive || self.telling.is_some() || self.told.elapsed() < every {
+            return;
+        }
+        (self.alive, self.told) = (false, Instant::now());
+        let behind = line.behind.clone();
+        self.telling = Some(async move { behind.tell(HEARD, Vec::new()).await }.boxed());
+    }
+
     /// Ends the link of a device that was revoked. An auth service that does not answer ends none.
     async fn check(&mut self, line: &Line) -> Result<(), End> {
         let answer = (line.check)().await;
         self.checked = Instant::now();
         match answer {
             Err(fault) if fault.kind() == Kind::Unauthenticated => {
-                Err(End(CloseCode::Policy, "the device's certificate does not count"))
+                // An expired certificate is renewed; a revoked one is the end.
+                let code = fault.code();
+                Err(if code == "bad_device" { revoked() } else { unwelcome() })
             }
             Ok(()) | Err(_) => Ok(()),
         }
@@ -240,7 +266,11 @@ impl Talk {
     ) -> Result<Option<goodbye::Reason>, End> {
         let bytes = match message {
             Some(Ok(Message::Binary(bytes))) => bytes,
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => return Ok(None),
+            Some(Ok(Message::Pong(_))) => {
+                self.telemetry.lane.read_all();
+                return self.telemetry.ask_again(socket).await.map(|()| None);
+            }
+            Some(Ok(Message::Ping(_) | Message::Frame(_))) => return Ok(None),
             Some(Ok(Message::Text(_))) => {
                 return Err(End(CloseCode::Unsupported, "frames are binary"));
             }
@@ -286,13 +316,7 @@ impl Talk {
             Some(Body::Ping(ping)) => {
                 let platform_time_ms = line.clock.now().as_millisecond();
                 let pong = Pong { time_ms: ping.time_ms, platform_time_ms };
-                write(socket, management(Body::Pong(pong))).await?;
-                if self.told.elapsed() >= HEARD_EVERY.min(line_heartbeat(line)) {
-                    self.told = Instant::now();
-                    // Presence is a hint: the next heartbeat says it again.
-                    drop(line.behind.tell(HEARD, Vec::new()).await);
-                }
-                Ok(None)
+                write(socket, management(Body::Pong(pong))).await.map(|()| None)
             }
             Some(Body::Goodbye(goodbye)) => Ok(Some(goodbye.reason())),
             _ => Err(End(CloseCode::Policy, "a second hello")),
@@ -300,8 +324,30 @@ impl Talk {
     }
 }
 
-fn line_heartbeat(line: &Line) -> Duration {
-    Duration::from_secs(u64::from(line.config.heartbeat_s))
+/// The next message, not before `ready`.
+async fn next<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
+    ready: Instant,
+) -> Option<Result<Message, tokio_tungstenite::tungstenite::Error>> {
+    sleep_until(ready).await;
+    socket.next().await
+}
+
+/// Waits until the devices service was told. Presence is a hint: what failed is said again later.
+async fn told(telling: &mut Option<Handing>) {
+    match telling {
+        Some(telling) => drop(telling.await),
+        None => std::future::pending().await,
+    }
+}
+
+/// The device may come again.
+fn unwelcome() -> End {
+    End(CloseCode::Policy, "the device is not welcome")
+}
+
+fn revoked() -> End {
+    End(CloseCode::from(CLOSE_REVOKED), "the device does not belong to the fleet any more")
 }
 
 impl Track {
@@ -349,11 +395,23 @@ impl Track {
         match next {
             Next::Answer(body) => {
                 Self::count(&answer, &body, line);
-                write(socket, management(body)).await
+                let asks = matches!(body, Body::NeedTable(_));
+                write(socket, management(body)).await?;
+                if asks { mark(socket).await } else { self.ask_again(socket).await }
             }
             Next::Split | Next::Wait => Ok(()),
-            Next::Close => Err(End(CloseCode::Policy, "the device is not welcome")),
+            Next::Close => Err(unwelcome()),
         }
+    }
+
+    /// Asks for what was dropped, once there is room for it.
+    async fn ask_again<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut WebSocketStream<S>,
+    ) -> Result<(), End> {
+        let Some(body) = self.lane.ask_again() else { return Ok(()) };
+        write(socket, management(body)).await?;
+        mark(socket).await
     }
 
     fn count(answer: &Result<(), Fault>, body: &Body, line: &Line) {
@@ -372,7 +430,20 @@ async fn write<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut WebSocketStream<S>,
     frame: Frame,
 ) -> Result<(), End> {
-    let message = Message::Binary(frame.encode_to_vec().into());
+    send(socket, Message::Binary(frame.encode_to_vec().into())).await
+}
+
+/// Asks for the pong that says that the agent has read all that it was sent so far.
+async fn mark<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
+) -> Result<(), End> {
+    send(socket, Message::Ping(bytes::Bytes::new())).await
+}
+
+async fn send<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
+    message: Message,
+) -> Result<(), End> {
     match timeout(WRITE_LIMIT, socket.send(message)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(End(CloseCode::Away, "the device does not read")),
@@ -382,3 +453,6 @@ async fn write<S: AsyncRead + AsyncWrite + Unpin>(
 fn management(body: Body) -> Frame {
     Frame { channel: Channel::Unspecified.into(), seq: 0, body: Some(body) }
 }
+
+#[cfg(test)]
+mod tests;

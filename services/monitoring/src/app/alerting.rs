@@ -5,23 +5,19 @@ use std::sync::{MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use openframe_auth_api::{Ask, Entry};
-use openframe_fault::BoxError;
-use openframe_ids::{RuleId, TenantId};
+use openframe_ids::{ChannelId, RuleId, TenantId};
 use openframe_promql as promql;
 use openframe_tokens::{Caller, Permission};
 use tokio::sync::SemaphorePermit;
 
+use super::evaluation::notifications;
 use super::{Live, Monitoring, need};
 use crate::Error;
-use crate::domain::alert::{
-    self, Alert, AlertLabels, Change, Definition, Rule, State, Transition, evaluate,
-};
-use crate::domain::labels::NAME;
-use crate::notify;
-use crate::store::alerts::{Notification, Step};
+use crate::domain::alert::{self, Alert, Definition, Look, Rule, State, Transition, evaluate};
+use crate::store::alerts::Step;
 
-/// Alerts of one rule at most: more says that the rule is wrong.
-const MAX_ALERTS: usize = 10_000;
+/// Without samples for so long, the platform was away, milliseconds.
+const AWAY_MS: i64 = 60_000;
 
 /// A rule with how it does.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,15 +44,17 @@ pub struct AlertShown {
 /// Every rule and alert, as the store has them; values are newer.
 #[derive(Debug, Default)]
 pub(super) struct Board {
-    entries: HashMap<RuleId, OnBoard>,
+    pub(super) entries: HashMap<RuleId, OnBoard>,
+    /// Until then nothing is over, Unix milliseconds: devices report again after an absence.
+    pub(super) settled_ms: i64,
 }
 
 #[derive(Debug)]
-struct OnBoard {
-    rule: Rule,
-    alerts: Vec<Alert>,
-    evaluated_ms: Option<i64>,
-    error: Option<String>,
+pub(super) struct OnBoard {
+    pub(super) rule: Rule,
+    pub(super) alerts: Vec<Alert>,
+    pub(super) evaluated_ms: Option<i64>,
+    pub(super) error: Option<String>,
 }
 
 impl OnBoard {
@@ -76,18 +74,33 @@ impl OnBoard {
 }
 
 impl Monitoring {
-    /// Reads rules and alerts back.
+    /// Reads rules and alerts back, after the log. Time in which nothing was received counts for no
+    /// alert.
     pub(crate) async fn load_alerts(&self) -> Result<(), Error> {
         let kept = self.0.alerts.load().await?;
-        let mut board = self.board();
+        let now_ms = self.now_ms();
+        let left_ms = self.received_ms().unwrap_or(i64::MIN);
+        let mut resumed = Step::default();
+        let mut board = Board::default();
+        if now_ms.saturating_sub(left_ms) > AWAY_MS {
+            let grace_ms = i64::from(self.0.config.start_grace_s) * 1_000;
+            board.settled_ms = now_ms.saturating_add(grace_ms);
+        }
         for rule in kept.rules {
             board.entries.insert(rule.id, OnBoard::new(rule));
         }
         for alert in kept.alerts {
-            if let Some(entry) = board.entries.get_mut(&alert.rule) {
-                entry.alerts.push(alert);
+            let Some(entry) = board.entries.get_mut(&alert.rule) else { continue };
+            let back = alert::resumed(alert.clone(), left_ms, now_ms);
+            if back != alert {
+                resumed.put.push(back.clone());
             }
+            entry.alerts.push(back);
         }
+        if resumed != Step::default() {
+            self.0.alerts.commit(&resumed).await?;
+        }
+        *self.board() = board;
         Ok(())
     }
 
@@ -111,13 +124,16 @@ impl Monitoring {
         need(&ask.caller, Permission::AlertsWrite)?;
         let tenant = ask.caller.tenant;
         let definition = definition.checked().map_err(Error::BadRule)?;
-        promql::check(&definition.expr).map_err(Error::Query)?;
+        let expr = definition.expr.clone();
+        // Parsing can take long, so it keeps nobody waiting.
+        let checked = tokio::task::spawn_blocking(move || promql::check(&expr)).await;
+        checked.map_err(|error| Error::Encode(error.into()))?.map_err(Error::Query)?;
+        let _turn = self.turn().await;
         let known = self.0.alerts.channels(tenant).await?;
         let missing = definition.channels.iter().find(|id| known.iter().all(|it| it.id != **id));
         if let Some(id) = missing {
             return Err(Error::BadRule(format!("there is no channel {id}; make it first")));
         }
-        let _turn = self.turn().await;
         let (old, count) = {
             let board = self.board();
             (id.map(|id| board.own(tenant, id)).transpose()?, board.count(tenant))
@@ -151,7 +167,8 @@ impl Monitoring {
         };
         self.record(ask, "rule.delete", id.to_string(), String::new()).await?;
         let now_ms = self.now_ms();
-        let over = evaluate(&rule, alerts, BTreeMap::new(), now_ms);
+        let look = Look { at_ms: now_ms, settling: false };
+        let over = evaluate(&rule, alerts, BTreeMap::new(), look);
         let over: Vec<_> = over.into_iter().filter(|it| it.what == Transition::Resolved).collect();
         let notify = notifications(&rule, &over, now_ms).map_err(Error::Encode)?;
         self.0.alerts.delete_rule(id, &notify).await?;
@@ -178,100 +195,18 @@ impl Monitoring {
         Ok(all)
     }
 
-    /// Evaluates every rule once.
-    pub(crate) async fn evaluate_rules(&self) {
-        let rules: Vec<Rule> = {
-            let board = self.board();
-            board.entries.values().map(|entry| entry.rule.clone()).collect()
-        };
-        for rule in rules {
-            let now_ms = self.now_ms();
-            let found = self.found(&rule, now_ms).await;
-            let result = match found {
-                Ok(found) => self.take(&rule, found, now_ms).await,
-                Err(why) => Err(why),
-            };
-            if let Err(why) = &result {
-                self.0.metrics.failed_evaluations.inc();
-                tracing::warn!(rule.id = %rule.id, "the rule {} failed: {why}", rule.id);
-            }
-            let mut board = self.board();
-            if let Some(entry) = board.entries.get_mut(&rule.id) {
-                (entry.evaluated_ms, entry.error) = (Some(now_ms), result.err());
-            }
-        }
-    }
-
-    /// The series for which the condition holds.
-    async fn found(&self, rule: &Rule, now_ms: i64) -> Result<BTreeMap<AlertLabels, f64>, String> {
-        let expr = rule.definition.expr.clone();
-        let value = self.query_of(rule.tenant, expr, super::query::When::At(now_ms)).await;
-        let vector = match value.map_err(|error| error.to_string())? {
-            promql::Value::Vector(vector) => vector,
-            promql::Value::Scalar(_) | promql::Value::Matrix(_) | promql::Value::String(..) => {
-                return Err("the expression must answer with an instant vector".to_owned());
-            }
-        };
-        if vector.len() > MAX_ALERTS {
-            return Err(format!("more than {MAX_ALERTS} series fit; narrow the expression"));
-        }
-        let mut found = BTreeMap::new();
-        for (labels, value) in vector.iter().map(|(labels, sample)| (labels, sample.v)) {
-            let own = labels.iter().filter(|(name, _)| *name != NAME);
-            let own: AlertLabels =
-                own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            if found.insert(own, value).is_some() {
-                return Err("two series differ in their name only; aggregate them".to_owned());
-            }
-        }
-        Ok(found)
-    }
-
-    /// Keeps what an evaluation has changed, then tells.
-    async fn take(
-        &self,
-        rule: &Rule,
-        found: BTreeMap<AlertLabels, f64>,
-        now_ms: i64,
-    ) -> Result<(), String> {
-        let _turn = self.turn().await;
-        let before = {
-            let board = self.board();
-            let entry = board.entries.get(&rule.id).filter(|entry| entry.rule == *rule);
-            entry.map(|entry| entry.alerts.clone())
-        };
-        // Changed or removed meanwhile: the next round is about the new one.
-        let Some(before) = before else { return Ok(()) };
-        let changes = evaluate(rule, before, found, now_ms);
-        let step = step(rule, &changes, now_ms).map_err(|error| error.to_string())?;
-        if step != Step::default() {
-            let kept = self.0.alerts.commit(&step).await;
-            kept.map_err(|error| openframe_fault::chain(&error))?;
-        }
-        let stay = changes.iter().filter(|change| change.what != Transition::Dropped);
-        if let Some(entry) = self.board().entries.get_mut(&rule.id) {
-            entry.alerts = stay.map(|change| change.alert.clone()).collect();
-        }
-        if !step.notify.is_empty() {
-            self.0.wake.notify_one();
-        }
-        let changed = changes.into_iter().filter(|change| change.what != Transition::Kept);
-        changed.for_each(|change| self.tell_alert(rule, change.alert));
-        Ok(())
-    }
-
     // A poisoned board is still usable: entries change one by one.
-    fn board(&self) -> MutexGuard<'_, Board> {
+    pub(super) fn board(&self) -> MutexGuard<'_, Board> {
         self.0.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for one's turn to change the board; it ends when the permit is dropped.
-    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
         self.0.turn.acquire().await.ok()
     }
 
-    fn tell_alert(&self, rule: &Rule, alert: Alert) {
+    pub(super) fn tell_alert(&self, rule: &Rule, alert: Alert) {
         let shown = AlertShown { rule: rule.clone(), alert };
         // Nobody listening is fine.
         drop(self.0.live.send(Live::Alert(Box::new(shown))));
@@ -285,8 +220,7 @@ impl Monitoring {
         target: String,
         detail: String,
     ) -> Result<(), Error> {
-        let (caller, request_id) = (ask.caller.clone(), ask.request_id.clone());
-        let entry = Entry { caller, action, target, detail, request_id };
+        let entry = Entry { detail, ..Entry::of(ask, action, target) };
         self.0.audit.record(entry).await.map_err(Error::Audit)
     }
 }
@@ -297,44 +231,18 @@ impl Board {
         entry.map(|entry| (id, entry.rule.created_ms)).ok_or(Error::NoSuchRule)
     }
 
+    /// The names of the tenant's rules that tell a channel.
+    pub(super) fn told_by(&self, tenant: TenantId, id: ChannelId) -> Vec<String> {
+        let own = self.entries.values().map(|entry| &entry.rule);
+        let own = own.filter(|it| it.tenant == tenant && it.definition.channels.contains(&id));
+        let mut names: Vec<_> = own.map(|rule| rule.definition.name.clone()).collect();
+        names.sort();
+        names
+    }
+
     fn count(&self, tenant: TenantId) -> usize {
         self.entries.values().filter(|entry| entry.rule.tenant == tenant).count()
     }
-}
-
-fn step(rule: &Rule, changes: &[Change], now_ms: i64) -> Result<Step, BoxError> {
-    let mut step = Step { notify: notifications(rule, changes, now_ms)?, ..Step::default() };
-    for change in changes {
-        match change.what {
-            Transition::Kept => {}
-            Transition::Began | Transition::Fired | Transition::Resolved => {
-                step.put.push(change.alert.clone());
-            }
-            Transition::Dropped => step.gone.push((rule.id, change.alert.labels.clone())),
-        }
-    }
-    Ok(step)
-}
-
-fn notifications(
-    rule: &Rule,
-    changes: &[Change],
-    now_ms: i64,
-) -> Result<Vec<Notification>, BoxError> {
-    let mut wanted = Vec::new();
-    for change in changes {
-        if !matches!(change.what, Transition::Fired | Transition::Resolved) {
-            continue;
-        }
-        for channel in &rule.definition.channels {
-            let key = notify::key(&change.alert, *channel);
-            let body = notify::body(rule, &change.alert, *channel)?;
-            let (made_ms, due_ms) = (now_ms, now_ms);
-            let channel = *channel;
-            wanted.push(Notification { key, channel, made_ms, due_ms, attempts: 0, body });
-        }
-    }
-    Ok(wanted)
 }
 
 /// The time of Unix milliseconds; the epoch when there is no such time.

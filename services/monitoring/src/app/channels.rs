@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use futures::StreamExt as _;
 use openframe_auth_api::Ask;
 use openframe_ids::ChannelId;
 use openframe_tokens::{Caller, Permission};
@@ -16,10 +15,8 @@ use crate::store::alerts::{Attempt, Notification, StoreError};
 
 /// Channels of a tenant at most.
 const MAX_CHANNELS: usize = 200;
-/// Notifications on their way at the same time.
-const AT_ONCE: usize = 8;
-/// Channels served in one round.
-const ROUND: u32 = 100;
+/// Notifications looked up at once: more than are on their way at the same time.
+const ROUND: u32 = 256;
 /// Time before the second attempt, milliseconds; doubled for each that follows.
 const FIRST_WAIT_MS: i64 = 5_000;
 /// Time between two attempts at most, milliseconds.
@@ -28,10 +25,17 @@ const MAX_WAIT_MS: i64 = 600_000;
 const GIVE_UP_MS: i64 = 24 * 3_600_000;
 
 impl Monitoring {
-    /// The tenant's channels, by name.
+    /// The tenant's channels, by name. An address may hold a secret, so those who may not change
+    /// channels see only whose it is.
     pub async fn channels(&self, caller: &Caller) -> Result<Vec<Channel>, Error> {
         need(caller, Permission::TelemetryRead)?;
-        Ok(self.0.alerts.channels(caller.tenant).await?)
+        let mut channels = self.0.alerts.channels(caller.tenant).await?;
+        if !caller.may(Permission::AlertsWrite) {
+            for channel in &mut channels {
+                channel.webhook_url = notify::host_only(&channel.webhook_url);
+            }
+        }
+        Ok(channels)
     }
 
     /// Makes a channel.
@@ -58,13 +62,19 @@ impl Monitoring {
         Ok(channel)
     }
 
-    /// Removes a channel, with what was to be sent by it.
+    /// Removes a channel, with what was to be sent by it; refused while a rule tells it, as that rule
+    /// would tell nobody.
     pub async fn delete_channel(&self, ask: &Ask, id: ChannelId) -> Result<(), Error> {
         need(&ask.caller, Permission::AlertsWrite)?;
         let tenant = ask.caller.tenant;
         let known = self.0.alerts.channels(tenant).await?;
         if known.iter().all(|channel| channel.id != id) {
             return Err(Error::NoSuchChannel);
+        }
+        let _turn = self.turn().await;
+        let rules = self.board().told_by(tenant, id);
+        if !rules.is_empty() {
+            return Err(Error::ChannelInUse(rules));
         }
         self.record(ask, "channel.delete", id.to_string(), String::new()).await?;
         if self.0.alerts.delete_channel(tenant, id).await? {
@@ -79,20 +89,13 @@ impl Monitoring {
         self.0.wake.notified().await;
     }
 
-    /// Tries to deliver everything that is due.
-    pub(crate) async fn deliver(&self) -> Result<(), StoreError> {
-        loop {
-            let due = self.0.alerts.due(self.now_ms(), ROUND).await?;
-            if due.is_empty() {
-                return Ok(());
-            }
-            let tries = due.into_iter().map(|one| self.try_one(one));
-            let results: Vec<_> = futures::stream::iter(tries).buffered(AT_ONCE).collect().await;
-            results.into_iter().collect::<Result<(), _>>()?;
-        }
+    /// The oldest notification of each channel, where it is due.
+    pub(crate) async fn due(&self) -> Result<Vec<Notification>, StoreError> {
+        self.0.alerts.due(self.now_ms(), ROUND).await
     }
 
-    async fn try_one(&self, one: Notification) -> Result<(), StoreError> {
+    /// Tries to deliver a notification.
+    pub(crate) async fn try_one(&self, one: Notification) -> Result<(), StoreError> {
         let Some(channel) = self.0.alerts.channel(one.channel).await? else {
             // Removed meanwhile, and its notifications with it.
             return Ok(());

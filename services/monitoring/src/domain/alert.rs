@@ -6,6 +6,8 @@ use openframe_ids::{ChannelId, RuleId, TenantId};
 
 /// How long a resolved alert is still shown, milliseconds.
 pub const SHOWN_MS: i64 = 24 * 3_600_000;
+/// Resolved alerts of one rule that are still shown, at most: the newest.
+pub const MAX_RESOLVED: usize = 200;
 /// Characters of a name at most.
 const MAX_NAME: usize = 200;
 /// Bytes of an expression at most.
@@ -197,26 +199,58 @@ pub struct Change {
     pub what: Transition,
 }
 
-/// Compares what a rule's expression found at `now_ms` with the rule's alerts before. Every alert
-/// before and every series found comes out once.
+/// When a rule is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// The instant, Unix milliseconds.
+    pub at_ms: i64,
+    /// The platform was away and devices may not have reported since: what is not found may only
+    /// not be here yet, so nothing is over.
+    pub settling: bool,
+}
+
+/// Compares what a rule's expression found with the rule's alerts before. Every alert before and
+/// every series found comes out once.
 pub fn evaluate(
     rule: &Rule,
     before: Vec<Alert>,
     mut found: BTreeMap<AlertLabels, f64>,
-    now_ms: i64,
+    look: Look,
 ) -> Vec<Change> {
     let mut changes = Vec::with_capacity(before.len().max(found.len()));
     for alert in before {
         let value = found.remove(&alert.labels);
         changes.push(match value {
-            Some(value) => holds(rule, alert, value, now_ms),
-            None => ended(alert, now_ms),
+            Some(value) => holds(rule, alert, value, look.at_ms),
+            None => ended(alert, look),
         });
     }
     for (labels, value) in found {
-        changes.push(begin(rule, labels, value, now_ms));
+        changes.push(begin(rule, labels, value, look.at_ms));
     }
+    drop_surplus(&mut changes);
     changes
+}
+
+/// Drops the oldest resolved alerts beyond those that are shown.
+fn drop_surplus(changes: &mut [Change]) {
+    let over = |it: &&mut Change| it.alert.state == State::Resolved && it.what == Transition::Kept;
+    let mut over: Vec<&mut Change> = changes.iter_mut().filter(over).collect();
+    over.sort_by_key(|change| std::cmp::Reverse(change.alert.resolved_ms));
+    for change in over.into_iter().skip(MAX_RESOLVED) {
+        change.what = Transition::Dropped;
+    }
+}
+
+/// The alert after the platform was away from `left_ms` to `now_ms`: nobody knows whether the
+/// condition held meanwhile, so that time does not count for a pending one. When it went away again
+/// before anything was received, all of the time since is taken as such.
+pub fn resumed(mut alert: Alert, left_ms: i64, now_ms: i64) -> Alert {
+    if alert.state == State::Pending {
+        let away_ms = now_ms.saturating_sub(left_ms.max(alert.active_ms)).max(0);
+        alert.active_ms = alert.active_ms.saturating_add(away_ms);
+    }
+    alert
 }
 
 fn begin(rule: &Rule, labels: AlertLabels, value: f64, now_ms: i64) -> Change {
@@ -252,8 +286,9 @@ fn holds(rule: &Rule, mut alert: Alert, value: f64, now_ms: i64) -> Change {
     }
 }
 
-fn ended(mut alert: Alert, now_ms: i64) -> Change {
+fn ended(mut alert: Alert, Look { at_ms: now_ms, settling }: Look) -> Change {
     match alert.state {
+        State::Pending | State::Firing if settling => Change { alert, what: Transition::Kept },
         State::Pending => Change { alert, what: Transition::Dropped },
         State::Firing => {
             alert.state = State::Resolved;
@@ -284,6 +319,10 @@ mod tests {
         Rule { id: RuleId::new(), tenant: TenantId::new(), definition, created_ms: 0 }
     }
 
+    fn look(at_ms: i64) -> Look {
+        Look { at_ms, settling: false }
+    }
+
     fn labels(device: &str) -> AlertLabels {
         [("device".to_owned(), device.to_owned())].into()
     }
@@ -294,7 +333,7 @@ mod tests {
         let mut seen = Vec::new();
         for (now_ms, letter) in (0_i64..).step_by(1_000).zip(course.chars()) {
             let found = if letter == 'x' { [(labels("a"), 91.0)].into() } else { BTreeMap::new() };
-            let changes = evaluate(rule, alerts, found, now_ms);
+            let changes = evaluate(rule, alerts, found, look(now_ms));
             assert!(changes.len() <= 1, "{changes:?}");
             seen.extend(changes.iter().map(|change| change.what));
             let stay = changes.into_iter().filter(|change| change.what != Transition::Dropped);
@@ -323,12 +362,52 @@ mod tests {
     #[test]
     fn a_resolved_alert_is_shown_for_a_day() {
         let rule = rule(0);
-        let fired = evaluate(&rule, Vec::new(), [(labels("a"), 1.0)].into(), 0);
-        let over = evaluate(&rule, vec![fired[0].alert.clone()], BTreeMap::new(), 10);
-        let kept = evaluate(&rule, vec![over[0].alert.clone()], BTreeMap::new(), 10 + SHOWN_MS);
+        let fired = evaluate(&rule, Vec::new(), [(labels("a"), 1.0)].into(), look(0));
+        let over = evaluate(&rule, vec![fired[0].alert.clone()], BTreeMap::new(), look(10));
+        let still = look(10 + SHOWN_MS);
+        let kept = evaluate(&rule, vec![over[0].alert.clone()], BTreeMap::new(), still);
         assert_eq!(kept[0].what, Transition::Kept);
-        let gone = evaluate(&rule, vec![over[0].alert.clone()], BTreeMap::new(), 11 + SHOWN_MS);
+        let later = look(11 + SHOWN_MS);
+        let gone = evaluate(&rule, vec![over[0].alert.clone()], BTreeMap::new(), later);
         assert_eq!(gone[0].what, Transition::Dropped);
+    }
+
+    #[test]
+    fn the_newest_resolved_alerts_are_shown() {
+        let rule = rule(0);
+        let found = |n| (labels(&format!("{n}")), 1.0);
+        let fired = evaluate(&rule, Vec::new(), (0..300).map(found).collect(), look(0));
+        let mut alerts: Vec<_> = fired.into_iter().map(|it| it.alert).collect();
+        for (at_ms, alert) in (1..).zip(&mut alerts) {
+            (alert.state, alert.resolved_ms) = (State::Resolved, Some(at_ms));
+        }
+        let changes = evaluate(&rule, alerts, BTreeMap::new(), look(400));
+        let kept = changes.iter().filter(|it| it.what == Transition::Kept);
+        let kept: Vec<_> = kept.filter_map(|it| it.alert.resolved_ms).collect();
+        assert_eq!((kept.len(), kept.iter().min()), (MAX_RESOLVED, Some(&101)));
+    }
+
+    #[test]
+    fn after_an_absence_nothing_is_over_and_no_time_was_held() {
+        let settling = Look { at_ms: 600_000, settling: true };
+        for for_s in [0, 60] {
+            let rule = rule(for_s);
+            let began = evaluate(&rule, Vec::new(), [(labels("a"), 1.0)].into(), look(0));
+            let before = began[0].alert.clone();
+            let kept = evaluate(&rule, vec![before.clone()], BTreeMap::new(), settling);
+            assert_eq!((kept[0].what, kept[0].alert.state), (Transition::Kept, before.state));
+        }
+        let rule = rule(60);
+        let began = evaluate(&rule, Vec::new(), [(labels("a"), 1.0)].into(), look(0));
+        // It had held for 30 s when the platform went away.
+        let back = resumed(began[0].alert.clone(), 30_000, 600_000);
+        for (at_ms, want) in [(600_000, Transition::Kept), (630_000, Transition::Fired)] {
+            let found = [(labels("a"), 1.0)].into();
+            let changes = evaluate(&rule, vec![back.clone()], found, look(at_ms));
+            assert_eq!(changes[0].what, want, "{at_ms}");
+        }
+        let firing = Alert { state: State::Firing, ..back };
+        assert_eq!(resumed(firing.clone(), 0, 9_000_000), firing);
     }
 
     #[test]

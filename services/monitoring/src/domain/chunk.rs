@@ -9,6 +9,14 @@ pub const FULL: u16 = 120;
 /// One sample: Unix milliseconds and a value.
 pub type Sample = (i64, f64);
 
+/// The value by which Prometheus says that a series has ended.
+pub const STALE: u64 = 0x7ff0_0000_0000_0002;
+
+/// Whether a value says that its series has ended.
+pub fn is_stale(value: f64) -> bool {
+    value.to_bits() == STALE
+}
+
 /// Compressed samples, at least one.
 #[derive(Debug, Clone)]
 pub struct Chunk {

@@ -1,30 +1,27 @@
 //! The series in memory: what they are called, what they measured, and which match.
 
+mod column;
+mod index;
+mod listing;
+mod tables;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use column::Column;
+use index::Index;
 use openframe_ids::{DeviceId, TenantId};
-use roaring::RoaringBitmap;
+use tables::Tables;
 
-use crate::domain::chunk::{Chunk, Sample};
+use crate::domain::chunk::{self, Chunk, Sample};
 use crate::domain::labels::Labels;
-use crate::domain::record::{Record, SeriesRef, Table};
+use crate::domain::record::{REFUSED, Record, SeriesRef, Table};
 
-/// A condition on one label. A label that is not there has the empty value.
-#[derive(Clone)]
-pub struct Matcher {
-    /// The label's name.
-    pub name: String,
-    /// Which values match.
-    pub matches: Arc<dyn Fn(&str) -> bool + Send + Sync>,
-}
+pub use index::Matcher;
+pub use listing::Statistics;
 
-impl Matcher {
-    /// The label has exactly this value.
-    pub fn equal(name: &str, value: String) -> Self {
-        Self { name: name.to_owned(), matches: Arc::new(move |found| found == value) }
-    }
-}
+/// Bytes of a series beside its samples and labels, about: the index is most of it.
+const SERIES_BYTES: usize = 600;
 
 /// A tenant has as many series as it may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,19 +33,31 @@ struct Series {
     labels: Labels,
     /// Whether the log describes it.
     durable: bool,
+    /// When it was last written to, Unix milliseconds.
+    used_ms: i64,
     column: Column,
 }
 
-/// Chunks in order of time, not overlapping.
-#[derive(Debug, Default)]
-struct Column(Vec<Chunk>);
+/// A series as it was when it was looked up: cheap to make, and decoded without the head.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Its labels.
+    pub labels: Labels,
+    chunks: Vec<Arc<Chunk>>,
+    range: (i64, i64),
+}
 
-#[derive(Debug, Default)]
-struct Index {
-    by_labels: HashMap<Labels, SeriesRef>,
-    /// Label name -> value -> series.
-    postings: HashMap<String, BTreeMap<String, RoaringBitmap>>,
-    all: RoaringBitmap,
+impl Snapshot {
+    /// As many samples as there can be, without decoding them.
+    pub fn at_most(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.len()).sum()
+    }
+
+    /// The samples in the range that was asked for.
+    pub fn samples(&self) -> Vec<Sample> {
+        let samples = self.chunks.iter().flat_map(|chunk| chunk.samples());
+        samples.filter(|(t, _)| (self.range.0..=self.range.1).contains(t)).collect()
+    }
 }
 
 /// Every series of every tenant.
@@ -56,11 +65,14 @@ struct Index {
 pub struct Head {
     series: HashMap<SeriesRef, Series>,
     tenants: HashMap<TenantId, Index>,
-    tables: HashMap<(TenantId, DeviceId, u64), Arc<[SeriesRef]>>,
-    /// Samples of series not described yet: once the log was trimmed, a series is described again
-    /// behind samples that stay.
+    tables: Tables,
+    /// While the log is read back: samples of series not described yet. Once the log was trimmed, a
+    /// series is described again behind samples that stay.
     orphans: HashMap<SeriesRef, Column>,
+    /// Whether the log was read back.
+    settled: bool,
     next: SeriesRef,
+    bytes: usize,
 }
 
 impl Head {
@@ -70,31 +82,36 @@ impl Head {
         tenant: TenantId,
         labels: &Labels,
         limit: usize,
+        now_ms: i64,
     ) -> Result<SeriesRef, TooManySeries> {
         let index = self.tenants.entry(tenant).or_default();
-        if let Some(known) = index.by_labels.get(labels) {
-            return Ok(*known);
+        if let Some(known) = index.get(labels) {
+            self.touch(known, now_ms);
+            return Ok(known);
         }
-        if index.by_labels.len() >= limit {
+        if index.len() >= limit || self.next == REFUSED {
             return Err(TooManySeries);
         }
         let number = self.next;
-        self.next = number.checked_add(1).ok_or(TooManySeries)?;
+        self.next += 1;
         self.insert(number, tenant, labels.clone());
+        self.touch(number, now_ms);
         Ok(number)
     }
 
     fn insert(&mut self, number: SeriesRef, tenant: TenantId, labels: Labels) {
-        let index = self.tenants.entry(tenant).or_default();
-        for (name, value) in labels.iter() {
-            let values = index.postings.entry(name.to_owned()).or_default();
-            values.entry(value.to_owned()).or_default().insert(number);
-        }
-        index.all.insert(number);
-        index.by_labels.insert(labels.clone(), number);
+        self.tenants.entry(tenant).or_default().insert(number, &labels);
+        // Their bytes are counted already.
         let column = self.orphans.remove(&number).unwrap_or_default();
-        let series = Series { tenant, labels, durable: false, column };
+        let series = Series { tenant, labels, durable: false, used_ms: i64::MIN, column };
+        self.bytes += overhead(&series);
         self.series.insert(number, series);
+    }
+
+    fn touch(&mut self, number: SeriesRef, now_ms: i64) {
+        if let Some(series) = self.series.get_mut(&number) {
+            series.used_ms = series.used_ms.max(now_ms);
+        }
     }
 
     /// What the log must be told of these series before it can hold samples of them.
@@ -104,90 +121,171 @@ impl Head {
         new.map(|(number, series)| (number, series.tenant, series.labels.clone())).collect()
     }
 
-    /// A table that a device named before.
-    pub fn table(&self, tenant: TenantId, device: DeviceId, hash: u64) -> Option<Arc<[SeriesRef]>> {
-        self.tables.get(&(tenant, device, hash)).cloned()
+    /// The series of a table that a device named before; they count as used.
+    pub fn use_table(
+        &mut self,
+        (tenant, device): (TenantId, DeviceId),
+        hash: u64,
+        now_ms: i64,
+    ) -> Option<Arc<[SeriesRef]>> {
+        let series = self.tables.find((tenant, device), hash, now_ms)?;
+        for number in series.iter() {
+            self.touch(*number, now_ms);
+        }
+        Some(series)
     }
 
     /// Whether a series has a sample at this instant.
     pub fn has(&self, number: SeriesRef, t: i64) -> bool {
-        self.series.get(&number).is_some_and(|series| series.column.has(t))
+        self.series.get(&number).is_some_and(|series| series.column.at(t).is_some())
     }
 
     /// Takes in what has become durable. The same again changes nothing. Returns how many samples
     /// were new.
     pub fn apply(&mut self, record: &Record) -> usize {
         for (number, tenant, labels) in &record.series {
+            self.reserve(*number);
             if !self.series.contains_key(number) {
                 self.insert(*number, *tenant, labels.clone());
-                self.next = self.next.max(number.saturating_add(1));
             }
             if let Some(series) = self.series.get_mut(number) {
                 series.durable = true;
             }
         }
-        for Table { tenant, device, hash, series } in &record.tables {
-            self.tables.insert((*tenant, *device, *hash), series.as_slice().into());
+        for table in &record.tables {
+            table.series.iter().for_each(|number| self.reserve(*number));
+            self.tables.insert(table, record.received_ms);
         }
         let mut new = 0;
         for (number, t, value) in &record.samples {
+            self.reserve(*number);
             let column = match self.series.get_mut(number) {
-                Some(series) => &mut series.column,
-                None => self.orphans.entry(*number).or_default(),
+                Some(series) => {
+                    series.used_ms = series.used_ms.max(record.received_ms);
+                    &mut series.column
+                }
+                None if !self.settled => self.orphans.entry(*number).or_default(),
+                None => continue,
             };
+            self.bytes -= column.bytes();
             new += usize::from(column.add((*t, *value)));
+            self.bytes += column.bytes();
         }
         new
     }
 
-    /// The series of a tenant that match all conditions, by number.
-    pub fn matching(&self, tenant: TenantId, matchers: &[Matcher]) -> Vec<SeriesRef> {
-        let Some(index) = self.tenants.get(&tenant) else { return Vec::new() };
-        let mut found = index.all.clone();
-        for matcher in matchers {
-            found &= index.matching(matcher);
+    /// Makes sure that a number which the log mentions is not given to another series, whether or
+    /// not the log still says whose it is.
+    fn reserve(&mut self, number: SeriesRef) {
+        if number != REFUSED {
+            self.next = self.next.max(number + 1);
         }
-        found.into_iter().collect()
     }
 
-    /// The labels of a series.
-    pub fn labels(&self, number: SeriesRef) -> Option<&Labels> {
-        self.series.get(&number).map(|series| &series.labels)
-    }
-
-    /// The samples of a series in `[start, end]`.
-    pub fn samples(&self, number: SeriesRef, start_ms: i64, end_ms: i64) -> Vec<Sample> {
-        let Some(series) = self.series.get(&number) else { return Vec::new() };
-        let after = series.column.0.partition_point(|chunk| chunk.last().0 < start_ms);
-        let wanted =
-            series.column.0.iter().skip(after).take_while(|chunk| chunk.first_ms() <= end_ms);
-        let samples = wanted.flat_map(Chunk::samples);
-        samples.filter(|(t, _)| (start_ms..=end_ms).contains(t)).collect()
-    }
-
-    /// The newest sample of a series.
-    pub fn newest(&self, number: SeriesRef) -> Option<Sample> {
-        self.series.get(&number)?.column.0.last().map(Chunk::last)
-    }
-
-    /// Forgets chunks that end before `before_ms`.
-    pub fn forget(&mut self, before_ms: i64) {
-        for series in self.series.values_mut() {
-            series.column.0.retain(|chunk| chunk.last().0 >= before_ms);
+    /// Ends the reading back of the log: what nothing describes is nobody's. Tables that name such
+    /// series go as well, so that their devices send them again. Returns how many samples that
+    /// were still wanted, those since `from_ms`, are lost.
+    pub fn settle(&mut self, from_ms: i64, now_ms: i64) -> usize {
+        self.settled = true;
+        let mut lost = 0;
+        for (_, column) in std::mem::take(&mut self.orphans) {
+            self.bytes -= column.bytes();
+            lost += column.count_from(from_ms);
         }
+        for series in self.series.values_mut().filter(|series| series.column.is_empty()) {
+            // When it was used is not known; from now on it is.
+            series.used_ms = now_ms;
+        }
+        self.tables.retain(|number| self.series.contains_key(&number), i64::MIN);
+        lost
+    }
+
+    /// The series of a tenant that match all conditions and may have samples in `[start, end]`.
+    pub fn select(
+        &self,
+        tenant: TenantId,
+        matchers: &[Matcher],
+        range: (i64, i64),
+    ) -> Vec<Snapshot> {
+        let numbers: Vec<SeriesRef> = self.find(tenant, matchers).into_iter().collect();
+        self.snapshots(&numbers, range)
+    }
+
+    /// The newest sample of each series of a tenant that matches all conditions; none of a series
+    /// that has ended.
+    pub fn newest(&self, tenant: TenantId, matchers: &[Matcher]) -> Vec<(Labels, Sample)> {
+        let found = self.matching(tenant, matchers).into_iter();
+        let found = found.filter_map(|number| {
+            let series = self.series.get(&number)?;
+            let last = series.column.last().filter(|(_, value)| !chunk::is_stale(*value))?;
+            Some((series.labels.clone(), last))
+        });
+        found.collect()
+    }
+
+    /// Whether a tenant has a series that matches all conditions.
+    pub fn any(&self, tenant: TenantId, matchers: &[Matcher]) -> bool {
+        !self.matching(tenant, matchers).is_empty()
+    }
+
+    fn matching(&self, tenant: TenantId, matchers: &[Matcher]) -> roaring::RoaringBitmap {
+        self.tenants.get(&tenant).map(|index| index.matching(matchers)).unwrap_or_default()
+    }
+
+    /// The numbers of all series, to look at them in parts.
+    pub fn numbers(&self) -> Vec<SeriesRef> {
+        self.series.keys().copied().collect()
+    }
+
+    /// Adds the bytes of these series' chunks to the minute in which each chunk ends.
+    pub fn ages(&self, numbers: &[SeriesRef], minutes: &mut BTreeMap<i64, usize>) {
+        let known = numbers.iter().filter_map(|number| self.series.get(number));
+        for (last_ms, bytes) in known.flat_map(|series| series.column.ages()) {
+            *minutes.entry(last_ms.div_euclid(60_000)).or_default() += bytes;
+        }
+    }
+
+    /// Forgets those of these series' chunks that end before `before_ms`, and series that have none
+    /// and were not written to since `unused_ms`.
+    pub fn forget(&mut self, numbers: &[SeriesRef], before_ms: i64, unused_ms: i64) {
+        for number in numbers {
+            let Some(series) = self.series.get_mut(number) else { continue };
+            self.bytes -= series.column.bytes();
+            series.column.forget(before_ms);
+            self.bytes += series.column.bytes();
+            if series.column.is_empty() && series.used_ms < unused_ms {
+                self.remove(*number);
+            }
+        }
+    }
+
+    fn remove(&mut self, number: SeriesRef) {
+        let Some(series) = self.series.remove(&number) else { return };
+        self.bytes -= overhead(&series);
+        if let Some(index) = self.tenants.get_mut(&series.tenant) {
+            index.remove(number, &series.labels);
+            if index.len() == 0 {
+                self.tenants.remove(&series.tenant);
+            }
+        }
+    }
+
+    /// Forgets tables not used since `unused_ms`, and those that name a series which is gone: their
+    /// devices send them again.
+    pub fn forget_tables(&mut self, unused_ms: i64) {
+        self.tables.retain(|number| self.series.contains_key(&number), unused_ms);
     }
 
     /// Everything but samples: what must stand in the log before its oldest part may go.
     pub fn descriptions(&self) -> (Vec<(SeriesRef, TenantId, Labels)>, Vec<Table>) {
         let durable = self.series.iter().filter(|(_, series)| series.durable);
         let series = durable.map(|(n, series)| (*n, series.tenant, series.labels.clone()));
-        let tables = self.tables.iter().map(|((tenant, device, hash), numbers)| Table {
-            tenant: *tenant,
-            device: *device,
-            hash: *hash,
-            series: numbers.to_vec(),
-        });
-        (series.collect(), tables.collect())
+        (series.collect(), self.tables.all())
+    }
+
+    /// Bytes in memory, about.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// How many series there are.
@@ -201,133 +299,9 @@ impl Head {
     }
 }
 
-impl Index {
-    fn matching(&self, matcher: &Matcher) -> RoaringBitmap {
-        let values = self.postings.get(&matcher.name);
-        let all = values.into_iter().flatten();
-        if (matcher.matches)("") {
-            // Also those without the label: take away what does not match.
-            let wrong = all.filter(|(value, _)| !(matcher.matches)(value));
-            return wrong.fold(self.all.clone(), |found, (_, series)| found - series);
-        }
-        let right = all.filter(|(value, _)| (matcher.matches)(value));
-        right.fold(RoaringBitmap::new(), |found, (_, series)| found | series)
-    }
-}
-
-impl Column {
-    /// Where the chunk that covers `t`, or the one before it, stands.
-    fn place(&self, t: i64) -> usize {
-        self.0.partition_point(|chunk| chunk.first_ms() <= t).saturating_sub(1)
-    }
-
-    fn has(&self, t: i64) -> bool {
-        let chunk = self.0.get(self.place(t));
-        chunk.is_some_and(|chunk| {
-            chunk.last().0 == t
-                || (chunk.first_ms()..chunk.last().0).contains(&t)
-                    && chunk.samples().iter().any(|(at, _)| *at == t)
-        })
-    }
-
-    /// Adds a sample unless there is one at its instant.
-    fn add(&mut self, sample: Sample) -> bool {
-        match self.0.last_mut() {
-            Some(last) if last.last().0 < sample.0 && !last.is_full() => last.push(sample),
-            Some(last) if last.last().0 < sample.0 => {
-                last.close();
-                self.0.push(Chunk::new(sample));
-            }
-            None => self.0.push(Chunk::new(sample)),
-            Some(_) => return self.add_late(sample),
-        }
-        true
-    }
-
-    fn add_late(&mut self, sample: Sample) -> bool {
-        if self.has(sample.0) {
-            return false;
-        }
-        let at = self.place(sample.0);
-        let Some(chunk) = self.0.get(at) else { return false };
-        let mut samples = chunk.samples();
-        samples.insert(samples.partition_point(|(t, _)| *t < sample.0), sample);
-        // Two halves when it has grown too long, so that late samples stay cheap.
-        let half = if chunk.is_full() { samples.len().div_ceil(2) } else { samples.len() };
-        let parts: Vec<Chunk> = samples.chunks(half).filter_map(Chunk::of).collect();
-        self.0.splice(at..=at, parts);
-        true
-    }
+fn overhead(series: &Series) -> usize {
+    SERIES_BYTES + 2 * series.labels.as_text().len()
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use uuid::Uuid;
-
-    use super::*;
-
-    const TENANT: TenantId = TenantId(Uuid::from_u128(1));
-    const OTHER: TenantId = TenantId(Uuid::from_u128(2));
-
-    fn labels(name: &str, job: &str) -> Labels {
-        Labels::new(vec![("__name__".into(), name.into()), ("job".into(), job.into())]).unwrap()
-    }
-
-    fn record(samples: &[(SeriesRef, i64, f64)]) -> Record {
-        Record { samples: samples.to_vec(), ..Record::default() }
-    }
-
-    #[test]
-    fn series_match_by_their_labels_and_tenants_do_not_see_each_other() {
-        let mut head = Head::default();
-        let a = head.resolve(TENANT, &labels("up", "a"), 10).unwrap();
-        let b = head.resolve(TENANT, &labels("up", ""), 10).unwrap();
-        let c = head.resolve(OTHER, &labels("up", "a"), 10).unwrap();
-        assert_eq!(head.resolve(TENANT, &labels("up", "a"), 10), Ok(a));
-        let job = |value: &str| [Matcher::equal("job", value.to_owned())];
-        assert_eq!(head.matching(TENANT, &job("a")), [a]);
-        assert_eq!(head.matching(TENANT, &job("")), [b]);
-        assert_eq!(head.matching(OTHER, &[]), [c]);
-        assert_eq!(head.resolve(TENANT, &labels("down", "a"), 2), Err(TooManySeries));
-    }
-
-    #[test]
-    fn a_series_is_described_until_the_log_knows_it() {
-        let mut head = Head::default();
-        let number = head.resolve(TENANT, &labels("up", "a"), 10).unwrap();
-        let series = head.describe(&[number]);
-        assert_eq!(series.len(), 1);
-        let record = Record { series, ..Record::default() };
-        head.apply(&record);
-        assert!(head.describe(&[number]).is_empty());
-        let mut again = Head::default();
-        again.apply(&record);
-        assert_eq!(again.resolve(TENANT, &labels("up", "a"), 10), Ok(number));
-        assert_eq!(again.resolve(TENANT, &labels("up", "b"), 10), Ok(number + 1));
-    }
-
-    proptest! {
-        #[test]
-        fn samples_in_any_order_read_back_in_order_and_once(
-            times in prop::collection::vec(0..400_i64, 0..600)
-        ) {
-            let mut head = Head::default();
-            let number = head.resolve(TENANT, &labels("up", "a"), 10).unwrap();
-            let mut model = BTreeMap::new();
-            for (n, t) in times.into_iter().enumerate() {
-                let value = f64::from(u32::try_from(n).unwrap());
-                prop_assert_eq!(head.has(number, t), model.contains_key(&t));
-                let new = head.apply(&record(&[(number, t, value)]));
-                prop_assert_eq!(new == 1, !model.contains_key(&t));
-                model.entry(t).or_insert(value);
-            }
-            let all: Vec<Sample> = model.iter().map(|(t, v)| (*t, *v)).collect();
-            prop_assert_eq!(head.samples(number, i64::MIN, i64::MAX), all.clone());
-            prop_assert_eq!(head.newest(number), all.last().copied());
-            let part: Vec<Sample> =
-                all.into_iter().filter(|(t, _)| (100..=200).contains(t)).collect();
-            prop_assert_eq!(head.samples(number, 100, 200), part);
-        }
-    }
-}
+mod tests;

@@ -13,9 +13,22 @@ pub const MAX_NAME_BYTES: usize = 200;
 /// Bytes of a label's value at most.
 pub const MAX_VALUE_BYTES: usize = 2_048;
 
-/// Labels in order of their names, each name once; kept as one shared text.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Labels in order of their names, each name once; kept as one shared text: for each, the lengths of
+/// name and value as one character each, then both.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Labels(Arc<str>);
+
+impl Ord for Labels {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.iter().cmp(other.iter())
+    }
+}
+
+impl PartialOrd for Labels {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// Why labels were refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,11 +36,11 @@ pub enum BadLabels {
     /// The series has no name.
     #[error("a series has no name")]
     NoName,
-    /// A name that Prometheus does not allow.
-    #[error("{0:?} is not a valid name")]
-    Name(String),
-    /// A value that is too long or holds a control character.
-    #[error("the value of the label {0:?} is too long or holds control characters")]
+    /// A name that is empty or too long.
+    #[error("a label's name must have 1 to {MAX_NAME_BYTES} bytes, not {0}")]
+    Name(usize),
+    /// A value that is too long.
+    #[error("the value of the label {0:?} has more than {MAX_VALUE_BYTES} bytes")]
     Value(String),
     /// The same name twice.
     #[error("the label {0:?} is there twice")]
@@ -41,7 +54,8 @@ pub enum BadLabels {
 }
 
 impl Labels {
-    /// Checks and orders labels; those with an empty value are left out, as in Prometheus.
+    /// Checks and orders labels; those with an empty value are left out. Any UTF-8 is allowed in
+    /// names and values, as in Prometheus 3.
     pub fn new(mut pairs: Vec<(String, String)>) -> Result<Self, BadLabels> {
         pairs.retain(|(_, value)| !value.is_empty());
         pairs.sort_unstable();
@@ -51,7 +65,6 @@ impl Labels {
         if !pairs.iter().any(|(name, _)| name == NAME) {
             return Err(BadLabels::NoName);
         }
-        let mut text = String::new();
         let mut before = None;
         for (name, value) in &pairs {
             check(name, value)?;
@@ -59,17 +72,28 @@ impl Labels {
                 return Err(BadLabels::Twice(name.clone()));
             }
             before = Some(name);
-            // Control characters are refused, so they can separate.
-            for part in [name.as_str(), "\u{1}", value.as_str(), "\u{2}"] {
-                text.push_str(part);
-            }
         }
-        Ok(Self(text.into()))
+        Ok(Self::of(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
+    }
+
+    fn of<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut text = String::new();
+        for (name, value) in pairs {
+            text.extend([name, value].map(length));
+            text.push_str(name);
+            text.push_str(value);
+        }
+        Self(text.into())
     }
 
     /// Labels as [`Labels::as_text`] wrote them.
     pub(crate) fn from_text(text: &str) -> Self {
         Self(text.into())
+    }
+
+    /// Labels as they were written with characters between them.
+    pub(crate) fn from_separated(text: &str) -> Self {
+        Self::of(text.split_terminator('\u{2}').filter_map(|pair| pair.split_once('\u{1}')))
     }
 
     /// All of them as one text, for the log.
@@ -79,12 +103,32 @@ impl Labels {
 
     /// Name and value of each, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.split_terminator('\u{2}').filter_map(|pair| pair.split_once('\u{1}'))
+        Pairs(&self.0)
     }
 
     /// The value of a label; empty when it is not there, as in Prometheus.
     pub fn get(&self, name: &str) -> &str {
         self.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+    }
+}
+
+/// A length as a character; lengths are checked to be far below those that are none.
+fn length(part: &str) -> char {
+    u32::try_from(part.len()).ok().and_then(char::from_u32).unwrap_or_default()
+}
+
+struct Pairs<'a>(&'a str);
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut rest = self.0.chars();
+        let [name, value] = [rest.next()?, rest.next()?].map(|length| length as usize);
+        let (name, rest) = rest.as_str().split_at_checked(name)?;
+        let (value, rest) = rest.split_at_checked(value)?;
+        self.0 = rest;
+        Some((name, value))
     }
 }
 
@@ -104,21 +148,13 @@ pub fn of_device(
 }
 
 fn check(name: &str, value: &str) -> Result<(), BadLabels> {
-    let (text, colon) = if name == NAME { (value, true) } else { (name, false) };
-    if !is_name(text, colon) {
-        return Err(BadLabels::Name(text.chars().take(MAX_NAME_BYTES).collect()));
+    if name.is_empty() || name.len() > MAX_NAME_BYTES {
+        return Err(BadLabels::Name(name.len()));
     }
-    if value.len() > MAX_VALUE_BYTES || value.chars().any(char::is_control) {
+    if value.len() > MAX_VALUE_BYTES {
         return Err(BadLabels::Value(name.to_owned()));
     }
     Ok(())
-}
-
-fn is_name(text: &str, colon: bool) -> bool {
-    let start = |c: char| c.is_ascii_alphabetic() || c == '_' || (colon && c == ':');
-    text.len() <= MAX_NAME_BYTES
-        && text.starts_with(start)
-        && text.chars().all(|c| start(c) || c.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -141,10 +177,20 @@ mod tests {
         assert_eq!(labels.iter().collect::<Vec<_>>(), [(NAME, "up:x"), ("b", "2"), ("c", "ü")]);
         assert_eq!((labels.get("b"), labels.get("a")), ("2", ""));
         refused(&[("a", "1")], &BadLabels::NoName);
-        refused(&[(NAME, "1up")], &BadLabels::Name("1up".into()));
-        refused(&[(NAME, "up"), ("a:b", "1")], &BadLabels::Name("a:b".into()));
+        refused(&[(NAME, "up"), ("", "1")], &BadLabels::Name(0));
+        refused(&[(NAME, "up"), (&"n".repeat(201), "1")], &BadLabels::Name(201));
         refused(&[(NAME, "up"), ("a", "1"), ("a", "2")], &BadLabels::Twice("a".into()));
-        refused(&[(NAME, "up"), ("a", "x\u{1}y")], &BadLabels::Value("a".into()));
+        refused(&[(NAME, "up"), ("a", &"ü".repeat(1_025))], &BadLabels::Value("a".into()));
+    }
+
+    #[test]
+    fn any_text_is_a_name_or_a_value() {
+        let long = "x".repeat(MAX_VALUE_BYTES);
+        let all = [(NAME, "1 up.ü"), ("a\u{1}", "x\u{1}y\u{2}\n"), ("z:\u{2}", long.as_str())];
+        let labels = Labels::new(pairs(&all)).unwrap();
+        assert_eq!(labels.iter().collect::<Vec<_>>(), all);
+        assert_eq!(Labels::from_text(labels.as_text()), labels);
+        assert!(labels < Labels::new(pairs(&[(NAME, "2")])).unwrap());
     }
 
     #[test]

@@ -6,13 +6,17 @@ use uuid::Uuid;
 
 use crate::domain::labels::Labels;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version in which characters stood between the labels.
+const SEPARATED: u8 = 1;
 const SERIES: u8 = 1;
 const TABLE: u8 = 2;
 const SAMPLES: u8 = 3;
 
 /// The number of a series, the same for its life.
 pub type SeriesRef = u32;
+/// Stands in a table for a series that was refused: its values are dropped.
+pub const REFUSED: SeriesRef = SeriesRef::MAX;
 
 /// A batch that becomes durable as one.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -46,6 +50,36 @@ pub struct Table {
 pub struct BadRecord;
 
 impl Record {
+    /// Records of about `limit` bytes at most that say the same one after the other: first the
+    /// descriptions, as the rest needs them.
+    pub fn split(self, limit: usize) -> Vec<Self> {
+        let described: usize = self.series.iter().map(described_bytes).sum();
+        let named: usize =
+            self.tables.iter().map(|table| TABLE_BYTES + 5 * table.series.len()).sum();
+        if described + named + self.samples.len() * SAMPLE_BYTES <= limit {
+            return vec![self];
+        }
+        let received_ms = self.received_ms;
+        let empty = || Self { received_ms, ..Self::default() };
+        let mut parts = Vec::new();
+        let (mut part, mut bytes) = (empty(), 0);
+        for series in self.series {
+            let more = described_bytes(&series);
+            if bytes + more > limit && bytes > 0 {
+                parts.push(std::mem::replace(&mut part, empty()));
+                bytes = 0;
+            }
+            bytes += more;
+            part.series.push(series);
+        }
+        parts.push(part);
+        parts.extend(self.tables.into_iter().map(|table| Self { tables: vec![table], ..empty() }));
+        let samples = self.samples.chunks((limit / SAMPLE_BYTES).max(1));
+        parts.extend(samples.map(|samples| Self { samples: samples.to_vec(), ..empty() }));
+        parts.retain(|part| *part != empty());
+        parts
+    }
+
     /// As bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![VERSION];
@@ -84,9 +118,11 @@ impl Record {
     /// From bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadRecord> {
         let mut input = Input(bytes);
-        if input.byte()? != VERSION {
-            return Err(BadRecord);
-        }
+        let labels = match input.byte()? {
+            VERSION => Labels::from_text,
+            SEPARATED => Labels::from_separated,
+            _ => return Err(BadRecord),
+        };
         let mut record = Self { received_ms: input.signed()?, ..Self::default() };
         while !input.0.is_empty() {
             match input.byte()? {
@@ -94,7 +130,7 @@ impl Record {
                     let (number, tenant) = (input.number()?, TenantId(input.uuid()?));
                     let size = usize::try_from(input.varint()?).map_err(|_| BadRecord)?;
                     let text = std::str::from_utf8(input.take(size)?).map_err(|_| BadRecord)?;
-                    record.series.push((number, tenant, Labels::from_text(text)));
+                    record.series.push((number, tenant, labels(text)));
                 }
                 TABLE => record.tables.push(input.table()?),
                 SAMPLES => input.samples(&mut record.samples)?,
@@ -103,6 +139,15 @@ impl Record {
         }
         Ok(record)
     }
+}
+
+/// Bytes of a sample at most: a run of its own, its number, its value.
+const SAMPLE_BYTES: usize = 34;
+/// Bytes of a table beside its series, at most.
+const TABLE_BYTES: usize = 52;
+
+fn described_bytes((_, _, labels): &(SeriesRef, TenantId, Labels)) -> usize {
+    labels.as_text().len() + 32
 }
 
 fn put(out: &mut Vec<u8>, mut value: u64) {
@@ -185,6 +230,20 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn records_of_the_first_version_are_read() {
+        let tenant = TenantId(Uuid::from_u128(7));
+        let mut bytes = vec![SEPARATED, 0, SERIES, 3];
+        bytes.extend_from_slice(tenant.0.as_bytes());
+        let text = "__name__\u{1}up\u{2}job\u{1}a\u{2}";
+        bytes.push(u8::try_from(text.len()).unwrap());
+        bytes.extend_from_slice(text.as_bytes());
+        let record = Record::decode(&bytes).unwrap();
+        let labels =
+            Labels::new(vec![("__name__".into(), "up".into()), ("job".into(), "a".into())]);
+        assert_eq!(record.series, [(3, tenant, labels.unwrap())]);
+    }
+
     proptest! {
         #[test]
         fn a_record_reads_back(
@@ -198,7 +257,17 @@ mod tests {
             let device = DeviceId(Uuid::from_u128(9));
             let tables = vec![Table { tenant, device, hash: 5, series: numbers }];
             let record = Record { received_ms, series, tables, samples };
-            prop_assert_eq!(Record::decode(&record.encode()).unwrap(), record);
+            prop_assert_eq!(&Record::decode(&record.encode()).unwrap(), &record);
+            let parts = record.clone().split(200);
+            let mut whole = Record { received_ms, ..Record::default() };
+            for part in parts {
+                prop_assert!(part.encode().len() <= 200);
+                prop_assert!(part.series.is_empty() || whole.samples.is_empty());
+                whole.series.extend(part.series);
+                whole.tables.extend(part.tables);
+                whole.samples.extend(part.samples);
+            }
+            prop_assert_eq!(whole, record);
         }
 
         #[test]

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use openframe_auth_api::Ask;
-use openframe_fault::{Fault, Json, Path, REQUEST_ID};
+use openframe_fault::{Fault, Json, Path};
 use openframe_ids::{ChannelId, DeviceId, RuleId};
 use openframe_mesh::identity::Asking;
 use openframe_monitoring_api as api;
@@ -26,8 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Monitoring> {
 }
 
 fn ask(Asking(caller): Asking, headers: &HeaderMap) -> Ask {
-    let id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    Ask { caller, request_id: id.unwrap_or_default().to_owned() }
+    Ask::of(caller, headers)
 }
 
 /// Lists the alert rules.

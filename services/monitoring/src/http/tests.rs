@@ -19,6 +19,8 @@ use crate::store::{Stores, TelemetryLog as _};
 use crate::testing::{Nobody, Trail};
 use crate::{Config, Deps, Running, start};
 
+mod prometheus;
+
 const NOW_MS: i64 = 1_700_000_000_000;
 
 struct World {
@@ -30,6 +32,10 @@ struct World {
 
 impl World {
     async fn new(log: MemoryLog) -> Self {
+        Self::with(log, Config::default()).await
+    }
+
+    async fn with(log: MemoryLog, config: Config) -> Self {
         let now = Timestamp::from_millisecond(NOW_MS).unwrap();
         let clock = openframe_clock::ManualClock::new(now).clock();
         let alerts = MemoryAlerts::default();
@@ -43,7 +49,7 @@ impl World {
             sender: Arc::new(Nobody),
             metrics: &mut registry,
         };
-        let running = start(Config::default(), deps).await.unwrap();
+        let running = start(config, deps).await.unwrap();
         Self { running, minter, clock, log }
     }
 
@@ -185,9 +191,86 @@ async fn remote_write_says_what_is_wrong() {
     let (status, body) = world.write(&owner, two, remote("up", NOW_MS)).await;
     assert!(status == 415 && body.contains("2.0 is not taken"), "{body}");
     assert_eq!(world.write(&owner, good, b"junk".to_vec()).await.0, 400);
-    assert_eq!(world.write(&owner, good, remote("1up", NOW_MS)).await.0, 400);
     let bomb = [0xff, 0xff, 0xff, 0xff, 0x0f];
     assert_eq!(world.write(&owner, good, bomb.to_vec()).await.0, 400);
+}
+
+fn series(pairs: &[(&str, &str)], times: &[i64]) -> TimeSeries {
+    let label = |(name, value): &(&str, &str)| remote_write::Label {
+        name: (*name).to_owned(),
+        value: (*value).to_owned(),
+    };
+    let sample = |t: &i64| remote_write::Sample { value: 5.0, timestamp: *t };
+    TimeSeries {
+        labels: pairs.iter().map(label).collect(),
+        samples: times.iter().map(sample).collect(),
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_some_series_keeps_no_other_out() {
+    let world = World::new(MemoryLog::default()).await;
+    let (tenant, kind) = (TenantId::new(), "application/x-protobuf");
+    let owner = user(tenant, Role::Owner);
+    let old_ms = NOW_MS - 8 * 86_400_000;
+    let (utf8, long) = ("température.°C", "x".repeat(2_049));
+    let timeseries = vec![
+        series(&[(NAME, utf8), ("naïve key", "a\nb\u{1}c")], &[NOW_MS, NOW_MS]),
+        series(&[(NAME, "bad"), ("a", &long)], &[NOW_MS, NOW_MS - 1]),
+        series(&[("job", "nameless")], &[NOW_MS]),
+        series(&[(NAME, "aged")], &[old_ms, NOW_MS - 5]),
+        series(&[(NAME, "ahead")], &[NOW_MS + 601_000]),
+    ];
+    let body = WriteRequest { timeseries }.encode_to_vec();
+    let body = snap::raw::Encoder::new().compress_vec(&body).unwrap();
+    let (status, told) = world.write(&owner, kind, body.clone()).await;
+    assert_eq!(status, 400, "{told}");
+    for wanted in [
+        "partly_stored",
+        "5 samples were refused",
+        "3 with bad labels (the first: the value of the label \\\"a\\\" has more than 2048",
+        "1 older than what is kept",
+        "1 too far in the future",
+    ] {
+        assert!(told.contains(wanted), "{wanted}: {told}");
+    }
+    let found = |world: &World| {
+        let found = world.running.app.select(&owner, &[], (i64::MIN, i64::MAX)).unwrap();
+        let one = |(labels, samples): (Labels, Vec<Sample>)| {
+            let labels: Vec<_> = labels.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+            (labels, samples)
+        };
+        found.into_iter().map(one).collect::<Vec<_>>()
+    };
+    let kept = found(&world);
+    let pair = |n: &str, v: &str| (n.to_owned(), v.to_owned());
+    let want = vec![pair(NAME, utf8), pair("naïve key", "a\nb\u{1}c")];
+    assert_eq!(
+        kept,
+        [(want, vec![(NOW_MS, 5.0)]), (vec![pair(NAME, "aged")], vec![(NOW_MS - 5, 5.0)]),]
+    );
+    let again = World::new(world.log.clone()).await;
+    assert_eq!(found(&again), kept);
+}
+
+#[tokio::test]
+async fn a_large_request_is_stored_in_parts() {
+    let world = World::new(MemoryLog::default()).await;
+    let owner = user(TenantId::new(), Role::Owner);
+    let noise = "x".repeat(2_000);
+    let one = |n: usize| series(&[(NAME, &format!("m{n}")), ("noise", &noise)], &[NOW_MS]);
+    let request = WriteRequest { timeseries: (0..10_000).map(one).collect() };
+    let body = snap::raw::Encoder::new().compress_vec(&request.encode_to_vec()).unwrap();
+    let (status, told) = world.write(&owner, "application/x-protobuf", body).await;
+    assert_eq!((status, told.as_str()), (204, ""));
+    let mut sizes = Vec::new();
+    world.log.replay(&mut |_, record| sizes.push(record.len())).await.unwrap();
+    assert!(sizes.len() > 4 && sizes.iter().all(|size| *size < 5 << 20), "{sizes:?}");
+    let again = World::new(world.log.clone()).await;
+    for world in [world, again] {
+        let all = world.running.app.select(&owner, &[], (NOW_MS, NOW_MS)).unwrap();
+        assert_eq!(all.len(), 10_000);
+    }
 }
 
 #[tokio::test]
@@ -199,7 +282,31 @@ async fn a_log_that_fails_acknowledges_nothing_and_comes_back() {
     let (status, body) = world.write(&owner, kind, remote("up", NOW_MS)).await;
     assert!(status == 503 && body.contains("log_unavailable"), "{body}");
     assert!(world.running.ready()[0].waiting_for.is_some());
+    world.log.reopen().await.unwrap_err();
+    world.log.mend();
     world.log.reopen().await.unwrap();
     assert_eq!(world.write(&owner, kind, remote("up", NOW_MS)).await.0, 204);
     assert!(world.running.ready()[0].waiting_for.is_none());
+}
+
+#[tokio::test]
+async fn opentelemetry_is_taken_and_durable() {
+    let world = World::new(MemoryLog::default()).await;
+    let owner = user(TenantId::new(), Role::Owner);
+    let send = async |kind: &str, encoding: &str, body: Vec<u8>| {
+        let request = Request::builder().method("POST").uri(OTLP_METRICS);
+        let request = request.header("content-type", kind).header("content-encoding", encoding);
+        world.ask(&owner, request, body).await
+    };
+    // The request was made by an SDK later than this world's clock says: each point is refused.
+    let sdk = include_bytes!("../otlp/fixtures/python-sdk.bin").to_vec();
+    let (status, told) = send("application/x-protobuf", "", sdk.clone()).await;
+    assert!(status == 200 && told.contains("5 too far in the future"), "{told}");
+    assert_eq!(send("application/json", "", b"{}".to_vec()).await.0, 415);
+    assert_eq!(send("application/x-protobuf", "br", sdk.clone()).await.0, 415);
+    assert_eq!(send("application/x-protobuf", "gzip", sdk).await.0, 400);
+    assert_eq!(send("application/x-protobuf", "", b"\xff".to_vec()).await.0, 400);
+    let reader = user(TenantId::new(), Role::ReadOnly);
+    let request = Request::builder().method("POST").uri(OTLP_METRICS);
+    assert_eq!(world.ask(&reader, request, Vec::new()).await.0, 403);
 }

@@ -6,6 +6,9 @@ use openframe_ids::{ChannelId, RuleId, TenantId};
 
 use crate::domain::alert::{Alert, AlertLabels, Channel, Rule};
 
+/// Notifications that may wait for one channel; beyond that the oldest go.
+pub const MAX_WAITING: u32 = 1_000;
+
 /// The store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[error("the store of alerts failed")]
@@ -35,7 +38,8 @@ pub struct Step {
     pub put: Vec<Alert>,
     /// Alerts that are no more.
     pub gone: Vec<(RuleId, AlertLabels)>,
-    /// Who has to be told. A key that is there already is left as it is.
+    /// Who has to be told. A key that is there already is left as it is. Of more than
+    /// [`MAX_WAITING`] for one channel the oldest go.
     pub notify: Vec<Notification>,
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 pub use alerts::MemoryAlerts;
 
-use super::{LogError, Replayed, Stores, TelemetryLog, Visit};
+use super::{LogError, Records, Replayed, Stores, TelemetryLog, Visit};
 
 /// A log in memory. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -21,13 +21,35 @@ struct State {
     records: BTreeMap<u64, Bytes>,
     last: u64,
     mark: u64,
+    /// Appends fail.
     broken: bool,
+    /// Opening it again fails, too.
+    full: bool,
+}
+
+impl State {
+    fn append(&mut self, record: Bytes) -> u64 {
+        self.last += 1;
+        self.records.insert(self.last, record);
+        self.last
+    }
 }
 
 impl MemoryLog {
-    /// Makes it fail until it is opened again, as a full disk would.
+    /// Loses a record, as a damaged disk would.
+    pub fn damage(&self, number: u64) {
+        self.state().records.remove(&number);
+    }
+
+    /// Makes it fail, as a full disk would, until it is mended and opened again.
     pub fn break_down(&self) {
-        self.state().broken = true;
+        let mut state = self.state();
+        (state.broken, state.full) = (true, true);
+    }
+
+    /// Lets it be opened again.
+    pub fn mend(&self) {
+        self.state().full = false;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -48,10 +70,7 @@ impl TelemetryLog for MemoryLog {
         if state.broken {
             return Err(LogError("made to fail".into()));
         }
-        state.last += 1;
-        let number = state.last;
-        state.records.insert(number, record);
-        Ok(number)
+        Ok(state.append(record))
     }
 
     async fn replay(&self, visit: Visit<'_>) -> Result<Replayed, LogError> {
@@ -62,8 +81,16 @@ impl TelemetryLog for MemoryLog {
         Ok(Replayed { records: records.len() as u64, damage: Vec::new() })
     }
 
-    async fn trim_to(&self, number: u64) -> Result<(), LogError> {
+    async fn parts(&self) -> Result<Vec<(u64, u64)>, LogError> {
+        let state = self.state();
+        Ok(state.records.iter().map(|(number, record)| (*number, record.len() as u64)).collect())
+    }
+
+    async fn trim_to(&self, number: u64, keep: Records) -> Result<(), LogError> {
         let mut state = self.state();
+        for record in keep {
+            state.append(record);
+        }
         state.mark = state.mark.max(number.min(state.last + 1));
         let mark = state.mark;
         state.records.retain(|number, _| *number >= mark);
@@ -75,7 +102,11 @@ impl TelemetryLog for MemoryLog {
     }
 
     async fn reopen(&self) -> Result<(), LogError> {
-        self.state().broken = false;
+        let mut state = self.state();
+        if state.full {
+            return Err(LogError("made to fail".into()));
+        }
+        state.broken = false;
         Ok(())
     }
 }

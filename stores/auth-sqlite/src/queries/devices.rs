@@ -1,6 +1,6 @@
 //! Enrolment tokens and devices.
 
-use openframe_auth::domain::EnrolmentToken;
+use openframe_auth::domain::{DeviceCertificate, EnrolmentToken};
 use openframe_auth::store::Joining;
 use sqlx::{Result, SqliteConnection as Connection};
 use uuid::Uuid;
@@ -95,7 +95,8 @@ pub(crate) async fn device_of_key(
     sqlx::query_as!(
         DeviceRow,
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", token_id as "token_id!: Uuid",
-           spki as "spki!", revoked as "revoked!: bool", created_ms as "created_ms!"
+           spki as "spki!", revoked as "revoked!: bool",
+           certified_until_ms as "certified_until_ms!", created_ms as "created_ms!"
            from devices where token_id = $1 and spki = $2"#,
         joining.token.0,
         spki
@@ -133,7 +134,8 @@ pub(crate) async fn device(
     sqlx::query_as!(
         DeviceRow,
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", token_id as "token_id!: Uuid",
-           spki as "spki!", revoked as "revoked!: bool", created_ms as "created_ms!"
+           spki as "spki!", revoked as "revoked!: bool",
+           certified_until_ms as "certified_until_ms!", created_ms as "created_ms!"
            from devices where tenant_id = $1 and id = $2"#,
         tenant,
         id
@@ -150,5 +152,93 @@ pub(crate) async fn revoke_device(db: &mut Connection, tenant: Uuid, id: Uuid) -
     )
     .execute(db)
     .await?;
+    Ok(done.rows_affected())
+}
+
+/// Binds a device to the key of a certificate, if it is bound to `bound`.
+pub(crate) async fn bind_device(
+    db: &mut Connection,
+    issued: &DeviceCertificate,
+    bound: &[u8],
+) -> Result<u64> {
+    let (spki, expires) = (issued.spki.as_slice(), ms(issued.expires));
+    let done = sqlx::query!(
+        r#"update devices set spki = $4,
+           certified_until_ms = case when certified_until_ms < $5 then $5 else certified_until_ms end
+           where tenant_id = $1 and id = $2 and spki = $3 and not revoked"#,
+        issued.tenant.0,
+        issued.device.0,
+        bound,
+        spki,
+        expires
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn forget_other_keys(
+    db: &mut Connection,
+    issued: &DeviceCertificate,
+) -> Result<u64> {
+    let spki = issued.spki.as_slice();
+    let done = sqlx::query!(
+        r#"delete from device_certificates
+           where tenant_id = $1 and device_id = $2 and spki <> $3"#,
+        issued.tenant.0,
+        issued.device.0,
+        spki
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn add_certificate(
+    db: &mut Connection,
+    issued: &DeviceCertificate,
+) -> Result<u64> {
+    let (spki, expires) = (issued.spki.as_slice(), ms(issued.expires));
+    let done = sqlx::query!(
+        r#"insert into device_certificates (serial, tenant_id, device_id, spki, expires_ms)
+           values ($1, $2, $3, $4, $5)"#,
+        issued.serial,
+        issued.tenant.0,
+        issued.device.0,
+        spki,
+        expires
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// 1 when the certificate counts, else 0.
+pub(crate) async fn count_certificates(
+    db: &mut Connection,
+    (tenant, device): (Uuid, Uuid),
+    serial: &str,
+    now: i64,
+) -> Result<i64> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "n!: i64" from devices d
+           where d.tenant_id = $1 and d.id = $2 and not d.revoked
+           and (d.certified_until_ms = 0 or exists (
+             select 1 from device_certificates c
+             where c.serial = $3 and c.device_id = d.id and c.spki = d.spki and c.expires_ms > $4
+           ))"#,
+        tenant,
+        device,
+        serial,
+        now
+    )
+    .fetch_one(db)
+    .await
+}
+
+pub(crate) async fn forget_certificates(db: &mut Connection, now: i64) -> Result<u64> {
+    let done = sqlx::query!(r#"delete from device_certificates where expires_ms <= $1"#, now)
+        .execute(db)
+        .await?;
     Ok(done.rows_affected())
 }

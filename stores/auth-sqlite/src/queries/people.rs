@@ -2,6 +2,7 @@
 
 use openframe_auth::domain::User;
 use openframe_auth::store::Change;
+use openframe_tokens::Role;
 use sqlx::{Result, SqliteConnection as Connection};
 use uuid::Uuid;
 
@@ -14,12 +15,18 @@ pub(crate) async fn count_users(db: &mut Connection, tenant: Uuid) -> Result<i64
         .await
 }
 
-pub(crate) async fn count_other_owners(db: &mut Connection, tenant: Uuid, id: Uuid) -> Result<i64> {
+/// Enabled owners with a password, one of them left out.
+pub(crate) async fn count_owners(
+    db: &mut Connection,
+    tenant: Uuid,
+    except: Option<Uuid>,
+) -> Result<i64> {
     sqlx::query_scalar!(
         r#"select count(*) as "n!: i64" from users
-           where tenant_id = $1 and role = 'owner' and not disabled and id <> $2"#,
+           where tenant_id = $1 and role = 'owner' and not disabled and length(password) > 0
+           and ($2 is null or id <> $2)"#,
         tenant,
-        id
+        except
     )
     .fetch_one(db)
     .await
@@ -119,9 +126,10 @@ pub(crate) async fn change_user(
     id: Uuid,
     to: &Change,
 ) -> Result<u64> {
-    let role = to.role.as_str();
+    let role = to.role.map(Role::as_str);
     let done = sqlx::query!(
-        r#"update users set name = $3, role = $4, disabled = $5 where tenant_id = $1 and id = $2"#,
+        r#"update users set name = coalesce($3, name), role = coalesce($4, role),
+           disabled = coalesce($5, disabled) where tenant_id = $1 and id = $2"#,
         tenant,
         id,
         to.name,

@@ -166,13 +166,17 @@ pub(crate) async fn key(db: &mut Connection, id: Uuid) -> Result<Option<KeyRow>>
     .await
 }
 
-pub(crate) async fn keys_of(db: &mut Connection, tenant: Uuid, owner: Uuid) -> Result<Vec<KeyRow>> {
+pub(crate) async fn keys(
+    db: &mut Connection,
+    tenant: Uuid,
+    owner: Option<Uuid>,
+) -> Result<Vec<KeyRow>> {
     sqlx::query_as!(
         KeyRow,
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", owner_id as "owner_id!: Uuid",
            name as "name!", scopes as "scopes!", secret as "secret!", created_ms as "created_ms!",
            expires_ms as "expires_ms!", last_used_ms as "last_used_ms?"
-           from api_keys where tenant_id = $1 and owner_id = $2 order by id"#,
+           from api_keys where tenant_id = $1 and ($2 is null or owner_id = $2) order by id"#,
         tenant,
         owner
     )
@@ -190,11 +194,12 @@ pub(crate) async fn touch_key(db: &mut Connection, id: Uuid, at: i64) -> Result<
 pub(crate) async fn remove_key(
     db: &mut Connection,
     tenant: Uuid,
-    owner: Uuid,
+    owner: Option<Uuid>,
     id: Uuid,
 ) -> Result<u64> {
     let done = sqlx::query!(
-        r#"delete from api_keys where tenant_id = $1 and owner_id = $2 and id = $3"#,
+        r#"delete from api_keys
+           where tenant_id = $1 and ($2 is null or owner_id = $2) and id = $3"#,
         tenant,
         owner,
         id

@@ -2,9 +2,8 @@
 
 use axum::body::Body;
 use http::{Request, StatusCode};
-use openframe_auth_api::NewApiKey;
 use openframe_devices_api::DeviceQuery;
-use openframe_fault::{Kind, body};
+use openframe_fault::body;
 use openframe_system::Server;
 
 #[tokio::test]
@@ -55,20 +54,6 @@ async fn inner_paths_are_not_reached_from_outside() {
             answer.status()
         );
     }
-}
-
-#[tokio::test]
-async fn a_key_cannot_make_keys() {
-    let server = Server::start().unwrap();
-    let wanted = NewApiKey {
-        name: "reader".to_owned(),
-        scopes: vec!["devices:read".to_owned()],
-        expires_in_days: None,
-    };
-    let auth = server.auth().unwrap();
-    // A key cannot make keys: the owner's own key is one.
-    let refused = auth.create_api_key(&wanted).await.err().unwrap();
-    assert_eq!(refused.kind(), Kind::Forbidden);
 }
 
 #[tokio::test]

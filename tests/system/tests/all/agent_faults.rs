@@ -3,17 +3,24 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use openframe_devices_api::NewCommand;
-use openframe_system::{Server, until};
+use openframe_devices_api::{Command, DevicesClient, NewCommand};
+use openframe_ids::{CommandId, DeviceId};
+use openframe_monitoring::domain::labels::NAME;
+use openframe_system::kept::{self, Ring};
+use openframe_system::{Agent, Server, until};
 use serde_json::Value;
 
 /// How often the agent is killed.
 const KILLS: usize = 50;
+/// Commands that wait or run at the same time: more than the agent runs at once.
+const OPEN: usize = 8;
 
 fn marking(folder: &Path, n: usize) -> NewCommand {
     let marks = folder.join("marks");
+    // Some end at once, some are still running when the agent is killed.
+    let lasts = if n.is_multiple_of(3) { "sleep 0.3; " } else { "" };
     NewCommand {
-        script: format!("echo {n} >> {}; echo output {n}", marks.display()),
+        script: format!("echo {n} >> {}; {lasts}echo output {n}", marks.display()),
         interpreter: None,
         timeout_s: None,
         expires_in_s: None,
@@ -22,30 +29,91 @@ fn marking(folder: &Path, n: usize) -> NewCommand {
     }
 }
 
-#[tokio::test]
-async fn an_agent_killed_fifty_times_runs_nothing_twice() {
-    let server = Server::start().unwrap();
-    let (mut agent, device) = server.agent().await.unwrap();
-    let devices = server.devices().unwrap();
-    let mut asked = Vec::new();
-    for n in 0..KILLS {
-        let made = devices.run(device.id, &marking(server.folder(), n)).await.unwrap();
-        asked.push(made.id);
-        // At a different point of the command's life each time, as fast as the agent comes.
-        let wanted = ["sent", "accepted", "running", "succeeded"][n % 4];
-        let order = ["queued", "sent", "accepted", "running"];
-        until("the command to be on its way", || async {
-            let state = devices.command(made.id).await.ok()?.state;
-            let at = |name: &str| order.iter().position(|it| *it == name).unwrap_or(order.len());
-            (at(&state) >= at(wanted)).then_some(())
-        })
-        .await;
-        agent.crash_and_restart().unwrap();
+/// Commands that were asked for and have not been seen to end.
+struct Asked {
+    devices: DevicesClient,
+    device: DeviceId,
+    all: Vec<CommandId>,
+    open: HashMap<CommandId, String>,
+}
+
+impl Asked {
+    async fn fill(&mut self, folder: &Path) {
+        while self.open.len() < OPEN {
+            let command = marking(folder, self.all.len());
+            let made = self.devices.run(self.device, &command).await.unwrap();
+            self.all.push(made.id);
+            self.open.insert(made.id, made.state);
+        }
     }
+
+    /// Waits until `steps` of the open commands have gone on.
+    async fn move_on(&mut self, steps: usize) {
+        let mut moved = 0;
+        while moved < steps && !self.open.is_empty() {
+            let what = format!("the commands to move: {:?}", self.open);
+            let changed = until(&what, || self.changed()).await;
+            moved += changed.len();
+            for command in changed {
+                if command.finished {
+                    self.open.remove(&command.id);
+                } else {
+                    self.open.insert(command.id, command.state);
+                }
+            }
+        }
+    }
+
+    async fn changed(&self) -> Option<Vec<Command>> {
+        let mut changed = Vec::new();
+        for (id, before) in &self.open {
+            let command = self.devices.command(*id).await.ok()?;
+            changed.extend((command.state != *before).then_some(command));
+        }
+        (!changed.is_empty()).then_some(changed)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_killed_fifty_times_at_work_loses_and_repeats_nothing() {
+    let mut server = Server::start().unwrap();
+    let (mut agent, device) = server.agent().await.unwrap();
+    let (devices, mut ring) = (server.devices().unwrap(), Ring::default());
+    let mut asked = Asked { devices, device: device.id, all: Vec::new(), open: HashMap::default() };
+    for round in 0..KILLS {
+        asked.fill(server.folder()).await;
+        // After more or fewer of their steps each time, so that each point of a life is hit.
+        asked.move_on(1 + round % 5).await;
+        agent.process().kill().unwrap();
+        ring.read(agent.state()).unwrap();
+        agent.restart().unwrap();
+    }
+    every_command_ran_at_most_once(&server, &asked).await;
+    let wanted = ring.samples(&device.id.to_string()).unwrap();
+    assert!(ring.len() > KILLS / 2, "{} snapshots", ring.len());
+    until("every snapshot that the ring held", || async {
+        let stored = kept::stored(&server.data()).ok()?;
+        wanted.keys().all(|sample| stored.contains_key(sample)).then_some(())
+    })
+    .await;
+    // What is on disk counts, and what a restart makes of it.
+    server.crash_and_restart().unwrap();
+    let stored = kept::stored(&server.data()).unwrap();
+    for (sample, value) in &wanted {
+        let found = stored.get(sample).map(Vec::as_slice).unwrap_or_default();
+        let same = matches!(found, [one] if one.to_bits() == value.to_bits());
+        assert!(same, "{sample:?}: {found:?}, not once {value}");
+    }
+    let twice = stored.iter().find(|(_, values)| values.len() > 1);
+    assert!(twice.is_none(), "stored twice: {twice:?}");
+    uptimes_are_read(&server, &wanted).await;
+}
+
+async fn every_command_ran_at_most_once(server: &Server, asked: &Asked) {
     let mut succeeded = Vec::new();
-    for (n, id) in asked.iter().enumerate() {
+    for (n, id) in asked.all.iter().enumerate() {
         let command = until("every command to end", || async {
-            devices.command(*id).await.ok().filter(|command| command.finished)
+            asked.devices.command(*id).await.ok().filter(|command| command.finished)
         })
         .await;
         let known = ["succeeded", "interrupted"].contains(&command.state.as_str());
@@ -64,24 +132,30 @@ async fn an_agent_killed_fifty_times_runs_nothing_twice() {
         assert!(times.contains_key(n.as_str()), "{n} is said to have run and did not");
     }
     assert!(succeeded.len() > KILLS / 4, "{succeeded:?}");
-    no_sample_twice(&server).await;
 }
 
-/// Every stored sample of one series has a time of its own, and the time only goes on.
-async fn no_sample_twice(server: &Server) {
+/// A query gives each uptime that the ring held, with its value.
+async fn uptimes_are_read(server: &Server, wanted: &HashMap<kept::Instant, f64>) {
     let monitoring = server.monitoring().unwrap();
     let answer = until("samples", || async {
-        let answer = monitoring.query("system_uptime_seconds[1h]", None).await.ok()?;
-        let some = answer.pointer("/data/result/0/values")?.as_array()?.len() > 1;
-        some.then_some(answer)
+        monitoring.query("system_uptime_seconds[1h]", None).await.ok()
     })
     .await;
-    let series = answer.pointer("/data/result").and_then(Value::as_array).unwrap();
-    assert_eq!(series.len(), 1, "one device has one uptime");
     let values = answer.pointer("/data/result/0/values").and_then(Value::as_array).unwrap();
-    let times: Vec<f64> = values.iter().filter_map(|pair| pair.pointer("/0")?.as_f64()).collect();
-    assert_eq!(times.len(), values.len());
-    assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
+    let read = |pair: &Value| {
+        let seconds = pair.pointer("/0")?.as_f64()?;
+        Some((format!("{seconds:.3}"), pair.pointer("/1")?.as_str()?.parse().ok()?))
+    };
+    let found: HashMap<String, f64> = values.iter().filter_map(read).collect();
+    let mut uptimes = 0;
+    for ((labels, time_ms), value) in wanted {
+        if labels.get(NAME) == "system_uptime_seconds" {
+            let at = format!("{}.{:03}", time_ms / 1_000, time_ms % 1_000);
+            assert_eq!(found.get(&at), Some(value), "at {at}");
+            uptimes += 1;
+        }
+    }
+    assert!(uptimes > KILLS / 2, "{uptimes}");
 }
 
 #[tokio::test]
@@ -124,4 +198,44 @@ async fn the_inventory_of_this_machine_is_read_over_the_api() {
     for section in ["hardware", "os", "network", "users", "software", "services"] {
         assert!(names.iter().any(|name| name == section), "{section} is missing in {names:?}");
     }
+}
+
+/// An agent whose clock is off by `clock`: what it measures is of now, and commands do not expire.
+async fn a_clock_that_is_off(clock: &str) {
+    let server = Server::start().unwrap();
+    let token = server.enrolment_token(1).await.unwrap();
+    let agent = Agent::enrol_at(&server.agents_url, &token, Some(clock)).unwrap();
+    let device = server.online().await.unwrap();
+    until("the agent to know that its clock is off", || async {
+        let noted = std::fs::read(agent.state().join("link.json")).ok()?;
+        let noted: Value = serde_json::from_slice(&noted).ok()?;
+        (noted.get("offset_ms")?.as_i64()?.abs() > 500_000).then_some(())
+    })
+    .await;
+    let monitoring = server.monitoring().unwrap();
+    let off = until("a sample of now", || async {
+        let expr = "abs(time() - timestamp(system_uptime_seconds))";
+        let answer = monitoring.query(expr, None).await.ok()?;
+        answer.pointer("/data/result/0/value/1")?.as_str()?.parse::<f64>().ok()
+    })
+    .await;
+    assert!(off < 60.0, "off by {off} s");
+    let devices = server.devices().unwrap();
+    let command = NewCommand { expires_in_s: Some(120), ..marking(server.folder(), 1) };
+    let made = devices.run(device.id, &command).await.unwrap();
+    let command = until("the command to end", || async {
+        devices.command(made.id).await.ok().filter(|command| command.finished)
+    })
+    .await;
+    assert_eq!(command.state, "succeeded", "{}", command.status_reason);
+}
+
+#[tokio::test]
+async fn a_clock_ten_minutes_ahead_costs_nothing() {
+    a_clock_that_is_off("+10m").await;
+}
+
+#[tokio::test]
+async fn a_clock_ten_minutes_behind_costs_nothing() {
+    a_clock_that_is_off("-10m").await;
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 /// What a client sees when the server hangs up on a body that it does not want.
 const HUNG_UP: StatusCode = StatusCode::PAYLOAD_TOO_LARGE;
 /// Operations that anybody may ask: they are how one becomes somebody.
-const OPEN: [&str; 3] = ["/api/auth/v1/setup", "/api/auth/v1/login", "/agent/v1/enrol"];
+const OPEN: [&str; 4] =
+    ["/api/auth/v1/setup", "/api/auth/v1/login", "/agent/v1/enrol", "/agent/v1/recover"];
 /// They answer until the caller leaves.
 const STREAMS: [&str; 3] = ["/live", "/events", "/stream"];
 

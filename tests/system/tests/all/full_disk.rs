@@ -20,7 +20,7 @@ const SERIES: i64 = 200;
 static NUMBER: AtomicI64 = AtomicI64::new(0);
 
 #[expect(clippy::disallowed_methods, reason = "samples must be of now, or they would be too old")]
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 

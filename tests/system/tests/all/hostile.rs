@@ -2,9 +2,19 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use openframe_system::{Server, executable};
+use openframe_pki::Authority;
+use openframe_system::{Server, until};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
+use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
+use tokio_rustls::TlsAcceptor;
 
 /// Sends raw bytes and returns the status line of the answer; empty when the server hung up.
 fn send(server: &Server, bytes: &[u8]) -> String {
@@ -52,21 +62,136 @@ async fn a_bomb_is_refused() {
     assert!(server.auth().unwrap().me().await.is_ok());
 }
 
-#[test]
-fn an_agent_tells_nothing_to_a_server_with_another_key() {
-    let (ours, other) = (Server::start().unwrap(), Server::start().unwrap());
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let token = runtime.block_on(ours.enrolment_token(1)).unwrap();
-    let state = tempfile::tempdir().unwrap();
-    let enrol = std::process::Command::new(executable("openframe-agent").unwrap())
-        .args(["enrol", "--server", &other.agents_url, "--token", &token, "--state"])
-        .arg(state.path())
-        .output()
-        .unwrap();
-    assert!(!enrol.status.success());
-    // The token is still good: it never reached a server.
-    let agent = openframe_system::Agent::enrol(&ours.agents_url, &token);
-    assert!(agent.is_ok(), "{agent:?}");
-    let used_up = openframe_system::Agent::enrol(&ours.agents_url, &token);
-    assert!(used_up.is_err());
+/// A TLS server that asks for a client certificate and notes what it gets.
+struct Impostor {
+    authority: Authority,
+    url: String,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    connections: usize,
+    certificates: usize,
+    bytes: usize,
+}
+
+/// Takes any client certificate, and counts it.
+#[derive(Debug)]
+struct TakeAll(Arc<Mutex<Seen>>);
+
+impl ClientCertVerifier for TakeAll {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        self.0.lock().unwrap().certificates += 1;
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+impl Impostor {
+    #[expect(clippy::disallowed_methods, reason = "its certificate must be valid now")]
+    async fn start() -> Self {
+        openframe_pki::install_provider();
+        let now = jiff::Timestamp::now();
+        let authority = Authority::create(now).unwrap();
+        let shown = authority.issue_server(vec!["127.0.0.1".to_owned()], now).unwrap();
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let mut config = ServerConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
+            .with_client_cert_verifier(Arc::new(TakeAll(Arc::clone(&seen))))
+            .with_single_cert(shown.chain, shown.key)
+            .unwrap();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let noted = Arc::clone(&seen);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                if let Ok(mut stream) = acceptor.accept(stream).await {
+                    let mut bytes = vec![0; 4096];
+                    let read = stream.read(&mut bytes).await.unwrap_or_default();
+                    noted.lock().unwrap().bytes += read;
+                }
+                noted.lock().unwrap().connections += 1;
+            }
+        });
+        Self { authority, url, seen }
+    }
+
+    /// What it got, once it was asked something.
+    async fn was_told(&self) -> Seen {
+        until("a connection to have ended", || async {
+            let mut seen = self.seen.lock().unwrap();
+            (seen.connections > 0).then(|| std::mem::take(&mut *seen))
+        })
+        .await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_tells_nothing_to_a_server_with_another_key() {
+    let (ours, impostor) = (Server::start().unwrap(), Impostor::start().await);
+    let token = ours.enrolment_token(1).await.unwrap();
+    let refused = openframe_system::Agent::enrol(&impostor.url, &token);
+    assert!(format!("{refused:?}").contains("not the one this device was told to trust"));
+    let seen = impostor.was_told().await;
+    assert_eq!((seen.bytes, seen.certificates), (0, 0), "{seen:?}");
+
+    // Nor to one that has taken the address over later, by which it has a certificate to show.
+    let mut agent = openframe_system::Agent::enrol(&ours.agents_url, &token).unwrap();
+    ours.online().await.unwrap();
+    agent.process().kill().unwrap();
+    change_identity(&agent, "server", &impostor.url);
+    agent.restart().unwrap();
+    let seen = impostor.was_told().await;
+    assert_eq!((seen.bytes, seen.certificates), (0, 0), "{seen:?}");
+
+    // The same server does see both of an agent that trusts it: it is able to.
+    agent.process().kill().unwrap();
+    change_identity(&agent, "root_pem", impostor.authority.root_pem());
+    impostor.seen.lock().unwrap().connections = 0;
+    agent.restart().unwrap();
+    let seen = impostor.was_told().await;
+    assert!(seen.bytes > 0 && seen.certificates > 0, "{seen:?}");
+}
+
+fn change_identity(agent: &openframe_system::Agent, field: &str, value: &str) {
+    let path = agent.state().join("identity.json");
+    let mut identity: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    *identity.get_mut(field).unwrap() = value.into();
+    std::fs::write(&path, identity.to_string()).unwrap();
 }

@@ -83,38 +83,65 @@ fn a_wrong_clock_does_not_end_a_command_before_it_began_or_after_now() {
     assert_eq!((done.finished_at, done.exit_code), (Some(at(300)), Some(3)));
 }
 
+/// With a device that is away, and with one that is connected since second 5,000.
 #[test]
-fn only_what_has_not_begun_expires() {
-    let grace = SENT_GRACE.as_secs();
-    for (state, second, want) in [
-        (State::Queued, 999, false),
-        (State::Queued, 1_000, true),
-        (State::Sent, 1_000, false),
-        (State::Sent, 1_000 + grace, true),
-        (State::Accepted, 9_999_999, false),
-        (State::Running, 9_999_999, false),
-        (State::Succeeded, 9_999_999, false),
+fn time_ends_what_has_not_begun_and_what_its_device_does_not_know() {
+    let (sent, report) = (1_000 + SENT_GRACE.as_secs(), REPORT_GRACE.as_secs());
+    let away = AWAY_GRACE.as_secs();
+    for (state, connected, second, want) in [
+        (State::Queued, false, 999, None),
+        (State::Queued, false, 1_000, Some(State::Expired)),
+        (State::Sent, true, 1_000, None),
+        (State::Sent, true, sent, Some(State::Expired)),
+        // Must have ended by 1,060; the device had time to say so since 5,000.
+        (State::Accepted, true, 5_000 + report - 1, None),
+        (State::Accepted, true, 5_000 + report, Some(State::Interrupted)),
+        (State::Accepted, false, 5_000 + report, None),
+        (State::Running, true, 5_000 + report, Some(State::Interrupted)),
+        (State::Running, false, 1_060 + away - 1, None),
+        (State::Running, false, 1_060 + away, Some(State::Interrupted)),
+        (State::Succeeded, true, 99_999_999, None),
     ] {
-        let next = expire(&command(state), at(second));
-        assert_eq!(next.map(|next| next.state), want.then_some(State::Expired), "{state:?}");
+        let since = connected.then(|| at(5_000));
+        let next = expire(&command(state), at(second), since);
+        assert_eq!(next.map(|next| next.state), want, "{state:?} {connected} {second}");
     }
+    let started = Command { started_at: Some(at(20_000)), ..command(State::Running) };
+    assert_eq!(expire(&started, at(20_060 + report - 1), Some(at(5_000))), None);
+    assert_eq!(due(&started), Some(at(20_060 + report)));
+    let cancelled = Command { cancel_requested: true, ..command(State::Sent) };
+    let next = expire(&cancelled, at(sent), None).map(|next| next.state);
+    assert_eq!(next, Some(State::Cancelled));
 }
 
 #[test]
-fn cancelling_ends_what_cannot_have_begun_and_asks_for_the_rest() {
-    for (state, reached, want) in [
-        (State::Queued, false, Some((State::Cancelled, false))),
-        (State::Sent, false, Some((State::Cancelled, false))),
-        (State::Sent, true, Some((State::Sent, true))),
-        (State::Accepted, false, Some((State::Accepted, true))),
-        (State::Running, true, Some((State::Running, true))),
-        (State::Failed, true, None),
+fn cancelling_ends_what_was_never_sent_and_asks_for_the_rest() {
+    for (state, want) in [
+        (State::Queued, Some((State::Cancelled, false))),
+        (State::Sent, Some((State::Sent, true))),
+        (State::Accepted, Some((State::Accepted, true))),
+        (State::Running, Some((State::Running, true))),
+        (State::Failed, None),
     ] {
-        let next = cancel(&command(state), reached, at(200));
+        let next = cancel(&command(state), at(200));
         assert_eq!(next.map(|next| (next.state, next.cancel_requested)), want, "{state:?}");
     }
     let asked = Command { cancel_requested: true, ..command(State::Running) };
-    assert_eq!(cancel(&asked, true, at(200)), None);
+    assert_eq!(cancel(&asked, at(200)), None);
+}
+
+#[test]
+fn what_was_not_written_waits_again_unless_it_was_cancelled() {
+    for (state, cancelled, want) in [
+        (State::Queued, false, None),
+        (State::Sent, false, Some(State::Queued)),
+        (State::Sent, true, Some(State::Cancelled)),
+        (State::Accepted, false, None),
+        (State::Succeeded, false, None),
+    ] {
+        let command = Command { cancel_requested: cancelled, ..command(state) };
+        assert_eq!(returned(&command, at(200)).map(|next| next.state), want, "{state:?}");
+    }
 }
 
 fn piece(offset: u64, text: &str) -> Chunk {
@@ -140,18 +167,20 @@ fn output_is_appended_once_and_cut_at_the_limit() {
 #[derive(Debug, Clone)]
 enum Step {
     Pushed,
+    Returned,
     Reported(ReportedState),
     Expire(i64),
-    Cancel(bool),
+    Cancel,
     Output(u64, String),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         Just(Step::Pushed),
+        Just(Step::Returned),
+        Just(Step::Cancel),
         proptest::sample::select(REPORTED.to_vec()).prop_map(Step::Reported),
         (0..9_000_i64).prop_map(Step::Expire),
-        any::<bool>().prop_map(Step::Cancel),
         (0..40_u64, "[a-z]{0,9}").prop_map(|(offset, text)| Step::Output(offset, text)),
     ];
     proptest::collection::vec(step, 0..40)
@@ -160,9 +189,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn take(command: &Command, step: &Step) -> Option<Command> {
     match step {
         Step::Pushed => pushed(command),
+        Step::Returned => returned(command, at(300)),
         Step::Reported(state) => report(command, &said(*state, 200), at(300)),
-        Step::Expire(second) => expire(command, at(*second)),
-        Step::Cancel(reached) => cancel(command, *reached, at(300)),
+        Step::Expire(second) => expire(command, at(*second), Some(at(200))),
+        Step::Cancel => cancel(command, at(300)),
         Step::Output(offset, text) => append(command, &piece(*offset, text), 32).map(|it| it.0),
     }
 }
@@ -175,7 +205,7 @@ proptest! {
         for step in &steps {
             let Some(next) = take(&now, step) else { continue };
             prop_assert_eq!(next.version, now.version + 1);
-            prop_assert!(next.state >= now.state);
+            prop_assert!(next.state >= now.state || matches!(step, Step::Returned));
             if now.state.is_finished() {
                 // Output may arrive late; nothing else of a finished command changes.
                 prop_assert_eq!(next.state, now.state);

@@ -91,6 +91,8 @@ pub struct Query {
     pub limit: usize,
 }
 
+/// Values that are counted of one attribute, the most frequent ones: devices make them up.
+const FACET_VALUES: usize = 100;
 /// Characters of a search text, and of a filter.
 const TEXT_LIMIT: usize = 4_096;
 /// Devices of a page at most, and when nothing is said.
@@ -190,7 +192,8 @@ pub struct Page {
     pub next: Option<String>,
     /// How many match in all.
     pub total: u64,
-    /// The values of the attributes asked for with their counts, the most frequent first.
+    /// The most frequent values of the attributes asked for with their counts, the most frequent
+    /// first.
     pub facets: BTreeMap<Attribute, Vec<(String, u64)>>,
 }
 
@@ -244,6 +247,7 @@ impl Index {
             .filter(|(_, count)| *count > 0)
             .collect();
         counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        counts.truncate(FACET_VALUES);
         counts
     }
 

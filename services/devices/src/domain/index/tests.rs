@@ -209,3 +209,16 @@ fn wrong_questions_are_refused() {
     let key = Key { value: b"x".to_vec(), id: DeviceId(Uuid::nil()) };
     assert!(query().sorted("last_seen", Some(&key.encode(b's'))).is_err());
 }
+
+#[test]
+fn only_the_most_frequent_values_are_counted() {
+    let mut index = Index::default();
+    for number in 0..=250 {
+        let own = format!("own {number:03}");
+        let tags = [own, "all".to_owned()];
+        index.put(&device(number, 1, "n", "linux", &tags), Timestamp::UNIX_EPOCH, Presence::Online);
+    }
+    let page = index.query(&Query::parse("", "", "tag").unwrap());
+    let tags = &page.facets[&Attribute::Tag];
+    assert_eq!((tags.len(), &tags[0]), (100, &("all".to_owned(), 251)));
+}

@@ -10,6 +10,12 @@ fn snapshot(seq: u64) -> Frame {
     Frame { channel: Channel::Telemetry.into(), seq, body: Some(body) }
 }
 
+fn with_table(seq: u64) -> Frame {
+    let table = Some(SeriesTable::default());
+    let body = Body::Snapshot(Snapshot { table_hash: 7, table, ..Snapshot::default() });
+    Frame { channel: Channel::Telemetry.into(), seq, body: Some(body) }
+}
+
 fn refused(kind: Kind, code: &'static str) -> Result<(), Fault> {
     Err(Fault::new(kind, code, "no"))
 }
@@ -80,9 +86,53 @@ fn a_frame_out_of_place_is_a_violation() {
 }
 
 #[test]
-fn a_full_lane_is_not_read() {
+fn what_finds_no_room_is_asked_for_again() {
     assert!(!lane(1..64).is_full());
-    assert!(lane(1..65).is_full());
+    let mut lane = lane(1..65);
+    assert!(lane.is_full());
+    for seq in 65..70 {
+        assert_eq!(lane.receive(with_table(seq)), Ok(None));
+    }
+    assert_eq!(lane.ask_again(), None, "there is no room yet");
+    let mut acked = 0;
+    while !lane.batch().is_empty() {
+        acked += lane.batch().len() as u64;
+        assert_eq!(lane.answered(&Ok(())), ack(acked));
+    }
+    assert_eq!(acked, 64);
+    assert_eq!(lane.ask_again(), Some(Body::NeedTable(NeedTable { seq: 65, table_hash: 0 })));
+    assert_eq!(lane.ask_again(), None, "asked once");
+    assert_eq!(lane.receive(snapshot(70)), Ok(None), "sent before the agent heard of it");
+    for seq in 65..71 {
+        assert_eq!(lane.receive(snapshot(seq)), Ok(None));
+    }
+    // The agent has sent the table, and does not repeat it.
+    assert_eq!(lane.batch().first(), Some(&with_table(65)));
+    assert_eq!(numbers(lane.batch()), [65, 66, 67, 68, 69, 70]);
+}
+
+#[test]
+fn what_the_agent_has_no_more_is_not_waited_for() {
+    let mut lane = lane([5]);
+    lane.batch();
+    lane.answered(&refused(Kind::Conflict, "unknown_series_table"));
+    // 5 has left the agent's ring; 6 is sent before the agent has read all, 7 after.
+    assert_eq!(lane.receive(snapshot(6)), Ok(None));
+    assert_eq!(lane.ask_again(), None);
+    lane.read_all();
+    assert_eq!(lane.ask_again(), Some(Body::NeedTable(NeedTable { seq: 6, table_hash: 0 })));
+    for seq in [6, 7] {
+        assert_eq!(lane.receive(snapshot(seq)), Ok(None));
+    }
+    assert_eq!(numbers(lane.batch()), [6, 7]);
+    assert_eq!(lane.answered(&Ok(())), ack(7));
+}
+
+#[test]
+fn a_device_that_is_no_more_is_closed() {
+    let mut lane = lane([1, 2]);
+    lane.batch();
+    assert_eq!(lane.answered(&refused(Kind::NotFound, "no_such_device")), Next::Close);
 }
 
 proptest! {
@@ -94,6 +144,10 @@ proptest! {
         let (mut sent, mut acked) = (0, 0);
         let mut durable = std::collections::BTreeSet::new();
         for (step, back) in steps {
+            if let Some(Body::NeedTable(need)) = lane.ask_again() {
+                sent = need.seq - 1;
+                lane.read_all();
+            }
             let answer = match step {
                 0..=3 => {
                     sent += 1;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use openframe_ids::{ChannelId, RuleId, TenantId};
 
 use crate::domain::alert::{Alert, Channel, Rule};
-use crate::store::alerts::{Alerts, Attempt, Kept, Notification, Step, StoreError};
+use crate::store::alerts::{Alerts, Attempt, Kept, MAX_WAITING, Notification, Step, StoreError};
 
 /// Rules, alerts and notifications in memory. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,13 @@ impl State {
             let known = self.outbox.iter().any(|other| other.key == one.key);
             if reachable && !known {
                 self.outbox.push(one.clone());
+            }
+            let own = |it: &Notification| it.channel == one.channel;
+            let waiting = self.outbox.iter().filter(|it| own(it)).count();
+            if waiting > MAX_WAITING as usize
+                && let Some(oldest) = self.outbox.iter().position(own)
+            {
+                self.outbox.remove(oldest);
             }
         }
     }

@@ -1,0 +1,97 @@
+//! From the gateway to the service behind a route.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use http::StatusCode;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE};
+use openframe_fault::{Fault, Kind, REQUEST_ID};
+use openframe_mesh::{Peer, identity, in_time};
+use openframe_tokens::Caller;
+use tokio::time::{Duration, timeout};
+
+use super::Shared;
+use crate::headers;
+use crate::routes::{Size, Target};
+
+/// How long a service may work on a change after its caller has stopped waiting.
+const WORK_LIMIT: Duration = Duration::from_mins(5);
+
+/// Where a request goes, and how much it may bring.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    pub(super) target: Target,
+    pub(super) size: Size,
+    /// Whether nobody known sends it.
+    pub(super) open: bool,
+}
+
+impl Shared {
+    pub(super) fn peer(&self, target: Target) -> &Peer {
+        let [auth, devices, monitoring] = &self.peers;
+        match target {
+            Target::Devices => devices,
+            Target::Monitoring => monitoring,
+            Target::Auth | Target::Health | Target::OpenApi => auth,
+        }
+    }
+
+    /// Sends a request on, in the caller's name. The caller is known before the body is read, so
+    /// that nobody unknown can make the gateway hold large bodies.
+    pub(super) async fn forward(
+        &self,
+        way: Way,
+        request: Request,
+        caller: &Caller,
+    ) -> Result<Response, Fault> {
+        let (mut head, content) = request.into_parts();
+        if way.size != Size::Write && headers::is_encoded(&head.headers) {
+            let message = "send the body without compression";
+            return Err(Fault::invalid("encoded_body", message)
+                .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        let taken = self.intake.read(&self.config, (way.size, way.open), content).await?;
+        let token = self.identity.token(caller, way.target.name()).await;
+        identity::insert(&mut head.headers, &token);
+        head.version = http::Version::HTTP_11;
+        let safe = head.method.is_safe();
+        let request = Request::from_parts(head, Body::from(taken.bytes));
+        let (peer, held) = (self.peer(way.target).clone(), taken.held);
+        let work = async move {
+            let answer = peer.send(request).await;
+            drop(held);
+            answer
+        };
+        if safe { in_time(work).await } else { in_time(self.to_its_end(work)).await }
+    }
+
+    /// Does `work` in a task of its own: a change that was begun is done whole, whether or not the
+    /// one who asked for it still waits.
+    async fn to_its_end(
+        &self,
+        work: impl Future<Output = Result<Response, Fault>> + Send + 'static,
+    ) -> Result<Response, Fault> {
+        let task = self.work.spawn(timeout(WORK_LIMIT, work));
+        let ended = task.await.map_err(|error| {
+            Fault::new(Kind::Internal, "internal", "something went wrong on our side")
+                .because(error)
+        })?;
+        ended.map_err(|late| {
+            Fault::unavailable("peer_too_slow", "a part of the platform did not answer in time")
+                .because(late)
+        })?
+    }
+}
+
+/// Takes away every secret and every forged header; what is left may go to a service.
+pub(super) fn headers_for_service(headers: &mut http::HeaderMap, remote: &str) {
+    let id = headers.get(REQUEST_ID).cloned();
+    headers::clean(headers, remote);
+    headers.remove(COOKIE);
+    headers.remove(AUTHORIZATION);
+    // The body is read here and sent on whole, with a length of its own.
+    headers.remove(CONTENT_LENGTH);
+    if let Some(id) = id {
+        headers.insert(REQUEST_ID, id);
+    }
+}
