@@ -5,6 +5,7 @@
 //! series stays the same. One that takes too long is asked less often.
 
 mod disks;
+mod state;
 mod system;
 
 use std::time::{Duration, Instant};
@@ -49,7 +50,7 @@ type Measured = Result<Vec<Point>, String>;
 /// Name, seconds between two runs, function.
 type Known = (&'static str, u64, fn(&mut system::Before) -> Measured);
 
-const KNOWN: [Known; 9] = [
+const KNOWN: [Known; 12] = [
     ("load", 0, system::load),
     ("memory", 0, system::memory),
     ("cpu", 0, system::cpu),
@@ -59,10 +60,13 @@ const KNOWN: [Known; 9] = [
     ("pressure", 0, system::pressure),
     ("temperatures", 60, system::temperatures),
     ("processes", 30, system::processes),
+    ("sessions", 60, state::sessions),
+    ("clock", 60, state::clock),
+    ("batteries", 60, state::batteries),
 ];
 
 /// The names of all collectors.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 12] = [
     "load",
     "memory",
     "cpu",
@@ -72,6 +76,9 @@ pub const NAMES: [&str; 9] = [
     "pressure",
     "temperatures",
     "processes",
+    "sessions",
+    "clock",
+    "batteries",
 ];
 
 #[derive(Debug)]

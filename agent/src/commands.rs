@@ -76,30 +76,58 @@ impl Runner {
         })))
     }
 
-    /// Brings what an earlier process left to its end.
-    pub fn recover(&self) -> Result<(), Error> {
-        for id in self.0.journal.ids()? {
-            let Some(entry) = self.0.journal.read(&id)? else { continue };
-            match entry.stage {
-                Stage::Accepted => self.begin(entry),
-                Stage::Started => {
-                    self.0.journal.kill_left_behind(&id);
-                    if entry.idempotent {
-                        self.begin(Entry { stage: Stage::Accepted, ..entry });
-                    } else {
-                        let why = "the agent ended while it ran";
-                        self.end(entry, Ending::of(State::Interrupted, why));
-                    }
+    /// Brings what an earlier process left to its end. One command that cannot be read or written
+    /// keeps no other waiting.
+    pub fn recover(&self) {
+        self.each(|runner, entry| match entry.stage {
+            Stage::Accepted => runner.begin(entry),
+            Stage::Started => {
+                runner.0.journal.kill_left_behind(&entry.id);
+                if entry.idempotent {
+                    runner.begin(Entry { stage: Stage::Accepted, ..entry });
+                } else {
+                    let why = "the agent ended while it ran";
+                    runner.end(entry, Ending::of(State::Interrupted, why));
                 }
-                Stage::Finished if !entry.told => self.tell_end(entry),
-                Stage::Finished => {
-                    if entry.may_be_forgotten(self.now_ms()) {
-                        self.0.journal.remove(&id)?;
-                    }
+            }
+            Stage::Finished => runner.settle(entry),
+        });
+    }
+
+    /// Tells the ends that could not be told, and forgets what can no longer come.
+    pub fn keep_house(&self) {
+        self.each(|runner, entry| {
+            if entry.stage == Stage::Finished {
+                runner.settle(entry);
+            }
+        });
+    }
+
+    fn each(&self, what: impl Fn(&Self, Entry)) {
+        let ids = self.0.journal.ids().unwrap_or_else(|error| {
+            tracing::error!("cannot list commands: {}", openframe_fault::chain(&error));
+            Vec::new()
+        });
+        for id in ids {
+            match self.0.journal.read(&id) {
+                Ok(Some(entry)) => what(self, entry),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::error!("command {id}: {}", openframe_fault::chain(&error));
                 }
             }
         }
-        Ok(())
+    }
+
+    fn settle(&self, entry: Entry) {
+        if !entry.told {
+            return self.tell_end(entry);
+        }
+        if entry.may_be_forgotten(self.now_ms())
+            && let Err(error) = self.0.journal.remove(&entry.id)
+        {
+            tracing::warn!("cannot forget a command: {}", openframe_fault::chain(&error));
+        }
     }
 
     /// The platform wants a command run.

@@ -27,6 +27,10 @@ use crate::{Error, enrol, facts, inventory, renewal};
 const INTERVAL_S: u32 = 10;
 /// The first connect of all is waited for so long before anything is measured.
 const FIRST_CONNECT: Duration = Duration::from_secs(30);
+/// A device that was retired asks so rarely whether that still holds.
+const RETIRED_WAIT: Duration = Duration::from_hours(1);
+/// The journal of commands is looked after so often.
+const KEEP_HOUSE_EVERY: Duration = Duration::from_mins(10);
 /// Commands have so long to end when the agent stops.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -64,7 +68,7 @@ pub async fn run(folder: &Folder, clock: &Clock, stop: &CancellationToken) -> Re
         connected: Arc::default(),
     };
     let runner = Runner::open(shared.parts(stop))?;
-    runner.recover()?;
+    runner.recover();
     let platform_clock = shared.time.clock();
     sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
     tokio::select! {
@@ -72,6 +76,7 @@ pub async fn run(folder: &Folder, clock: &Clock, stop: &CancellationToken) -> Re
         () = measure(&shared) => {}
         () = renewal::keep(folder, &platform_clock) => {}
         () = take_stock(&shared) => {}
+        () = keep_house(&runner) => {}
     }
     sd_notify::notify(&[sd_notify::NotifyState::Stopping]).ok();
     if tokio::time::timeout(STOP_LIMIT, runner.ended()).await.is_err() {
@@ -102,7 +107,9 @@ async fn stay_connected(
 ) {
     let mut backoff = Backoff::default();
     while !stop.is_cancelled() {
-        let wait = match connect(&shared.folder, server).await {
+        let connecting = Box::pin(connect(&shared.folder, server));
+        let Some(connected) = stop.run_until_cancelled(connecting).await else { return };
+        let wait = match connected {
             Err(error) => failed(shared, &error, &mut backoff),
             Ok(socket) => {
                 let (clock, outbox, wake) = (&shared.clock, &*shared.outbox, &*shared.wake);
@@ -114,6 +121,7 @@ async fn stay_connected(
                 match ended.await {
                     Ended::Stopped => return,
                     Ended::Drained(within) => spread(within),
+                    Ended::Retired => failed(shared, &Error::Retired, &mut backoff),
                     Ended::Lost(error) => failed(shared, &error, &mut backoff),
                 }
             }
@@ -130,6 +138,10 @@ fn failed(shared: &Shared, error: &Error, backoff: &mut Backoff) -> Duration {
     let why = openframe_fault::chain(error);
     tracing::warn!("not connected: {why}");
     status::note(&shared.folder, LinkState::Disconnected { why }, &shared.time.clock());
+    if error.is_retired() {
+        // For ever, as far as anybody knows. It is asked again because people make mistakes.
+        return RETIRED_WAIT / 2 + spread(RETIRED_WAIT / 2);
+    }
     backoff.next_wait()
 }
 
@@ -177,7 +189,9 @@ async fn measure(shared: &Shared) {
             table: None,
             values: table::pack(&values).into(),
         };
-        if let Err(error) = lock(&shared.outbox).keep(snapshot, &series) {
+        let kept = lock(&shared.outbox).keep(snapshot, &series);
+        if let Err(error) = kept {
+            lock(&shared.outbox).note_lost();
             tracing::warn!("a snapshot is lost: {}", openframe_fault::chain(&error));
         }
         shared.wake.notify_one();
@@ -199,5 +213,13 @@ async fn take_stock(shared: &Shared) {
             () = tokio::time::sleep(interval.saturating_sub(inventory::SOONEST)) => {}
             () = shared.connected.notified() => {}
         }
+    }
+}
+
+/// Looks after the journal of commands: what could not be told or forgotten before.
+async fn keep_house(runner: &Runner) {
+    loop {
+        tokio::time::sleep(KEEP_HOUSE_EVERY).await;
+        runner.keep_house();
     }
 }

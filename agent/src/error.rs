@@ -60,6 +60,9 @@ pub enum Error {
     /// Another agent uses the same state folder.
     #[error("another agent is running with {}", .0.display())]
     Running(PathBuf),
+    /// The platform does not count this device any more.
+    #[error("this device was retired: the platform does not count it any more")]
+    Retired,
     /// There is no identity yet.
     #[error("this device is not enrolled")]
     NotEnrolled,
@@ -75,13 +78,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the platform does not count this device any more.
+    pub fn is_retired(&self) -> bool {
+        matches!(self, Self::Retired)
+            || matches!(self, Self::Refused(fault) if fault.code() == "bad_device")
+    }
+
     /// How to treat it; also gives the exit code.
     pub fn kind(&self) -> Kind {
         match self {
             Self::BadToken | Self::BadServer(_) | Self::Settings { .. } | Self::NotRoot(_) => {
                 Kind::Invalid
             }
-            Self::NotTheServer { .. } => Kind::Forbidden,
+            Self::NotTheServer { .. } | Self::Retired => Kind::Forbidden,
             Self::Unreachable { .. } => Kind::Unavailable,
             Self::Refused(fault) => fault.kind(),
             Self::NotEnrolled => Kind::NotFound,
@@ -110,6 +119,9 @@ impl Error {
             }
             Self::Settings { .. } => "correct the file; the guide lists every setting",
             Self::Running(_) => "stop the other one first",
+            Self::Retired => {
+                "to join again, enrol with a new token: `openframe-agent enrol --again …`"
+            }
             Self::NotEnrolled => "run `openframe-agent enrol --server URL --token TOKEN`",
             Self::NotRoot(_) => "or ask the administrator of this machine",
             Self::Certificate(_) => {

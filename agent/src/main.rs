@@ -40,6 +40,9 @@ enum Command {
         /// File with the enrolment token; - for standard input
         #[arg(long, value_name = "FILE", conflicts_with = "token")]
         token_file: Option<PathBuf>,
+        /// Become a new device, also if this one is enrolled already
+        #[arg(long)]
+        again: bool,
     },
     /// Report until told to stop
     Run,
@@ -108,7 +111,7 @@ fn install_service(state: &Path, dry_run: bool) -> Result<(), Error> {
     let executable = std::env::current_exe()
         .map_err(|cause| Error::State { path: "/proc/self/exe".into(), cause })?;
     if dry_run {
-        print(install::unit(&executable, state).trim_end());
+        print(install::unit(state).trim_end());
         return Ok(());
     }
     say(&install::install(&executable, state)?);
@@ -125,13 +128,13 @@ async fn run(mut arguments: Arguments) -> Result<(), Error> {
     }
     let folder = Folder::open(&arguments.state)?;
     match arguments.command {
-        Command::Enrol { server, token, token_file } => {
+        Command::Enrol { server, token, token_file, again } => {
             let token = match token_file {
                 Some(file) => read_token(&file)?,
                 None => token.unwrap_or_default(),
             };
             let names = (server.as_str(), token.as_str());
-            match enrol_folder(&folder, names, false, &facts::hostname(), &clock).await? {
+            match enrol_folder(&folder, names, again, &facts::hostname(), &clock).await? {
                 Enrolled::New(identity) => say(&format!("enrolled as {}", identity.device_id)),
                 Enrolled::Already(identity) => {
                     say(&format!("already enrolled as {}", identity.device_id));
@@ -148,10 +151,13 @@ async fn run(mut arguments: Arguments) -> Result<(), Error> {
         Command::Run => {
             let stop = CancellationToken::new();
             let told = stop.clone();
-            let term = signal(SignalKind::terminate());
+            let signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
             tokio::spawn(async move {
-                let Ok(mut term) = term else { return };
-                term.recv().await;
+                let [Ok(mut term), Ok(mut int)] = signals else { return };
+                tokio::select! {
+                    _ = term.recv() => {}
+                    _ = int.recv() => {}
+                }
                 told.cancel();
             });
             Box::pin(daemon::run(&folder, &clock, &stop)).await

@@ -30,7 +30,9 @@ pub async fn keep(folder: &Folder, clock: &Clock) {
     loop {
         // Looked at first: a device whose certificate ended while it was off cannot connect before.
         match renew_if_due(folder, clock, part).await {
-            Ok(()) => tokio::time::sleep(LOOK_EVERY).await,
+            Ok(false) => tokio::time::sleep(LOOK_EVERY).await,
+            // Whatever a wrong clock makes of the new one: it is not renewed at once again.
+            Ok(true) => tokio::time::sleep(RETRY).await,
             Err(error) => {
                 tracing::warn!("certificate not renewed: {}", openframe_fault::chain(&error));
                 tokio::time::sleep(spread(RETRY)).await;
@@ -39,11 +41,12 @@ pub async fn keep(folder: &Folder, clock: &Clock) {
     }
 }
 
-async fn renew_if_due(folder: &Folder, clock: &Clock, part: f64) -> Result<(), Error> {
+/// Says whether there is a new certificate.
+async fn renew_if_due(folder: &Folder, clock: &Clock, part: f64) -> Result<bool, Error> {
     let Some(identity) = folder.identity()? else { return Err(Error::NotEnrolled) };
     let now = clock.now();
     if now < due(&identity, part) {
-        return Ok(());
+        return Ok(false);
     }
     let (key, hostname) = (folder.key()?, facts::hostname());
     let renewed = if now < identity.not_after {
@@ -53,7 +56,7 @@ async fn renew_if_due(folder: &Folder, clock: &Clock, part: f64) -> Result<(), E
     };
     folder.keep_identity(&renewed)?;
     tracing::info!("certificate renewed until {}", renewed.not_after);
-    Ok(())
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -47,8 +47,13 @@ impl Folder {
     /// Opens the folder, making it if needed, readable by its owner only.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let folder = Self { path: path.to_owned() };
+        let is_new = !path.exists();
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed(path))?;
+        if is_new && let Some(parent) = path.parent() {
+            // Else a power cut could take the folder with all that was durable in it.
+            File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed(path))?;
+        }
         Ok(folder)
     }
 

@@ -2,7 +2,9 @@
 //! return, and virtual ones have no space.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 
 use super::system::Before;
 use super::{MANY, Measured, count, labelled};
@@ -16,22 +18,17 @@ const LOCAL: [&str; 15] = [
 const SECTOR: u64 = 512;
 
 pub(super) fn filesystems(_: &mut Before) -> Measured {
-    let mounts = fs::read_to_string("/proc/self/mounts").map_err(|cause| cause.to_string())?;
+    let mounts = fs::read("/proc/self/mounts").map_err(|cause| cause.to_string())?;
     let (mut points, mut seen) = (Vec::new(), HashSet::new());
-    for line in mounts.lines() {
-        let mut fields = line.split_whitespace();
-        let (Some(device), Some(point), Some(kind)) = (fields.next(), fields.next(), fields.next())
-        else {
-            continue;
-        };
-        let root = point == "/" && kind == "overlay";
-        if !(LOCAL.contains(&kind) || root) || seen.len() >= MANY || !seen.insert(device) {
+    for mount in mounts.split(|byte| *byte == b'\n').filter_map(Mount::read) {
+        let Mount { device, path, kind } = &mount;
+        let (kind, root) = (kind.as_str(), path == b"/" && kind == "overlay");
+        if !(LOCAL.contains(&kind) || root) || seen.len() >= MANY || !seen.insert(device.clone()) {
             continue;
         }
-        // Spaces are written as octal numbers there.
-        let point = point.replace("\\040", " ");
-        let Ok(stat) = rustix::fs::statvfs(point.as_str()) else { continue };
-        let labels = [("device", device), ("mountpoint", point.as_str()), ("type", kind)];
+        let Ok(stat) = rustix::fs::statvfs(OsStr::from_bytes(path)) else { continue };
+        let point = String::from_utf8_lossy(path);
+        let labels = [("device", device.as_str()), ("mountpoint", &*point), ("type", kind)];
         let state = |name, state, value| {
             let [a, b, c] = labels;
             labelled(name, &[a, b, c, ("state", state)], count(value))
@@ -54,6 +51,36 @@ pub(super) fn filesystems(_: &mut Before) -> Measured {
         }
     }
     Ok(points)
+}
+
+/// A line of `/proc/self/mounts` (`proc_pid_mounts(5)`).
+struct Mount {
+    device: String,
+    /// Any bytes but zero.
+    path: Vec<u8>,
+    kind: String,
+}
+
+impl Mount {
+    fn read(line: &[u8]) -> Option<Self> {
+        let mut fields = line.split(|byte| *byte == b' ').map(unescape);
+        let (device, path, kind) = (fields.next()?, fields.next()?, fields.next()?);
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Some(Self { device: text(device), path, kind: text(kind) })
+    }
+}
+
+/// Blanks, line ends and backslashes are written as three octal digits there.
+fn unescape(field: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..3).filter(|_| *first == b'\\');
+        let byte = digits.and_then(|it| u8::from_str_radix(std::str::from_utf8(it).ok()?, 8).ok());
+        plain.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { after.get(3..).unwrap_or_default() } else { after };
+    }
+    plain
 }
 
 pub(super) fn io(_: &mut Before) -> Measured {
@@ -84,4 +111,19 @@ pub(super) fn io(_: &mut Before) -> Measured {
         points.push(labelled("system_disk_io_time_seconds_total", &[("device", *name)], busy));
     }
     Ok(points)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mount_points_are_any_bytes() {
+        let read = |line: &[u8]| Mount::read(line).unwrap().path;
+        assert_eq!(read(b"/dev/a / ext4 rw 0 0"), b"/");
+        assert_eq!(read(br"/dev/a /a\040b\011c\134d ext4 rw 0 0"), b"/a b\tc\\d");
+        assert_eq!(read(b"/dev/a /\xff\xfe ext4 rw 0 0"), b"/\xff\xfe");
+        assert_eq!(read(br"/dev/a /x\9 ext4 rw 0 0"), br"/x\9");
+        assert!(Mount::read(b"").is_none());
+    }
 }

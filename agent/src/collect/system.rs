@@ -10,7 +10,30 @@ use super::{MANY, Measured, Point, count, labelled, point};
 #[derive(Debug, Default)]
 pub(super) struct Before {
     /// Ticks the processors were busy, and all ticks.
-    cpu: Option<(u64, u64)>,
+    cpu: Option<Ticks>,
+    /// The same of each.
+    cores: Vec<Ticks>,
+}
+
+/// What processors have done since the start, in ticks.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ticks {
+    busy: u64,
+    all: u64,
+}
+
+impl Ticks {
+    fn of(time: &procfs::CpuTime) -> Self {
+        let or_none = Option::unwrap_or_default;
+        let interrupts = or_none(time.irq) + or_none(time.softirq);
+        let busy = time.user + time.nice + time.system + interrupts + or_none(time.steal);
+        Self { busy, all: busy + time.idle + or_none(time.iowait) }
+    }
+
+    /// The part of the time since `then` that was busy.
+    fn ratio_since(self, then: Self) -> f64 {
+        count(self.busy.saturating_sub(then.busy)) / count(self.all.saturating_sub(then.all).max(1))
+    }
 }
 
 pub(super) fn load(_: &mut Before) -> Measured {
@@ -47,16 +70,14 @@ pub(super) fn memory(_: &mut Before) -> Measured {
 pub(super) fn cpu(before: &mut Before) -> Measured {
     let stat = procfs::KernelStats::current().map_err(|cause| cause.to_string())?;
     let total = &stat.total;
-    let iowait = total.iowait.unwrap_or_default();
-    let steal = total.steal.unwrap_or_default();
-    let busy = total.user + total.nice + total.system + steal;
-    let all = busy + total.idle + iowait;
+    let or_none = Option::unwrap_or_default;
     let states = [
         ("user", total.user + total.nice),
         ("system", total.system),
         ("idle", total.idle),
-        ("iowait", iowait),
-        ("steal", steal),
+        ("iowait", or_none(total.iowait)),
+        ("interrupt", or_none(total.irq) + or_none(total.softirq)),
+        ("steal", or_none(total.steal)),
     ];
     let ticks = count(procfs::ticks_per_second().max(1));
     let seconds = |(state, value): (&str, u64)| {
@@ -64,12 +85,18 @@ pub(super) fn cpu(before: &mut Before) -> Measured {
     };
     let mut points: Vec<Point> = states.into_iter().map(seconds).collect();
     points.push(point("system_cpu_logical_count", count(stat.cpu_time.len() as u64)));
-    let last = before.cpu.replace((busy, all));
+    let now = Ticks::of(total);
+    let last = before.cpu.replace(now);
     // No value the first time; the series is there all the same.
-    let ratio = last.map_or(f64::NAN, |(busy_then, all_then)| {
-        count(busy.saturating_sub(busy_then)) / count(all.saturating_sub(all_then).max(1))
-    });
+    let ratio = last.map_or(f64::NAN, |then| now.ratio_since(then));
     points.push(point("system_cpu_utilization_ratio", ratio));
+    let cores: Vec<Ticks> = stat.cpu_time.iter().take(MANY).map(Ticks::of).collect();
+    for (number, now) in cores.iter().enumerate() {
+        let ratio = before.cores.get(number).map_or(f64::NAN, |then| now.ratio_since(*then));
+        let labels = [("cpu", &*number.to_string())];
+        points.push(labelled("system_cpu_core_utilization_ratio", &labels, ratio));
+    }
+    before.cores = cores;
     Ok(points)
 }
 

@@ -225,26 +225,26 @@ fn crashed(stage: Stage, idempotent: bool) -> (Device, Command, std::path::PathB
 #[tokio::test]
 async fn a_crash_at_each_point_runs_nothing_twice() {
     let (device, command, marks) = crashed(Stage::Accepted, false);
-    device.runner.recover().unwrap();
+    device.runner.recover();
     device.until(|it| it.states(&command.id).contains(&State::Succeeded)).await;
     assert_eq!(fs::read_to_string(&marks).unwrap(), "x\n");
 
     let (device, command, marks) = crashed(Stage::Started, false);
-    device.runner.recover().unwrap();
+    device.runner.recover();
     device.runner.run(command.clone());
     assert_eq!(device.states(&command.id), [State::Interrupted, State::Interrupted]);
     assert!(!marks.exists());
 
     let (device, command, marks) = crashed(Stage::Started, true);
-    device.runner.recover().unwrap();
+    device.runner.recover();
     device.until(|it| it.states(&command.id).contains(&State::Succeeded)).await;
     assert!(marks.exists());
 
     let (device, command, marks) = crashed(Stage::Finished, false);
-    device.runner.recover().unwrap();
+    device.runner.recover();
     assert_eq!(device.states(&command.id), [State::Succeeded], "its report was lost");
     let device = device.restarted();
-    device.runner.recover().unwrap();
+    device.runner.recover();
     assert_eq!(device.states(&command.id), [State::Succeeded], "told once is enough");
     assert!(!marks.exists());
 }
@@ -271,7 +271,7 @@ async fn a_group_that_outlived_its_agent_is_killed() {
     device.runner.0.journal.write(&entry).unwrap();
     device.runner.0.journal.note_process(&command.id, child.id().unwrap());
     let device = device.restarted();
-    device.runner.recover().unwrap();
+    device.runner.recover();
     assert!(!child.wait().await.unwrap().success());
     assert_eq!(device.states(&command.id), [State::Interrupted]);
 }

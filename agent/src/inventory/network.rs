@@ -1,8 +1,10 @@
 //! Interfaces, addresses, name servers, routes.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use procfs::net::TcpState;
 use serde_json::{Value, json};
 
 use super::machine::names;
@@ -27,8 +29,39 @@ pub(super) fn section() -> Value {
     json!({
         "interfaces": interfaces.map(interface).collect::<Vec<_>>(),
         "addresses": addresses(),
+        "routes": routes(&fs::read_to_string("/proc/net/route").unwrap_or_default()),
+        "listening": listening(),
         "name_servers": servers.take(16).map(|it| text(it.as_bytes())).collect::<Vec<_>>(),
     })
+}
+
+/// The routes of IPv4: network, gateway, interface (`/proc/net/route`, numbers as the machine has
+/// them in memory).
+fn routes(table: &str) -> Vec<Value> {
+    let address = |field: &str| {
+        u32::from_str_radix(field, 16).map(|bits| Ipv4Addr::from(bits.to_ne_bytes()).to_string())
+    };
+    let route = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (interface, mask) = (fields.first()?, u32::from_str_radix(fields.get(7)?, 16).ok()?);
+        let network = address(fields.get(1)?).ok()?;
+        Some(json!({
+            "network": format!("{network}/{}", mask.count_ones()),
+            "gateway": address(fields.get(2)?).ok()?,
+            "interface": text(interface.as_bytes()),
+        }))
+    };
+    table.lines().skip(1).filter_map(route).take(MANY).collect()
+}
+
+/// TCP ports that somebody listens on, each once.
+fn listening() -> Vec<Value> {
+    let four = procfs::net::tcp().unwrap_or_default();
+    let six = procfs::net::tcp6().unwrap_or_default();
+    let open = four.into_iter().chain(six).filter(|it| it.state == TcpState::Listen);
+    let sockets: BTreeSet<_> = open.map(|it| it.local_address).collect();
+    let one = |socket: SocketAddr| json!({ "protocol": "tcp", "address": socket.ip().to_string(), "port": socket.port() });
+    sockets.into_iter().take(MANY).map(one).collect()
 }
 
 /// The addresses of this machine, without those that mean nothing outside.
@@ -76,5 +109,17 @@ mod tests {
         let table = "fe800000000000000000000000000001 02 40 20 80 eth0\n\
             20010db8000000000000000000000007 02 40 00 80 eth0\nnonsense\n";
         assert_eq!(six(table), ["2001:db8::7"]);
+    }
+
+    #[test]
+    fn routes_are_read_and_nonsense_left_out() {
+        let zero = 0;
+        let gateway = u32::from_ne_bytes([10, 0, 0, 1]);
+        let table = format!(
+            "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n\
+             eth0 {zero:08X} {gateway:08X} 0003 0 0 0 {zero:08X} 0 0 0\nnonsense\neth0 x y\n"
+        );
+        let want = json!([{ "network": "0.0.0.0/0", "gateway": "10.0.0.1", "interface": "eth0" }]);
+        assert_eq!(json!(routes(&table)), want);
     }
 }

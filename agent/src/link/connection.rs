@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::{SinkExt as _, StreamExt as _};
 use openframe_agent_api::link::frame::Body;
 use openframe_agent_api::link::{Frame, Goodbye, Hello, goodbye};
-use openframe_agent_api::{LINK_PATH, MAX_FRAME_BYTES};
+use openframe_agent_api::{CLOSE_REVOKED, LINK_PATH, MAX_FRAME_BYTES};
 use openframe_clock::Clock;
 use prost::Message as _;
 use rustls::ClientConfig;
@@ -28,6 +28,8 @@ use crate::net::{Server, connect};
 const UPGRADE_LIMIT: Duration = Duration::from_secs(15);
 /// A frame that cannot be written for so long means that the connection is dead.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);
+/// Closing takes so long at most.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 /// Small, because most links are idle most of the time.
 const READ_BUFFER_BYTES: usize = 4 << 10;
 
@@ -41,6 +43,8 @@ pub enum Ended {
     Stopped,
     /// The platform asked to connect again after a random wait of at most so long.
     Drained(Duration),
+    /// The platform does not count this device any more.
+    Retired,
     /// It broke, or the platform closed it.
     Lost(Error),
 }
@@ -115,6 +119,9 @@ pub async fn drive<O: Outbox>(
         };
         let frame = match received {
             Some(Ok(Message::Binary(bytes))) => Frame::decode(bytes),
+            Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == CLOSE_REVOKED => {
+                return Ended::Retired;
+            }
             Some(Ok(Message::Close(_))) | None => {
                 return Ended::Lost(line.server.unreachable("the platform closed the link"));
             }
@@ -128,7 +135,9 @@ pub async fn drive<O: Outbox>(
         let action = session.receive(frame, now(), &mut *lock(line.outbox));
         match action {
             Some(Action::Drain(ms)) => {
-                say_goodbye(&mut socket, line.server).await;
+                // No goodbye: the device does not go away, it only comes back by another door.
+                let closed = tokio::time::timeout(CLOSE_LIMIT, socket.close(None)).await;
+                tracing::debug!("asked to connect again; closed: {}", closed.is_ok());
                 return Ended::Drained(Duration::from_millis(ms.into()));
             }
             Some(action) => act(action),
@@ -164,7 +173,7 @@ async fn write(socket: &mut Socket, server: &Server, frame: &Frame) -> Result<()
 async fn say_goodbye(socket: &mut Socket, server: &Server) {
     let goodbye = Goodbye { reason: goodbye::Reason::Shutdown.into() };
     let said = write(socket, server, &management(Body::Goodbye(goodbye))).await;
-    let closed = tokio::time::timeout(Duration::from_secs(2), socket.close(None)).await;
+    let closed = tokio::time::timeout(CLOSE_LIMIT, socket.close(None)).await;
     tracing::debug!("goodbye said: {}, closed: {}", said.is_ok(), closed.is_ok());
 }
 

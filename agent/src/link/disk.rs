@@ -88,6 +88,11 @@ impl DiskOutbox {
         self.control.sync()
     }
 
+    /// Counts a snapshot that could not be kept.
+    pub fn note_lost(&mut self) {
+        self.telemetry.note_lost();
+    }
+
     /// The ring, for its figures.
     pub fn ring(&self) -> &Queue {
         &self.telemetry

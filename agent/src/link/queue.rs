@@ -62,13 +62,15 @@ impl Queue {
         let dir = folder.sub(settings.name)?;
         let (wal, found) = match Wal::open(dir.path(), options) {
             Ok(opened) => opened,
-            Err(cause) => {
+            Err(cause @ WalError::Damaged { .. }) => {
                 tracing::error!("cannot read a queue: {}", openframe_fault::chain(&cause));
                 folder.set_aside(settings.name)?;
                 let dir = folder.sub(settings.name)?;
                 let options = Options { first_seq: fresh, ..options };
                 Wal::open(dir.path(), options).map_err(|cause| failed(&dir, cause))?
             }
+            // The disk may do better next time, and what is on it is not thrown away.
+            Err(cause) => return Err(failed(&dir, cause)),
         };
         let mut lost = 0;
         for damage in &found.damage {
@@ -203,9 +205,11 @@ impl Queue {
     }
 
     fn reopen(&mut self) -> Result<(), Error> {
+        let before = self.wal.next_seq();
         self.wal.reopen().map_err(wal_error)?;
         // What was not durable was never sent; its numbers are free again.
         self.unsynced = self.wal.next_seq();
+        self.lost += before.saturating_sub(self.unsynced);
         while self.tail.back().is_some_and(|(seq, _)| *seq >= self.unsynced) {
             let gone = self.tail.pop_back();
             self.tail_bytes -= gone.map_or(0, |(_, bytes)| bytes.len());

@@ -1,6 +1,7 @@
 //! What an operator sees of devices: all that waits runs, output is whole, a retired one is gone.
 
 use openframe_agent::state::Folder;
+use openframe_agent::status::Status;
 use openframe_agent::{Error, enrol, link, net};
 use openframe_clock::Clock;
 use openframe_devices_api::{DeviceQuery, NewCommand};
@@ -89,6 +90,11 @@ async fn a_retired_device_is_out_at_once_and_stays_out() {
     .await;
     let renewed = enrol::renew(&identity, &key, "back", &Clock::system()).await;
     assert!(matches!(renewed, Err(Error::Refused(_))), "{renewed:?}");
+    until("the agent to say that it was retired", || async {
+        let said = Status::read(&folder).ok()?.text();
+        said.contains("this device was retired").then_some(())
+    })
+    .await;
     let trail = server.auth().unwrap().audit(None, 50).await.unwrap();
     let actions: Vec<String> = trail.items.into_iter().map(|entry| entry.action).collect();
     for action in ["device.retire", "device.revoke"] {
