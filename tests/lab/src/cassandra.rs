@@ -29,26 +29,26 @@ const UP_WITHIN: Duration = Duration::from_mins(3);
 /// The lab's superuser; Cassandra's own, whose password everybody knows, is locked.
 const ADMIN: &str = "lab_admin";
 
-/// Fetches Cassandra's jars unless they are there.
-pub(crate) fn fetch(lab: &Lab) -> anyhow::Result<()> {
-    let (jars, whole) = (jars(lab), jars(lab).join(".complete"));
+/// Fetches Cassandra's jars into `cache` unless they are there.
+pub(crate) fn fetch(cache: &Path, say: &dyn Fn(&str)) -> anyhow::Result<()> {
+    let (jars, whole) = (jars(cache), jars(cache).join(".complete"));
     if whole.exists() {
         return Ok(());
     }
-    lab.say("fetching Cassandra's jars from Maven Central, 67 MB");
+    say("fetching Cassandra's jars from Maven Central, 67 MB");
     fs::create_dir_all(&jars)?;
-    let pom = lab.home.join("cassandra-pom.xml");
+    let pom = cache.join("cassandra-pom.xml");
     fs::write(&pom, POM)?;
     let mut maven = Command::new("mvn");
     maven.args(["--quiet", "--batch-mode", "--file"]).arg(&pom).arg("dependency:copy-dependencies");
     maven.arg("-DincludeScope=runtime").arg(format!("-DoutputDirectory={}", jars.display()));
-    process::run(&mut maven, &lab.processes.log("maven"))?;
+    process::run(&mut maven, &cache.join("maven.out"))?;
     fs::write(whole, "")?;
     Ok(())
 }
 
-fn jars(lab: &Lab) -> PathBuf {
-    lab.cache.join("cassandra-5.0.9")
+fn jars(cache: &Path) -> PathBuf {
+    cache.join("cassandra-5.0.9")
 }
 
 /// Starts a node.
@@ -62,14 +62,14 @@ pub(crate) fn start(lab: &Lab, node: Node) -> anyhow::Result<()> {
     fs::write(conf.join("cassandra-rackdc.properties"), format!("dc=dc1\nrack=rack{number}\n"))?;
     let mut java = Command::new(java()?);
     java.args([format!("-Xms{HEAP}"), format!("-Xmx{HEAP}")]);
-    java.arg(format!("-javaagent:{}", jamm(&jars(lab))?.display()));
+    java.arg(format!("-javaagent:{}", jamm(&jars(&lab.cache))?.display()));
     java.args(JAVA_OPTIONS.lines().filter(|line| line.starts_with('-')));
     java.arg(format!("-Dcassandra.config=file://{}/cassandra.yaml", conf.display()));
     java.arg(format!("-Dcassandra.storagedir={}", folder.display()));
     java.arg(format!("-Dcassandra.logdir={}", folder.display()));
     java.arg(format!("-Dlogback.configurationFile={}/logback.xml", conf.display()));
     java.arg("-Dcassandra-foreground=yes");
-    java.arg("-cp").arg(format!("{}:{}/*", conf.display(), jars(lab).display()));
+    java.arg("-cp").arg(format!("{}:{}/*", conf.display(), jars(&lab.cache).display()));
     java.arg("org.apache.cassandra.service.CassandraDaemon");
     lab.processes.start(&node.to_string(), &mut java)
 }

@@ -58,9 +58,14 @@ impl Lab {
         })
     }
 
+    /// Fetches what is no package of Debian into `cache`.
+    pub fn fetch(cache: &Path, say: &dyn Fn(&str)) -> anyhow::Result<()> {
+        cassandra::fetch(cache, say)
+    }
+
     /// Starts every node that does not run, and waits until the three clusters are whole.
     pub async fn up(&self) -> anyhow::Result<()> {
-        cassandra::fetch(self)?;
+        Self::fetch(&self.cache, &*self.progress)?;
         self.say("starting etcd, Cassandra, PostgreSQL and Redis");
         // The witness first: PostgreSQL's nodes ask it who is primary.
         for node in [Node::Etcd].into_iter().chain(Node::ALL) {

@@ -24,6 +24,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Fetch the programs that are no packages of Debian
+    Fetch,
     /// Start every node that does not run
     Up,
     /// Stop every node and remove its data
@@ -48,12 +50,16 @@ async fn main() -> ExitCode {
 }
 
 async fn act(arguments: Arguments) -> anyhow::Result<()> {
+    if let What::Fetch = arguments.what {
+        return Lab::fetch(&arguments.cache, &line);
+    }
     if !matches!(arguments.what, What::Up) && !Lab::exists(&arguments.home) {
         line("no lab is up");
         return Ok(());
     }
     let lab = Lab::open(&arguments.home, &arguments.cache, Arc::new(line))?;
     match arguments.what {
+        What::Fetch => Ok(()),
         What::Up => lab.up().await,
         What::Down => lab.down().await,
         What::Kill { node } => lab.kill(node).await,
