@@ -1,6 +1,8 @@
-//! The project's chores: `cargo xtask setup`, `cargo xtask test`, `cargo xtask tidy`.
+//! The project's chores: `cargo xtask setup|test|tidy|golden|lab`.
 
 mod golden;
+mod lab;
+mod node;
 mod prometheus;
 mod run;
 mod say;
@@ -22,6 +24,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// Install what building the console needs, build everything, and run `openframe up`
+    Up {
+        /// Options of `openframe up`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
     /// Install what the tests need, and say what and why
     Setup,
     /// Set up, then run every check and test
@@ -36,15 +44,23 @@ enum Chore {
         #[arg(long)]
         write: bool,
     },
+    /// Real clusters on this machine: up, down, status, kill NODE, start NODE
+    Lab {
+        /// What to do
+        #[arg(required = true, allow_hyphen_values = true)]
+        what: Vec<String>,
+    },
     /// Check the structure: dependencies, sizes, absences
     Tidy,
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
+        Chore::Up { options } => up(&options),
         Chore::Setup => setup::setup(),
         Chore::Test { keep_going } => test::test(keep_going),
         Chore::Golden { write } => golden::golden(write),
+        Chore::Lab { what } => lab::lab(&what),
         Chore::Tidy => tidy::tidy(),
     };
     match done {
@@ -55,4 +71,12 @@ fn main() -> ExitCode {
             if error.is::<setup::NeedsRoot>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// The product, console included, on this machine.
+fn up(options: &[String]) -> anyhow::Result<()> {
+    setup::console()?;
+    let own = ["run", "--release", "--", "up"];
+    let args: Vec<&str> = own.into_iter().chain(options.iter().map(String::as_str)).collect();
+    run::run("cargo", &args)
 }

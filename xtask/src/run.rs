@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 
+use crate::node;
+
 /// The root of the checkout.
 pub(crate) fn root() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -22,7 +24,7 @@ pub(crate) fn run_with(
     args: &[&str],
     change: impl FnOnce(&mut Command),
 ) -> anyhow::Result<()> {
-    let mut command = Command::new(program);
+    let mut command = command(program);
     command.args(args).current_dir(root()).stdin(Stdio::null());
     change(&mut command);
     let status = command.status().with_context(|| format!("{program} cannot be started"))?;
@@ -30,6 +32,14 @@ pub(crate) fn run_with(
         bail!("`{program} {}` failed ({status})", args.join(" "));
     }
     Ok(())
+}
+
+/// The program as it is, or on the Node.js that set-up has installed.
+fn command(program: &str) -> Command {
+    let Some(node) = node::own() else { return Command::new(program) };
+    let mut command = Command::new("sh");
+    command.args(["-c", "PATH=\"$0:$PATH\"; exec \"$@\""]).arg(node).arg(program);
+    command
 }
 
 /// Whether a program runs and succeeds. What it prints is not shown.

@@ -1,38 +1,67 @@
 //! `cargo xtask setup`: what the tests need besides Rust.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::prometheus;
 use crate::run::{root, run, run_with, succeeds};
 use crate::say::line;
+use crate::{lab, node, prometheus};
 
-/// Debian's packages: the program looked for, the package that has it, why.
-const DEBIAN: [(&str, &str, &str); 5] = [
-    ("node", "nodejs", "builds the console and runs its tests"),
-    ("npm", "npm", "fetches the console's libraries, as its lock file names them"),
-    ("chromium", "chromium", "the end-to-end tests use the console in a real browser"),
-    ("faketime", "faketime", "a test runs the agent with a clock that is ten minutes off"),
-    ("unshare", "util-linux", "the full-disk test mounts a small disk in a namespace of its own"),
+/// How it is seen that a package is there.
+enum Seen {
+    /// By a program, which may also have come from elsewhere.
+    By(&'static str),
+    /// By Debian's list of packages.
+    Listed,
+}
+
+use Seen::{By, Listed};
+
+/// A package of Debian, and what it is for.
+type Package = (Seen, &'static str, &'static str);
+
+/// What the console is built with.
+const CONSOLE: [Package; 2] = [
+    (By("node"), "nodejs", "builds the console and runs its tests"),
+    (By("npm"), "npm", "fetches the console's libraries, as its lock file names them"),
 ];
+/// What tests need besides.
+const TESTS: [Package; 15] = [
+    (By("chromium"), "chromium", "the end-to-end tests use the console in a real browser"),
+    (By("faketime"), "faketime", "a test runs the agent with a clock that is ten minutes off"),
+    (By("unshare"), "util-linux", "the full-disk test mounts a small disk in its own namespace"),
+    (By("java"), "openjdk-17-jre-headless", "runs Cassandra"),
+    (By("mvn"), "maven", "fetches Cassandra"),
+    (Listed, "postgresql-15", "two nodes of it are tested against"),
+    (Listed, "patroni", "fails PostgreSQL over"),
+    (Listed, "python3-etcd", "Patroni asks etcd by it"),
+    (Listed, "python3-psycopg2", "Patroni asks PostgreSQL by it"),
+    (Listed, "python3-idna", "Patroni's certificates are checked by it"),
+    (Listed, "etcd-server", "PostgreSQL's witness"),
+    (Listed, "redis-server", "three nodes of it are tested against"),
+    (Listed, "redis-sentinel", "fails Redis over"),
+    (Listed, "redis-tools", "asks Redis who is primary"),
+    (Listed, "haproxy", "the ingress in front of two gateways"),
+];
+/// What Debian asks before it starts a service that was just installed; 101 is no
+/// (`invoke-rc.d(8)`).
+const POLICY: &str = "/usr/sbin/policy-rc.d";
 /// Tools of cargo: name, version, why.
 const CARGO: [(&str, &str, &str); 1] =
     [("cargo-deny", "0.20.2", "checks licences, sources and banned crates")];
 /// The console's sources.
 const WEB: &str = "console/web";
 
-/// The console's tools need this Node.js: major and minor version.
-const NODE: (u32, u32) = (20, 19);
-
 /// Packages are missing, and only root may install them.
 #[derive(Debug, thiserror::Error)]
 #[error("packages are missing and you are not root; run this, then the same command again:\n  {0}")]
 pub(crate) struct NeedsRoot(String);
 
-/// Installs what is missing.
+/// Installs what tests need and is missing.
 pub(crate) fn setup() -> anyhow::Result<()> {
-    debian()?;
-    node()?;
+    debian(CONSOLE.iter().chain(&TESTS))?;
+    node::setup()?;
     for (name, version, why) in CARGO {
         if succeeds(name, &["--version"]) {
             continue;
@@ -44,13 +73,30 @@ pub(crate) fn setup() -> anyhow::Result<()> {
     prometheus::setup()?;
     line("fetching the crates of every platform: later steps use no network");
     run("cargo", &["fetch", "--locked"])?;
+    lab::fetch()?;
     line("everything that the tests need is there");
     Ok(())
 }
 
-fn debian() -> anyhow::Result<()> {
-    let missing = DEBIAN.iter().filter(|(program, ..)| !succeeds(program, &["--version"]));
-    let missing: Vec<_> = missing.collect();
+/// Installs what building the console needs and is missing.
+pub(crate) fn console() -> anyhow::Result<()> {
+    debian(CONSOLE.iter())?;
+    node::setup()
+}
+
+fn is_missing((seen, package, _): &Package) -> bool {
+    match seen {
+        By(program) => !succeeds(program, &["--version"]),
+        Listed => {
+            let asked = ["--show", "--showformat=${db:Status-Status}", package];
+            let output = std::process::Command::new("dpkg-query").args(asked).output();
+            !output.is_ok_and(|output| output.stdout == b"installed")
+        }
+    }
+}
+
+fn debian<'a>(wanted: impl Iterator<Item = &'a Package>) -> anyhow::Result<()> {
+    let missing: Vec<_> = wanted.filter(|package| is_missing(package)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -60,33 +106,29 @@ fn debian() -> anyhow::Result<()> {
     let packages: Vec<&str> = missing.iter().map(|(_, package, _)| *package).collect();
     if !rustix::process::geteuid().is_root() {
         let packages = packages.join(" ");
-        let command = format!("sudo apt-get install --yes --no-install-recommends {packages}");
-        return Err(NeedsRoot(command).into());
+        return Err(NeedsRoot(format!(
+            "sudo apt-get update && sudo apt-get install --yes --no-install-recommends {packages}"
+        ))
+        .into());
     }
-    let quiet = |command: &mut std::process::Command| {
-        command.env("DEBIAN_FRONTEND", "noninteractive");
-    };
-    run_with("apt-get", &["update", "--quiet"], quiet)?;
+    run_with("apt-get", &["update", "--quiet"], quietly)?;
+    // The tests start servers of their own; those of the packages shall not run beside them.
+    let own_policy = !Path::new(POLICY).exists();
+    if own_policy {
+        fs::write(POLICY, "#!/bin/sh\nexit 101\n")?;
+        fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755))?;
+    }
     let mut install = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
     install.extend(packages);
-    run_with("apt-get", &install, quiet)
+    let installed = run_with("apt-get", &install, quietly);
+    if own_policy {
+        fs::remove_file(POLICY)?;
+    }
+    installed
 }
 
-/// Older Debians have an older Node.js than the console's tools need.
-fn node() -> anyhow::Result<()> {
-    let output = std::process::Command::new("node").arg("--version").output()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut parts = text.trim().trim_start_matches('v').split('.').map(str::parse::<u32>);
-    let mut part = || parts.next().and_then(Result::ok).unwrap_or_default();
-    if (part(), part()) < NODE {
-        let (major, minor) = NODE;
-        let found = text.trim();
-        anyhow::bail!(
-            "Node.js {found} is too old for the console; install {major}.{minor} or later \
-             (Debian 13 has it) and run this again"
-        );
-    }
-    Ok(())
+fn quietly(command: &mut std::process::Command) {
+    command.env("DEBIAN_FRONTEND", "noninteractive");
 }
 
 /// Fetches the console's libraries unless they are newer than their lock file.

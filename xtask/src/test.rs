@@ -6,11 +6,11 @@ use anyhow::bail;
 
 use crate::run::{run, run_with};
 use crate::say::line;
-use crate::{golden, prometheus, setup, tidy};
+use crate::{golden, lab, prometheus, setup, tidy};
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     ("set-up", setup::setup),
     ("format", || run("cargo", &["fmt", "--all", "--check"])),
     ("tidy", tidy::tidy),
@@ -19,6 +19,7 @@ const STEPS: [Step; 12] = [
     ("executables", || cargo(&["build", "-p", "openframe", "-p", "openframe-agent"])),
     ("golden files", || golden::golden(false)),
     ("tests", || cargo(&["test", "--workspace", "--no-fail-fast"])),
+    ("clusters", lab::test),
     ("beside Prometheus", prometheus::compare),
     ("console", console),
     ("console in Chromium", || run("node", &["console/web/e2e/run.mjs"])),

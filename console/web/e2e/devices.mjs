@@ -128,7 +128,7 @@ export async function command({ page, shots }) {
 
 export async function tag({ page }) {
   await page.getByRole('button', { name: 'Name and tags' }).click();
-  await page.getByLabel('Tags').fill('lab e2e');
+  await page.getByRole('textbox', { name: 'Tags' }).fill('lab e2e');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByText('lab, e2e').or(page.getByText('e2e, lab')).first().waitFor();
   await goTo(page, 'Devices');

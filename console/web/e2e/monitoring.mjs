@@ -63,7 +63,11 @@ export async function alert({ page, shots }) {
     await page.getByRole('link', { name: /^Alerts \d+ firing$/ }).waitFor();
     await look(page, shots, 'alerts');
     await goTo(page, 'Overview');
-    await page.getByRole('table', { name: 'Firing alerts' }).getByText('Close something').waitFor();
+    await page
+      .getByRole('table', { name: 'Firing alerts' })
+      .getByText('Close something')
+      .first()
+      .waitFor();
     await look(page, shots, 'overview');
     await goTo(page, 'Alerts');
     await page.getByRole('button', { name: 'Remove rule memory in use' }).click();

@@ -8,7 +8,8 @@ const SCHEMES = [
 
 /** Light, dark, or what the system says; kept in the browser. */
 export function Theme() {
-  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  // Else Mantine writes a style by `innerHTML`, which the policy of this page forbids.
+  const { colorScheme, setColorScheme } = useMantineColorScheme({ keepTransitions: true });
   return (
     <NativeSelect
       aria-label="Colours"

@@ -11,10 +11,9 @@ use std::process::Command;
 use openframe_system::{Process, executable};
 use tempfile::TempDir;
 
-/// Stands for `cargo`: `run` starts what is built, everything else has been done.
+/// Stands for `cargo`: `xtask up` starts what is built, everything else has been done.
 const CARGO: &str = r#"#!/bin/sh
-[ "$1" = run ] || exit 0
-while [ "$1" != -- ]; do shift; done
+[ "$1 $2" = "xtask up" ] || exit 0
 shift
 exec openframe "$@"
 "#;
@@ -65,7 +64,7 @@ impl Terminal {
 
     fn type_in(&mut self, block: &str) {
         let starts = |line: &str| {
-            ["openframe up", "openframe run", "cargo run"]
+            ["openframe up", "openframe run", "cargo xtask up"]
                 .iter()
                 .any(|start| line.starts_with(start))
         };

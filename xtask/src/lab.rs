@@ -1,0 +1,24 @@
+//! Real clusters for the tests of the data layer: `cargo xtask lab`.
+
+use crate::run::run;
+
+/// Has the lab do what `args` say: `up`, `down`, `status`, `kill NODE`, `start NODE`.
+pub(crate) fn lab(args: &[String]) -> anyhow::Result<()> {
+    let own = ["run", "--quiet", "-p", "openframe-lab", "--"];
+    let args: Vec<&str> = own.into_iter().chain(args.iter().map(String::as_str)).collect();
+    run("cargo", &args)
+}
+
+/// Fetches the programs that are no packages of Debian.
+pub(crate) fn fetch() -> anyhow::Result<()> {
+    lab(&["fetch".to_owned()])
+}
+
+/// Starts the clusters, kills each node, and leaves nothing behind, whatever comes of it.
+pub(crate) fn test() -> anyhow::Result<()> {
+    let tested = lab(&["up".to_owned()]).and_then(|()| {
+        run("cargo", &["test", "-p", "openframe-lab", "--test", "clusters", "--", "--ignored"])
+    });
+    let ended = lab(&["down".to_owned()]);
+    tested.and(ended)
+}
