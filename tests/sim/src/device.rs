@@ -127,7 +127,7 @@ impl Device {
                     let line = Line { server: &self.server, clock, outbox, wake, stop: &stop };
                     match drive(socket, self.hello(), &line, |_| {}).await {
                         Ended::Stopped | Ended::Drained(_) => Duration::ZERO,
-                        Ended::Lost(_) => backoff.next_wait(),
+                        Ended::Retired | Ended::Lost(_) => backoff.next_wait(),
                     }
                 }
             };
