@@ -16,9 +16,14 @@ pub(crate) fn fetch() -> anyhow::Result<()> {
 
 /// Starts the clusters, kills each node, and leaves nothing behind, whatever comes of it.
 pub(crate) fn test() -> anyhow::Result<()> {
-    let tested = lab(&["up".to_owned()]).and_then(|()| {
-        run("cargo", &["test", "-p", "openframe-lab", "--test", "clusters", "--", "--ignored"])
-    });
+    // One at a time: some take nodes down that others need.
+    let test = |package| {
+        let args = ["test", "-p", package, "--test", "clusters"];
+        run("cargo", &[&args[..], &["--", "--ignored", "--test-threads=1"]].concat())
+    };
+    let tested = lab(&["up".to_owned()])
+        .and_then(|()| test("openframe-lab"))
+        .and_then(|()| test("openframe-conformance"));
     let ended = lab(&["down".to_owned()]);
     tested.and(ended)
 }

@@ -1,5 +1,8 @@
-//! The promises: each change is one transaction on the one writing connection, with its audit line.
+//! The promises: each change is one transaction that is alone, with its audit line.
 
+use crate::engine::{Connection, Database, Trouble, Writing, failed, reading, trouble, writing};
+use crate::queries::{self as sql, ms};
+use crate::rows::bytes;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_auth::domain::{
@@ -9,51 +12,30 @@ use openframe_auth::store::{
     Answer, Change, Changed, Enrolment, Joining, Keys, People, Sessions, SetUp, StoreError, Trail,
 };
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
-use openframe_sqlite::{Database, Trouble, trouble};
 use openframe_tokens::opaque::SecretHash;
-use sqlx::pool::PoolConnection;
-use sqlx::{Sqlite, SqliteConnection, Transaction};
 
-use crate::queries::{self as sql, ms};
-use crate::rows::bytes;
-
-/// Keeps everything in one SQLite file. Clones share it.
+/// Keeps everything in one database. Clones share it.
 #[derive(Debug, Clone)]
-pub struct SqliteStore(Database);
-
-fn failed(error: sqlx::Error) -> StoreError {
-    match trouble(&error) {
-        Trouble::Unavailable => StoreError::Unavailable(error.into()),
-        Trouble::Taken | Trouble::Other => StoreError::Damaged(error.into()),
-    }
-}
+pub struct SqlStore(Database);
 
 fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Answer<Vec<T>> {
     rows.into_iter().map(T::try_from).collect()
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// A store in `database`, whose tables are [`crate::MIGRATIONS`].
     pub fn new(database: Database) -> Self {
         Self(database)
     }
-
-    async fn reading(&self) -> Answer<PoolConnection<Sqlite>> {
-        self.0.reader().acquire().await.map_err(failed)
-    }
-
-    async fn writing(&self) -> Answer<Transaction<'static, Sqlite>> {
-        self.0.writer().begin().await.map_err(failed)
-    }
 }
 
-async fn commit(tx: Transaction<'static, Sqlite>) -> Answer<()> {
+async fn commit(tx: Writing) -> Answer<()> {
     tx.commit().await.map_err(failed)
 }
 
-/// Adds an entry at the end of the tenant's chain. The writing connection is alone, so nothing
+/// Adds an entry at the end of the tenant's chain. The transaction is alone, so nothing
 /// comes between reading the end and moving it.
-async fn record(db: &mut SqliteConnection, tenant: TenantId, event: &Event) -> Answer<()> {
+async fn record(db: &mut Connection, tenant: TenantId, event: &Event) -> Answer<()> {
     let head = sql::head(db, tenant.0).await.map_err(failed)?;
     let (last, previous) = match head {
         Some(head) => (head.seq, bytes(&head.hash)?),
@@ -69,7 +51,7 @@ async fn record(db: &mut SqliteConnection, tenant: TenantId, event: &Event) -> A
 
 /// Whether an owner other than `except` can sign in.
 async fn owner_signs_in(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     tenant: TenantId,
     except: Option<UserId>,
 ) -> Answer<bool> {
@@ -78,12 +60,7 @@ async fn owner_signs_in(
 }
 
 /// Commits with an audit line if something was changed.
-async fn commit_if(
-    mut tx: Transaction<'static, Sqlite>,
-    changed: u64,
-    tenant: TenantId,
-    event: &Event,
-) -> Answer<bool> {
+async fn commit_if(mut tx: Writing, changed: u64, tenant: TenantId, event: &Event) -> Answer<bool> {
     if changed == 0 {
         return Ok(false);
     }
@@ -93,14 +70,14 @@ async fn commit_if(
 }
 
 #[async_trait]
-impl People for SqliteStore {
+impl People for SqlStore {
     async fn owner_signs_in(&self, tenant: TenantId) -> Answer<bool> {
-        let mut db = self.reading().await?;
+        let mut db = reading(&self.0).await?;
         owner_signs_in(&mut db, tenant, None).await
     }
 
     async fn set_setup(&self, tenant: TenantId, secret: SecretHash, event: &Event) -> Answer<bool> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         if owner_signs_in(&mut tx, tenant, None).await? {
             return Ok(false);
         }
@@ -109,14 +86,14 @@ impl People for SqliteStore {
     }
 
     async fn setup(&self, tenant: TenantId) -> Answer<Option<SecretHash>> {
-        let mut db = self.reading().await?;
+        let mut db = reading(&self.0).await?;
         let kept = sql::setup(&mut db, tenant.0).await.map_err(failed)?;
         kept.map(|kept| bytes(&kept).map(SecretHash)).transpose()
     }
 
     async fn set_up(&self, user: &User, setup: SecretHash, event: &Event) -> Answer<SetUp> {
         let tenant = user.tenant;
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         let kept = sql::setup(&mut tx, tenant.0).await.map_err(failed)?;
         let kept = kept.map(|kept| bytes(&kept).map(SecretHash)).transpose()?;
         if kept != Some(setup) || owner_signs_in(&mut tx, tenant, None).await? {
@@ -129,7 +106,7 @@ impl People for SqliteStore {
     }
 
     async fn bootstrap(&self, user: &User, key: &ApiKey, event: &Event) -> Answer<bool> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         if sql::count_users(&mut tx, user.tenant.0).await.map_err(failed)? > 0 {
             return Ok(false);
         }
@@ -139,25 +116,25 @@ impl People for SqliteStore {
     }
 
     async fn add(&self, user: &User, event: &Event) -> Answer<bool> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         let added = sql::add_user(&mut tx, user).await.map_err(failed)?;
         commit_if(tx, added, user.tenant, event).await
     }
 
     async fn get(&self, tenant: TenantId, id: UserId) -> Answer<Option<User>> {
-        let mut db = self.reading().await?;
+        let mut db = reading(&self.0).await?;
         let row = sql::user(&mut db, tenant.0, id.0).await.map_err(failed)?;
         row.map(User::try_from).transpose()
     }
 
     async fn by_email(&self, tenant: TenantId, email: &str) -> Answer<Option<User>> {
-        let mut db = self.reading().await?;
+        let mut db = reading(&self.0).await?;
         let row = sql::user_by_email(&mut db, tenant.0, email).await.map_err(failed)?;
         row.map(User::try_from).transpose()
     }
 
     async fn list(&self, tenant: TenantId) -> Answer<Vec<User>> {
-        let mut db = self.reading().await?;
+        let mut db = reading(&self.0).await?;
         all(sql::users(&mut db, tenant.0).await.map_err(failed)?)
     }
 
@@ -168,7 +145,7 @@ impl People for SqliteStore {
         to: &Change,
         event: &Event,
     ) -> Answer<Changed> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         let Some(row) = sql::user(&mut tx, tenant.0, id.0).await.map_err(failed)? else {
             return Ok(Changed::Missing);
         };
@@ -189,21 +166,21 @@ impl People for SqliteStore {
 }
 
 #[async_trait]
-impl Sessions for SqliteStore {
+impl Sessions for SqlStore {
     async fn add(&self, session: &Session, event: &Event) -> Answer<()> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         let added = sql::add_session(&mut tx, session).await.map_err(failed)?;
         commit_if(tx, added, session.tenant, event).await.map(drop)
     }
 
     async fn get(&self, id: SessionId) -> Answer<Option<Session>> {
-        let mut db = self.reading().await?;
+        let mut db = reading(&self.0).await?;
         let row = sql::session(&mut db, id.0).await.map_err(failed)?;
         row.map(Session::try_from).transpose()
     }
 
     async fn list(&self, tenant: TenantId, user: Option<UserId>) -> Answer<Vec<Session>> {
-        let mut db = self.reading().await?;
+        let mut db = reading(&self.0).await?;
         let rows = match user {
             Some(user) => sql::sessions_of(&mut db, tenant.0, user.0).await,
             None => sql::sessions(&mut db, tenant.0).await,
@@ -212,7 +189,7 @@ impl Sessions for SqliteStore {
     }
 
     async fn touch(&self, id: SessionId, at: Timestamp, remote_address: &str) -> Answer<()> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         sql::touch_session(&mut tx, id.0, ms(at), remote_address).await.map_err(failed)?;
         commit(tx).await
     }
@@ -224,7 +201,7 @@ impl Sessions for SqliteStore {
         user: Option<UserId>,
         event: &Event,
     ) -> Answer<bool> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         let removed = match user {
             Some(user) => sql::remove_session_of(&mut tx, tenant.0, id.0, user.0).await,
             None => sql::remove_session(&mut tx, tenant.0, id.0).await,
@@ -233,7 +210,7 @@ impl Sessions for SqliteStore {
     }
 
     async fn remove_ended(&self, now: Timestamp, idle_since: Timestamp) -> Answer<u64> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         let removed = sql::remove_ended_sessions(&mut tx, ms(now), ms(idle_since)).await;
         let removed = removed.map_err(failed)?;
         commit(tx).await?;
@@ -242,26 +219,26 @@ impl Sessions for SqliteStore {
 }
 
 #[async_trait]
-impl Keys for SqliteStore {
+impl Keys for SqlStore {
     async fn add(&self, key: &ApiKey, event: &Event) -> Answer<()> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         let added = sql::add_key(&mut tx, key).await.map_err(failed)?;
         commit_if(tx, added, key.tenant, event).await.map(drop)
     }
 
     async fn get(&self, id: ApiKeyId) -> Answer<Option<ApiKey>> {
-        let mut db = self.reading().await?;
+        let mut db = reading(&self.0).await?;
         let row = sql::key(&mut db, id.0).await.map_err(failed)?;
         row.map(ApiKey::try_from).transpose()
     }
 
     async fn list(&self, tenant: TenantId, owner: Option<UserId>) -> Answer<Vec<ApiKey>> {
-        let (mut db, owner) = (self.reading().await?, owner.map(|owner| owner.0));
+        let (mut db, owner) = (reading(&self.0).await?, owner.map(|owner| owner.0));
         all(sql::keys(&mut db, tenant.0, owner).await.map_err(failed)?)
     }
 
     async fn touch(&self, id: ApiKeyId, at: Timestamp) -> Answer<()> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         sql::touch_key(&mut tx, id.0, ms(at)).await.map_err(failed)?;
         commit(tx).await
     }
@@ -273,22 +250,22 @@ impl Keys for SqliteStore {
         id: ApiKeyId,
         event: &Event,
     ) -> Answer<bool> {
-        let (mut tx, owner) = (self.writing().await?, owner.map(|owner| owner.0));
+        let (mut tx, owner) = (writing(&self.0).await?, owner.map(|owner| owner.0));
         let removed = sql::remove_key(&mut tx, tenant.0, owner, id.0).await.map_err(failed)?;
         commit_if(tx, removed, tenant, event).await
     }
 }
 
 #[async_trait]
-impl Enrolment for SqliteStore {
+impl Enrolment for SqlStore {
     async fn add_token(&self, token: &EnrolmentToken, event: &Event) -> Answer<()> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         let added = sql::add_token(&mut tx, token).await.map_err(failed)?;
         commit_if(tx, added, token.tenant, event).await.map(drop)
     }
 
     async fn tokens(&self, tenant: TenantId, now: Timestamp) -> Answer<Vec<EnrolmentToken>> {
-        let mut db = self.reading().await?;
+        let mut db = reading(&self.0).await?;
         all(sql::tokens(&mut db, tenant.0, ms(now)).await.map_err(failed)?)
     }
 
@@ -298,13 +275,13 @@ impl Enrolment for SqliteStore {
         id: EnrolmentTokenId,
         event: &Event,
     ) -> Answer<bool> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         let removed = sql::remove_token(&mut tx, tenant.0, id.0).await.map_err(failed)?;
         commit_if(tx, removed, tenant, event).await
     }
 
     async fn join(&self, joining: &Joining, event: &Event) -> Answer<Option<Device>> {
-        let (mut tx, now) = (self.writing().await?, ms(event.at));
+        let (mut tx, now) = (writing(&self.0).await?, ms(event.at));
         let token = sql::good_token(&mut tx, joining, now).await.map_err(failed)?;
         let Some(tenant) = token else { return Ok(None) };
         let mut row = sql::device_of_key(&mut tx, joining).await.map_err(failed)?;
@@ -325,7 +302,7 @@ impl Enrolment for SqliteStore {
     }
 
     async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>> {
-        let mut db = self.reading().await?;
+        let mut db = reading(&self.0).await?;
         let row = sql::device(&mut db, tenant.0, id.0).await.map_err(failed)?;
         row.map(Device::try_from).transpose()
     }
@@ -336,7 +313,7 @@ impl Enrolment for SqliteStore {
         bound: [u8; 32],
         event: &Event,
     ) -> Answer<bool> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         match sql::bind_device(&mut tx, issued, &bound).await {
             Ok(0) => return Ok(false),
             // Another device that joined by the same token has the key.
@@ -354,46 +331,46 @@ impl Enrolment for SqliteStore {
         serial: &str,
         now: Timestamp,
     ) -> Answer<bool> {
-        let mut db = self.reading().await?;
+        let mut db = reading(&self.0).await?;
         let count = sql::count_certificates(&mut db, (tenant.0, id.0), serial, ms(now)).await;
         Ok(count.map_err(failed)? > 0)
     }
 
     async fn forget_certificates(&self, now: Timestamp) -> Answer<()> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         sql::forget_certificates(&mut tx, ms(now)).await.map_err(failed)?;
         commit(tx).await
     }
 
     async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         let revoked = sql::revoke_device(&mut tx, tenant.0, id.0).await.map_err(failed)?;
         commit_if(tx, revoked, tenant, event).await
     }
 }
 
 #[async_trait]
-impl Trail for SqliteStore {
+impl Trail for SqlStore {
     async fn append(&self, tenant: TenantId, event: &Event) -> Answer<()> {
-        let mut tx = self.writing().await?;
+        let mut tx = writing(&self.0).await?;
         record(&mut tx, tenant, event).await?;
         commit(tx).await
     }
 
     async fn page(&self, tenant: TenantId, before: Option<u64>, limit: u32) -> Answer<Vec<Entry>> {
         let before = before.and_then(|before| before.try_into().ok()).unwrap_or(i64::MAX);
-        let mut db = self.reading().await?;
+        let mut db = reading(&self.0).await?;
         all(sql::entries_before(&mut db, tenant.0, before, limit.into()).await.map_err(failed)?)
     }
 
     async fn after(&self, tenant: TenantId, after: u64, limit: u32) -> Answer<Vec<Entry>> {
         let after = after.try_into().unwrap_or(i64::MAX);
-        let mut db = self.reading().await?;
+        let mut db = reading(&self.0).await?;
         all(sql::entries_after(&mut db, tenant.0, after, limit.into()).await.map_err(failed)?)
     }
 
     async fn head(&self, tenant: TenantId) -> Answer<Option<(u64, [u8; 32])>> {
-        let mut db = self.reading().await?;
+        let mut db = reading(&self.0).await?;
         let head = sql::head(&mut db, tenant.0).await.map_err(failed)?;
         head.map(|head| Ok((head.seq.unsigned_abs(), bytes(&head.hash)?))).transpose()
     }

@@ -29,7 +29,8 @@ fn tenant(n: u8) -> TenantId {
     TenantId(id(0, n))
 }
 
-fn event(ms: i64) -> Event {
+/// Something that happened at `ms`.
+pub fn event(ms: i64) -> Event {
     let text = |text: &str| text.to_owned();
     Event {
         at: at(ms),

@@ -153,6 +153,36 @@ impl Lab {
         cassandra::admin(self)
     }
 
+    /// How a schema of the PostgreSQL cluster is reached.
+    pub fn postgres(&self, schema: &str) -> openframe_postgres::Settings {
+        openframe_postgres::Settings {
+            hosts: postgres::NODES.map(Node::endpoint).to_vec(),
+            user: "postgres".to_owned(),
+            password: self.secrets.postgres.expose().to_owned(),
+            database: "postgres".to_owned(),
+            schema: schema.to_owned(),
+            authority: self.pki.root(),
+            connections: 8,
+        }
+    }
+
+    /// Brings the tables of a schema up to date with the files in a folder; returns the address at
+    /// which `sqlx` finds them.
+    pub async fn migrate(&self, schema: &str, folder: &Path) -> anyhow::Result<String> {
+        let migrations = openframe_postgres::Migrator::new(folder).await?;
+        let settings = self.postgres(schema);
+        openframe_postgres::Database::connect(&settings).await?.migrate(&migrations).await?;
+        let primary = self.postgres_primary().context("no PostgreSQL node takes writes")?;
+        Ok(format!(
+            "postgres://{}:{}@{}/{}?options=-csearch_path%3D{schema}&sslmode=verify-full&sslrootcert={}",
+            settings.user,
+            settings.password,
+            primary.endpoint(),
+            settings.database,
+            settings.authority.display()
+        ))
+    }
+
     /// The PostgreSQL node that takes writes.
     pub fn postgres_primary(&self) -> Option<Node> {
         postgres::primary(self)

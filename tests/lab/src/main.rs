@@ -34,6 +34,8 @@ enum What {
     Status,
     /// Kill a node
     Kill { node: Node },
+    /// Bring a schema of PostgreSQL up to date with the files in FOLDER, and print its address
+    Migrate { schema: String, folder: PathBuf },
     /// Start a killed node
     Start { node: Node },
 }
@@ -64,6 +66,10 @@ async fn act(arguments: Arguments) -> anyhow::Result<()> {
         What::Down => lab.down().await,
         What::Kill { node } => lab.kill(node).await,
         What::Start { node } => lab.start(node).await,
+        What::Migrate { schema, folder } => {
+            line(&lab.migrate(&schema, &folder).await?);
+            Ok(())
+        }
         What::Status => {
             for (node, memory) in lab.status() {
                 let state =

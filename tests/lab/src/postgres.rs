@@ -15,7 +15,7 @@ use crate::lab::Lab;
 use crate::node::Node;
 use crate::process::{kill_postmaster, listens, output};
 
-const NODES: [Node; 2] = [Node::Postgres(1), Node::Postgres(2)];
+pub(crate) const NODES: [Node; 2] = [Node::Postgres(1), Node::Postgres(2)];
 const UP_WITHIN: Duration = Duration::from_mins(2);
 /// Patroni's own API.
 const PATRONI_PORT: u16 = 8008;

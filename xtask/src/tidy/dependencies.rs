@@ -66,7 +66,9 @@ fn may_depend(own: &str, other: &str) -> bool {
         "stores" => {
             let service = own.rsplit('/').next().and_then(|name| name.split('-').next());
             let kept = service.map(|service| format!("services/{service}"));
-            to == "libs" || other == "stores/sqlite" || kept.as_deref() == Some(other)
+            // What the engines of one kind of database share.
+            let kinds = ["stores/sqlite", "stores/postgres", "stores/cassandra"];
+            to == "libs" || kinds.contains(&other) || kept.as_deref() == Some(other)
         }
         "openframe" => to != "tests" && to != "xtask" && to != "bench",
         "tests" | "bench" => to != "xtask",
@@ -85,6 +87,7 @@ mod tests {
             ("services/auth", "api/auth-api"),
             ("stores/auth-sqlite", "services/auth"),
             ("stores/auth-sqlite", "stores/sqlite"),
+            ("stores/auth-postgres", "stores/postgres"),
             ("openframe", "stores/auth-sqlite"),
             ("tests/system", "services/auth"),
         ] {
@@ -95,6 +98,7 @@ mod tests {
             ("services/auth", "stores/auth-sqlite"),
             ("stores/auth-sqlite", "services/devices"),
             ("stores/auth-sqlite", "api/auth-api"),
+            ("stores/auth-postgres", "stores/auth-sqlite"),
             ("libs/fault", "api/auth-api"),
             ("agent", "services/gateway"),
             ("openframe", "tests/system"),

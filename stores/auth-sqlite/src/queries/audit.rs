@@ -1,10 +1,11 @@
 //! The audit trail.
 
 use openframe_auth::domain::Entry;
-use sqlx::{Result, SqliteConnection as Connection};
+use sqlx::Result;
 use uuid::Uuid;
 
 use super::ms;
+use crate::engine::Connection;
 use crate::rows::{EntryRow, HeadRow};
 
 pub(crate) async fn head(db: &mut Connection, tenant: Uuid) -> Result<Option<HeadRow>> {

@@ -2,10 +2,11 @@
 
 use openframe_auth::domain::{DeviceCertificate, EnrolmentToken};
 use openframe_auth::store::Joining;
-use sqlx::{Result, SqliteConnection as Connection};
+use sqlx::Result;
 use uuid::Uuid;
 
 use super::ms;
+use crate::engine::Connection;
 use crate::rows::{DeviceRow, TokenRow};
 
 pub(crate) async fn add_token(db: &mut Connection, it: &EnrolmentToken) -> Result<u64> {

@@ -3,10 +3,11 @@
 use openframe_auth::domain::User;
 use openframe_auth::store::Change;
 use openframe_tokens::Role;
-use sqlx::{Result, SqliteConnection as Connection};
+use sqlx::Result;
 use uuid::Uuid;
 
 use super::ms;
+use crate::engine::Connection;
 use crate::rows::UserRow;
 
 pub(crate) async fn count_users(db: &mut Connection, tenant: Uuid) -> Result<i64> {
@@ -24,7 +25,7 @@ pub(crate) async fn count_owners(
     sqlx::query_scalar!(
         r#"select count(*) as "n!: i64" from users
            where tenant_id = $1 and role = 'owner' and not disabled and length(password) > 0
-           and ($2 is null or id <> $2)"#,
+           and (id <> $2 or $2 is null)"#,
         tenant,
         except
     )

@@ -1,10 +1,11 @@
 //! Sessions and API keys.
 
 use openframe_auth::domain::{ApiKey, Session};
-use sqlx::{Result, SqliteConnection as Connection};
+use sqlx::Result;
 use uuid::Uuid;
 
 use super::ms;
+use crate::engine::Connection;
 use crate::rows::{KeyRow, SessionRow};
 
 pub(crate) async fn add_session(db: &mut Connection, it: &Session) -> Result<u64> {
@@ -176,7 +177,7 @@ pub(crate) async fn keys(
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", owner_id as "owner_id!: Uuid",
            name as "name!", scopes as "scopes!", secret as "secret!", created_ms as "created_ms!",
            expires_ms as "expires_ms!", last_used_ms as "last_used_ms?"
-           from api_keys where tenant_id = $1 and ($2 is null or owner_id = $2) order by id"#,
+           from api_keys where tenant_id = $1 and (owner_id = $2 or $2 is null) order by id"#,
         tenant,
         owner
     )
@@ -199,7 +200,7 @@ pub(crate) async fn remove_key(
 ) -> Result<u64> {
     let done = sqlx::query!(
         r#"delete from api_keys
-           where tenant_id = $1 and ($2 is null or owner_id = $2) and id = $3"#,
+           where tenant_id = $1 and (owner_id = $2 or $2 is null) and id = $3"#,
         tenant,
         owner,
         id

@@ -1,0 +1,47 @@
+//! What only PostgreSQL knows.
+
+use openframe_auth::store::{Answer, StoreError};
+use sqlx::pool::PoolConnection;
+use sqlx::{Postgres, Transaction};
+
+pub(crate) use openframe_postgres::{Database, Trouble, trouble};
+pub(crate) use sqlx::PgConnection as Connection;
+
+/// The number of the lock that whoever writes holds to the end of its transaction.
+const WRITERS: i64 = 0x6f66_6175_7468;
+
+/// A transaction that changes something.
+pub(crate) type Writing = Transaction<'static, Postgres>;
+
+/// What a failure means to the service.
+pub(crate) fn failed(error: sqlx::Error) -> StoreError {
+    match trouble(&error) {
+        Trouble::Unavailable => StoreError::Unavailable(error.into()),
+        Trouble::Taken | Trouble::Other => StoreError::Damaged(error.into()),
+    }
+}
+
+/// A connection that reads what has been committed.
+pub(crate) async fn reading(database: &Database) -> Answer<PoolConnection<Postgres>> {
+    told(database, database.primary().acquire().await)
+}
+
+/// A transaction that is alone, as that of an embedded database is: the audit chain has one end, and
+/// rules such as "the last owner stays" are about several rows. Statements after the lock see all
+/// that was committed before it was given (READ COMMITTED).
+pub(crate) async fn writing(database: &Database) -> Answer<Writing> {
+    let begin = async {
+        let mut tx = database.primary().begin().await?;
+        sqlx::query("select pg_advisory_xact_lock($1)").bind(WRITERS).execute(&mut *tx).await?;
+        Ok(tx)
+    };
+    told(database, begin.await)
+}
+
+/// A primary that is away is looked for at once.
+fn told<T>(database: &Database, tried: Result<T, sqlx::Error>) -> Answer<T> {
+    tried.map_err(|error| {
+        database.lost();
+        failed(error)
+    })
+}

@@ -1,0 +1,227 @@
+//! Every promise on the real clusters of the lab, also while a node dies.
+//!
+//! `cargo xtask test` starts the lab and runs these; by hand: `cargo xtask lab up`, then
+//! `cargo test -p openframe-conformance --test clusters -- --ignored`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by it, in its helpers as well")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use openframe_auth::Stores;
+use openframe_auth::store::MemoryStore;
+use openframe_conformance::auth as rules;
+use openframe_ids::TenantId;
+use openframe_lab::Lab;
+use openframe_postgres::{Database, OpenError, Settings};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+fn lab() -> Lab {
+    let quiet = Arc::new(|_: &str| {});
+    Lab::open(Path::new(Lab::HOME), Path::new(Lab::CACHE), quiet).unwrap()
+}
+
+/// A schema of its own for each test, so that all can run at the same time.
+fn schema(name: &str) -> String {
+    let unique = TenantId::new().0.simple().to_string();
+    format!("{name}_{unique}")
+}
+
+struct Auth {
+    database: Database,
+    stores: Stores,
+}
+
+impl Auth {
+    async fn fresh() -> Self {
+        Self::open(&lab().postgres(&schema("auth"))).await
+    }
+
+    async fn open(settings: &Settings) -> Self {
+        let database = Database::connect(settings).await.unwrap();
+        database.migrate(&openframe_auth_postgres::MIGRATIONS).await.unwrap();
+        Self { stores: openframe_auth_postgres::stores(&database), database }
+    }
+
+    async fn end(self) {
+        self.database.remove_schema().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
+async fn postgres_keeps_the_auth_services_rules() {
+    let auth = Auth::fresh().await;
+    rules::a_single_use_token_lets_one_in(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    rules::one_first_owner_is_made(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    rules::a_bootstrapped_owner_leaves_room_for_a_person(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    rules::changes_of_a_person_add_up(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    rules::a_certificate_counts_for_the_bound_key(&auth.stores).await;
+    auth.end().await;
+}
+
+#[test]
+#[ignore = "needs the lab"]
+fn postgres_and_the_model_agree() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let steps = proptest::collection::vec((0..13_u8, 0..8_u8, 0..6_u8), 1..60);
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(12));
+    let agree = runner.run(&steps, |steps| {
+        let (model, real) = runtime.block_on(async {
+            let auth = Auth::fresh().await;
+            let model = Stores::of(&MemoryStore::default());
+            let logs = (rules::log(&model, &steps).await, rules::log(&auth.stores, &steps).await);
+            auth.end().await;
+            logs
+        });
+        prop_assert_eq!(model, real);
+        Ok(())
+    });
+    agree.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
+async fn nothing_writes_over_the_audit_trail() {
+    let auth = Auth::fresh().await;
+    let tenant = TenantId::new();
+    for n in 0..3 {
+        auth.stores.trail.append(tenant, &rules::event(n)).await.unwrap();
+    }
+    for statement in [
+        "update audit set actor = 'somebody else' where seq = 2",
+        "delete from audit where seq = 3",
+        "truncate audit",
+        "insert into audit select tenant_id, 9, at_ms, actor_kind, actor, action, target, outcome, \
+         detail, remote_address, request_id, hash from audit where seq = 2",
+        "update audit_heads set seq = 2",
+        "update audit_heads set seq = 9",
+        "delete from audit_heads",
+        "truncate audit_heads",
+    ] {
+        let refused = auth.database.run(statement).await.unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{statement}: {refused}");
+    }
+    assert_eq!(auth.stores.trail.after(tenant, 0, 10).await.unwrap().len(), 3);
+    auth.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
+async fn tables_are_made_once_and_their_version_is_checked() {
+    let settings = lab().postgres(&schema("auth"));
+    let migrations = &openframe_auth_postgres::MIGRATIONS;
+    let database = Database::connect(&settings).await.unwrap();
+    let older = database.check(migrations).await.unwrap_err().to_string();
+    assert!(older.contains("version 0") && older.contains("openframe migrate"), "{older}");
+    let several = (0..4).map(|_| database.migrate(migrations));
+    let applied = futures::future::join_all(several).await;
+    let applied: Vec<i64> = applied.into_iter().flat_map(Result::unwrap).collect();
+    assert!(applied.starts_with(&[1, 2, 3]), "{applied:?}");
+    database.check(migrations).await.unwrap();
+    database.run("update _sqlx_migrations set version = 9 where version = 3").await.unwrap();
+    let newer = database.check(migrations).await.unwrap_err().to_string();
+    assert!(newer.contains("version 9") && newer.contains("newer version"), "{newer}");
+    database.remove_schema().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
+async fn a_cluster_that_cannot_be_reached_is_said_to_be() {
+    let good = lab().postgres(&schema("auth"));
+    let wrong = |change: fn(&mut Settings)| {
+        let mut settings = good.clone();
+        change(&mut settings);
+        settings
+    };
+    let wrongs = [
+        wrong(|it| it.password = "wrong".to_owned()),
+        wrong(|it| it.hosts = vec!["127.0.54.200:5432".to_owned()]),
+        // Not the authority that vouches for the nodes.
+        wrong(|it| it.authority = "/etc/ssl/certs/ca-certificates.crt".into()),
+    ];
+    for settings in wrongs {
+        let refused = Database::connect(&settings).await.unwrap_err();
+        assert!(matches!(refused, OpenError::NoPrimary { .. }), "{refused:?}");
+        assert!(!format!("{refused:?}").contains(&good.password));
+    }
+    let odd = wrong(|it| it.schema = "x; drop table users".to_owned());
+    assert!(matches!(Database::connect(&odd).await, Err(OpenError::BadSchema(_))));
+}
+
+/// Whoever writes while the primary dies is told the truth: what was acknowledged is there after the
+/// standby has taken over, once and in its order, and writing goes on.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab, and takes its primary down"]
+async fn nothing_acknowledged_is_lost_with_the_primary() {
+    let lab = lab();
+    let settings = lab.postgres(&schema("auth"));
+    let auth = Auth::open(&settings).await;
+    let (tenant, written) = (TenantId::new(), Arc::new(AtomicU64::new(0)));
+    let writers = (0..4_i64).map(|writer| {
+        let (trail, written) = (Arc::clone(&auth.stores.trail), Arc::clone(&written));
+        tokio::spawn(async move {
+            let mut acknowledged = Vec::new();
+            let mut n = writer;
+            // Each writes on until it has written after the failover too.
+            while written.load(Ordering::SeqCst) < u64::MAX / 2 {
+                if trail.append(tenant, &rules::event(n)).await.is_ok() {
+                    acknowledged.push(n);
+                    written.fetch_add(1, Ordering::SeqCst);
+                } else {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                n += 4;
+            }
+            acknowledged
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    let enough = async |more: u64| {
+        let from = written.load(Ordering::SeqCst);
+        lab.until(async || written.load(Ordering::SeqCst) >= from + more).await.unwrap();
+    };
+    enough(50).await;
+    let killed = lab.postgres_primary().unwrap();
+    lab.kill(killed).await.unwrap();
+    enough(50).await;
+    lab.start(killed).await.unwrap();
+    written.store(u64::MAX / 2, Ordering::SeqCst);
+    let mut acknowledged = Vec::new();
+    for writer in writers {
+        acknowledged.extend(writer.await.unwrap());
+    }
+    let mut kept = Vec::new();
+    let mut hash = [0; 32];
+    loop {
+        let last = kept.len() as u64;
+        let page = auth.stores.trail.after(tenant, last, 1_000).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        for entry in page {
+            assert_eq!(entry.seq, kept.len() as u64 + 1);
+            hash = openframe_auth::domain::link(&hash, tenant, entry.seq, &entry.event);
+            assert_eq!(hash, entry.hash, "entry {}", entry.seq);
+            kept.push(entry.event.at.as_millisecond());
+        }
+    }
+    kept.sort_unstable();
+    let lost: Vec<_> = acknowledged.iter().filter(|n| kept.binary_search(n).is_err()).collect();
+    assert!(lost.is_empty(), "{} of {} lost", lost.len(), acknowledged.len());
+    let doubled = kept.windows(2).filter(|pair| pair[0] == pair[1]).count();
+    assert_eq!(doubled, 0);
+    auth.end().await;
+    lab.whole().await.unwrap();
+}
