@@ -27,15 +27,9 @@ pub(crate) async fn reading(database: &Database) -> Answer<PoolConnection<Postgr
 }
 
 /// A transaction that is alone, as that of an embedded database is: the audit chain has one end, and
-/// rules such as "the last owner stays" are about several rows. Statements after the lock see all
-/// that was committed before it was given (READ COMMITTED).
+/// rules such as "the last owner stays" are about several rows.
 pub(crate) async fn writing(database: &Database) -> Answer<Writing> {
-    let begin = async {
-        let mut tx = database.primary().begin().await?;
-        sqlx::query("select pg_advisory_xact_lock($1)").bind(WRITERS).execute(&mut *tx).await?;
-        Ok(tx)
-    };
-    told(database, begin.await)
+    told(database, database.begin_alone(WRITERS).await)
 }
 
 /// A primary that is away is looked for at once.

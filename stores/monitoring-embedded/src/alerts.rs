@@ -1,4 +1,4 @@
-//! Rules, alerts, channels and the outbox, in a SQLite file.
+//! Rules, alerts, channels and the outbox, in a database.
 
 use async_trait::async_trait;
 use openframe_ids::{ChannelId, RuleId, TenantId};
@@ -6,29 +6,20 @@ use openframe_monitoring::domain::alert::{Channel, Rule};
 use openframe_monitoring::store::alerts::{
     Alerts, Attempt, Kept, MAX_WAITING, Notification, Step, StoreError,
 };
-use openframe_sqlite::{Database, Trouble, trouble};
-use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
 
+use crate::engine::{Connection, Database, Trouble, failed, reading, trouble, writing};
 use crate::record;
 
-/// Keeps rules and alerts in one SQLite file. Clones share it.
+/// Keeps rules and alerts in one database. Clones share it.
 #[derive(Debug, Clone)]
-pub struct SqliteAlerts(Database);
+pub struct SqlAlerts(Database);
 
-impl SqliteAlerts {
+impl SqlAlerts {
     /// A store in `database`, whose tables are [`crate::MIGRATIONS`].
     pub fn new(database: Database) -> Self {
         Self(database)
     }
-
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.0.writer().begin().await.map_err(failed)
-    }
-}
-
-fn failed(error: sqlx::Error) -> StoreError {
-    StoreError(error.into())
 }
 
 /// Whether a row was written, rather than refused for its name.
@@ -64,10 +55,8 @@ impl From<ChannelRow> for Channel {
     }
 }
 
-async fn notify(
-    transaction: &mut Transaction<'static, Sqlite>,
-    wanted: &[Notification],
-) -> Result<(), StoreError> {
+async fn notify(db: &mut Connection, wanted: &[Notification]) -> Result<(), StoreError> {
+    let most = i64::from(MAX_WAITING);
     for one in wanted {
         let attempts = i64::from(one.attempts);
         sqlx::query!(
@@ -82,16 +71,16 @@ async fn notify(
             attempts,
             one.body
         )
-        .execute(&mut **transaction)
+        .execute(&mut *db)
         .await
         .map_err(failed)?;
         sqlx::query!(
             "delete from outbox where channel = $1 and seq <=
              (select seq from outbox where channel = $1 order by seq desc limit 1 offset $2)",
             one.channel.0,
-            MAX_WAITING
+            most
         )
-        .execute(&mut **transaction)
+        .execute(&mut *db)
         .await
         .map_err(failed)?;
     }
@@ -99,13 +88,13 @@ async fn notify(
 }
 
 #[async_trait]
-impl Alerts for SqliteAlerts {
+impl Alerts for SqlAlerts {
     async fn load(&self) -> Result<Kept, StoreError> {
-        let reader = self.0.reader();
+        let mut db = reading(&self.0).await?;
         let rules = sqlx::query!(r#"select body as "body!" from rule order by id"#);
-        let rules = rules.fetch_all(reader).await.map_err(failed)?;
+        let rules = rules.fetch_all(&mut *db).await.map_err(failed)?;
         let alerts = sqlx::query!(r#"select body as "body!" from alert order by rule, labels"#);
-        let alerts = alerts.fetch_all(reader).await.map_err(failed)?;
+        let alerts = alerts.fetch_all(&mut *db).await.map_err(failed)?;
         let rules = rules.iter().map(|row| record::rule(&row.body).map_err(StoreError));
         let alerts = alerts.iter().map(|row| record::alert(&row.body).map_err(StoreError));
         Ok(Kept {
@@ -116,6 +105,7 @@ impl Alerts for SqliteAlerts {
 
     async fn put_rule(&self, rule: &Rule) -> Result<bool, StoreError> {
         let body = record::write_rule(rule).map_err(StoreError)?;
+        let mut transaction = writing(&self.0).await?;
         let written = sqlx::query!(
             "insert into rule (id, tenant, name, body) values ($1, $2, $3, $4)
              on conflict (id) do update set name = excluded.name, body = excluded.body",
@@ -124,13 +114,17 @@ impl Alerts for SqliteAlerts {
             rule.definition.name,
             body
         )
-        .execute(self.0.writer())
+        .execute(&mut *transaction)
         .await;
-        taken(written)
+        let is_free = taken(written)?;
+        if is_free {
+            transaction.commit().await.map_err(failed)?;
+        }
+        Ok(is_free)
     }
 
     async fn delete_rule(&self, id: RuleId, wanted: &[Notification]) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
+        let mut transaction = writing(&self.0).await?;
         let alerts = sqlx::query!("delete from alert where rule = $1", id.0);
         alerts.execute(&mut *transaction).await.map_err(failed)?;
         let rules = sqlx::query!("delete from rule where id = $1", id.0);
@@ -147,7 +141,7 @@ impl Alerts for SqliteAlerts {
                from channel where tenant = $1 order by name"#,
             tenant.0
         );
-        let rows = rows.fetch_all(self.0.reader()).await.map_err(failed)?;
+        let rows = rows.fetch_all(&mut *reading(&self.0).await?).await.map_err(failed)?;
         Ok(rows.into_iter().map(Channel::from).collect())
     }
 
@@ -159,11 +153,12 @@ impl Alerts for SqliteAlerts {
                from channel where id = $1"#,
             id.0
         );
-        let row = row.fetch_optional(self.0.reader()).await.map_err(failed)?;
+        let row = row.fetch_optional(&mut *reading(&self.0).await?).await.map_err(failed)?;
         Ok(row.map(Channel::from))
     }
 
     async fn add_channel(&self, channel: &Channel) -> Result<bool, StoreError> {
+        let mut transaction = writing(&self.0).await?;
         let written = sqlx::query!(
             "insert into channel (id, tenant, name, webhook_url) values ($1, $2, $3, $4)",
             channel.id.0,
@@ -171,13 +166,17 @@ impl Alerts for SqliteAlerts {
             channel.name,
             channel.webhook_url
         )
-        .execute(self.0.writer())
+        .execute(&mut *transaction)
         .await;
-        taken(written)
+        let is_free = taken(written)?;
+        if is_free {
+            transaction.commit().await.map_err(failed)?;
+        }
+        Ok(is_free)
     }
 
     async fn delete_channel(&self, tenant: TenantId, id: ChannelId) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
+        let mut transaction = writing(&self.0).await?;
         let gone =
             sqlx::query!("delete from channel where id = $1 and tenant = $2", id.0, tenant.0)
                 .execute(&mut *transaction)
@@ -193,7 +192,7 @@ impl Alerts for SqliteAlerts {
     }
 
     async fn commit(&self, step: &Step) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
+        let mut transaction = writing(&self.0).await?;
         for alert in &step.put {
             let labels = record::labels(&alert.labels).map_err(StoreError)?;
             let body = record::write_alert(alert).map_err(StoreError)?;
@@ -220,6 +219,7 @@ impl Alerts for SqliteAlerts {
     }
 
     async fn due(&self, now_ms: i64, limit: u32) -> Result<Vec<Notification>, StoreError> {
+        let limit = i64::from(limit);
         let rows = sqlx::query!(
             r#"select key as "key!", channel as "channel!: Uuid", made_ms as "made_ms!: i64",
                       due_ms as "due_ms!: i64", attempts as "attempts!: i64", body as "body!"
@@ -229,7 +229,7 @@ impl Alerts for SqliteAlerts {
             now_ms,
             limit
         );
-        let rows = rows.fetch_all(self.0.reader()).await.map_err(failed)?;
+        let rows = rows.fetch_all(&mut *reading(&self.0).await?).await.map_err(failed)?;
         let rows = rows.into_iter().map(|row| Notification {
             key: row.key,
             channel: ChannelId(row.channel),
@@ -247,7 +247,7 @@ impl Alerts for SqliteAlerts {
         attempt: &Attempt,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
+        let mut transaction = writing(&self.0).await?;
         let (channel, key) = (notification.channel.0, &notification.key);
         let (error, delivered_ms) = match attempt {
             Attempt::Delivered => (None, Some(now_ms)),

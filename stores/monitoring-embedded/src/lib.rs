@@ -1,8 +1,10 @@
 //! Keeps the monitoring service's promises in one folder: the telemetry log in segments
 //! (`openframe_wal`), each record durable before it is acknowledged, many by one `fdatasync`; rules,
-//! alerts and notifications in a SQLite file.
+//! alerts and notifications in a SQLite file. `alerts` and `record` are also part of
+//! `stores/monitoring-postgres`; what differs is in `engine`.
 
 mod alerts;
+mod engine;
 mod log;
 mod record;
 mod reserve;
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use openframe_monitoring::store::Stores;
 use openframe_sqlite::Database;
 
-pub use alerts::SqliteAlerts;
+pub use alerts::SqlAlerts;
 pub use log::{Log, Options};
 
 /// The tables. Give them to [`Database::open`].
@@ -47,7 +49,7 @@ impl Embedded {
         let log = Log::open(&dir.join("telemetry"), options);
         let log = log.map_err(|cause| OpenError::Log { dir: dir.to_owned(), cause })?;
         let database = Database::open(&dir.join("alerts.db"), &MIGRATIONS).await?;
-        let alerts = Arc::new(SqliteAlerts::new(database.clone()));
+        let alerts = Arc::new(SqlAlerts::new(database.clone()));
         Ok((Stores { log: Arc::new(log), alerts }, database))
     }
 }

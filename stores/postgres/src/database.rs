@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
-use sqlx::{PgPool, Row as _};
+use sqlx::{PgPool, Postgres, Row as _, Transaction};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::OpenError;
@@ -102,6 +102,18 @@ impl Database {
     /// [`crate::Trouble::Unavailable`], say so by [`Database::lost`].
     pub fn primary(&self) -> &PgPool {
         self.nodes.primary()
+    }
+
+    /// Begins a transaction that holds the lock `number` to its end: of those that begin so with the
+    /// same number one works at a time, and sees all that the others have committed (READ COMMITTED).
+    pub async fn begin_alone(
+        &self,
+        number: i64,
+    ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let mut transaction = self.primary().begin().await?;
+        let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(number);
+        lock.execute(&mut *transaction).await?;
+        Ok(transaction)
     }
 
     /// Has the primary looked for at once.

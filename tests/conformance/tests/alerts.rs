@@ -3,7 +3,7 @@
 use openframe_conformance::alerts;
 use openframe_monitoring::store::alerts::{Alerts, MAX_WAITING};
 use openframe_monitoring::store::memory::MemoryAlerts;
-use openframe_monitoring_embedded::{MIGRATIONS, SqliteAlerts};
+use openframe_monitoring_embedded::{MIGRATIONS, SqlAlerts};
 use openframe_sqlite::Database;
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ proptest! {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("alerts.db");
             let database = Database::open(&path, &MIGRATIONS).await.unwrap();
-            let sqlite = SqliteAlerts::new(database);
+            let sqlite = SqlAlerts::new(database);
             (alerts::log(&MemoryAlerts::default(), &acts).await, alerts::log(&sqlite, &acts).await)
         });
         prop_assert_eq!(memory, sqlite);
@@ -29,7 +29,7 @@ async fn a_channel_that_takes_nothing_fills_no_disk() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("alerts.db"), &MIGRATIONS).await.unwrap();
     let want: Vec<_> = (3..MAX_WAITING + 3).map(|number| number.to_string()).collect();
-    for store in [&MemoryAlerts::default() as &dyn Alerts, &SqliteAlerts::new(database)] {
+    for store in [&MemoryAlerts::default() as &dyn Alerts, &SqlAlerts::new(database)] {
         assert_eq!(alerts::waiting_after(store, MAX_WAITING + 3).await, want);
     }
 }

@@ -12,9 +12,12 @@ use std::time::Duration;
 
 use openframe_auth::Stores;
 use openframe_auth::store::MemoryStore;
-use openframe_conformance::auth as rules;
+use openframe_conformance::{alerts, auth as rules};
 use openframe_ids::TenantId;
 use openframe_lab::Lab;
+use openframe_monitoring::store::alerts::MAX_WAITING;
+use openframe_monitoring::store::memory::MemoryAlerts;
+use openframe_monitoring_postgres::SqlAlerts;
 use openframe_postgres::{Database, OpenError, Settings};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -73,7 +76,42 @@ async fn postgres_keeps_the_auth_services_rules() {
 
 #[test]
 #[ignore = "needs the lab"]
-fn postgres_and_the_model_agree() {
+fn postgres_and_the_model_agree_on_alerts() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let acts = proptest::collection::vec((0..9_u8, 0..4_u8, 0..6_u8), 1..40);
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(12));
+    let agree = runner.run(&acts, |acts| {
+        let (model, real) = runtime.block_on(async {
+            let (database, real) = fresh_alerts().await;
+            let model = alerts::log(&MemoryAlerts::default(), &acts).await;
+            let real = alerts::log(&real, &acts).await;
+            database.remove_schema().await.unwrap();
+            (model, real)
+        });
+        prop_assert_eq!(model, real);
+        Ok(())
+    });
+    agree.unwrap();
+}
+
+async fn fresh_alerts() -> (Database, SqlAlerts) {
+    let database = Database::connect(&lab().postgres(&schema("alerts"))).await.unwrap();
+    database.migrate(&openframe_monitoring_postgres::MIGRATIONS).await.unwrap();
+    (database.clone(), SqlAlerts::new(database))
+}
+
+#[tokio::test]
+#[ignore = "needs the lab"]
+async fn a_channel_that_takes_nothing_fills_no_disk() {
+    let (database, store) = fresh_alerts().await;
+    let want: Vec<_> = (3..MAX_WAITING + 3).map(|number| number.to_string()).collect();
+    assert_eq!(alerts::waiting_after(&store, MAX_WAITING + 3).await, want);
+    database.remove_schema().await.unwrap();
+}
+
+#[test]
+#[ignore = "needs the lab"]
+fn postgres_and_the_model_agree_on_people() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let steps = proptest::collection::vec((0..13_u8, 0..8_u8, 0..6_u8), 1..60);
     let mut runner = TestRunner::new(ProptestConfig::with_cases(12));
