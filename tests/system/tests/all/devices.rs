@@ -1,12 +1,13 @@
 //! What an operator sees of devices: all that waits runs, output is whole, a retired one is gone.
 
-use openframe_agent::state::Folder;
+use openframe_agent::state::{Folder, Identity};
 use openframe_agent::status::Status;
 use openframe_agent::{Error, enrol, link, net};
 use openframe_clock::Clock;
 use openframe_devices_api::{DeviceQuery, NewCommand};
 use openframe_fault::Kind;
 use openframe_ids::CommandId;
+use openframe_pki::Authority;
 use openframe_system::{Server, until};
 
 fn script(text: &str) -> NewCommand {
@@ -115,4 +116,26 @@ async fn how_a_command_ended_is_on_the_audit_trail() {
         (made.id.to_string().as_str(), "failed")
     );
     assert!(end.detail.contains("state=failed exit_code=7"), "{}", end.detail);
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_authority_opens_nothing() {
+    let server = Server::start().unwrap();
+    let (agent, device) = server.agent().await.unwrap();
+    let folder = Folder::open(agent.state()).unwrap();
+    let (own, key) = (folder.identity().unwrap().unwrap(), folder.key().unwrap());
+    let now = Clock::system().now();
+    let csr = key.csr_pem("forged").unwrap();
+    let forged = Authority::create(now).unwrap();
+    let forged = forged.issue_device(&csr, own.tenant_id, device.id, now).unwrap();
+    let forged = Identity { chain_pem: forged.chain_pem, ..own.clone() };
+    let door = net::Server::read(&server.agents_url).unwrap();
+    let open = async |identity: &Identity| {
+        link::connection::open(&door, enrol::tls(identity, &key).unwrap()).await
+    };
+    let refused = open(&forged).await.err();
+    assert!(matches!(refused, Some(Error::Unreachable { .. })), "{refused:?}");
+    let renewed = enrol::renew(&forged, &key, "forged", &Clock::system()).await;
+    assert!(renewed.is_err(), "{renewed:?}");
+    open(&own).await.unwrap();
 }
