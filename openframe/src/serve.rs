@@ -43,7 +43,7 @@ pub(crate) fn raise_open_files(wanted: usize) {
     }
     let wanted = u64::try_from(wanted).unwrap_or(u64::MAX);
     if let Some(have) = getrlimit(Resource::Nofile).current.filter(|have| *have < wanted) {
-        tracing::warn!(
+        tracing::info!(
             "{have} files may be open at the same time, fewer than the {wanted} connections that \
              the settings allow; raise `ulimit -n` (LimitNOFILE= of systemd) for that many"
         );
