@@ -1,5 +1,6 @@
 //! One simulated device.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,14 +8,21 @@ use openframe_agent::enrol;
 use openframe_agent::link::backoff::Backoff;
 use openframe_agent::link::connection::{Ended, Line, drive, open};
 use openframe_agent::link::outbox::MemoryOutbox;
+use openframe_agent::link::session::Action;
 use openframe_agent::net::Server;
 use openframe_agent::state::Identity;
 use openframe_agent_api::enrolment::PinnedToken;
+use openframe_agent_api::link::command_output::Stream;
+use openframe_agent_api::link::command_state::State;
 use openframe_agent_api::link::frame::Body;
-use openframe_agent_api::link::{Channel, Facts, Hello, Label, Series, SeriesTable, Snapshot};
+use openframe_agent_api::link::{
+    Channel, CommandOutput, CommandState, Facts, Hello, InventorySection, Label, Series,
+    SeriesTable, Snapshot,
+};
 use openframe_agent_api::table;
 use openframe_clock::Clock;
 use openframe_pki::DeviceKey;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +49,8 @@ pub(crate) struct Device {
     plan: Arc<Plan>,
     outbox: Mutex<MemoryOutbox>,
     wake: Notify,
+    /// The commands that it has run.
+    ran: Mutex<BTreeSet<String>>,
 }
 
 impl Device {
@@ -55,8 +65,8 @@ impl Device {
         let name = format!("sim-{number:05}");
         // Its certificate is of the platform's time, not of a clock that is off.
         let identity = enrol::enrol(&server, token, &key, &name, &Clock::system()).await?;
-        let (outbox, wake) = (Mutex::default(), Notify::new());
-        Ok(Self { number, server, identity, key, clock, plan, outbox, wake })
+        let (outbox, wake, ran) = (Mutex::default(), Notify::new(), Mutex::default());
+        Ok(Self { number, server, identity, key, clock, plan, outbox, wake, ran })
     }
 
     fn outbox(&self) -> std::sync::MutexGuard<'_, MemoryOutbox> {
@@ -68,6 +78,7 @@ impl Device {
         let series = self.series();
         let hash = table::hash(&series);
         self.outbox().keep_table(hash, series);
+        self.take_stock();
         let mut noise = Noise::new(self.plan.seed, self.number);
         let (mut taken, mut connects) = (0, 0);
         let over = CancellationToken::new();
@@ -97,12 +108,15 @@ impl Device {
             over.cancel();
         };
         let ((), ()) = tokio::join!(measuring, self.stay_connected(&over, &cut, &mut connects));
-        let acknowledged = self.outbox().acknowledged.len();
+        let is_snapshot = |(channel, _): &&(Channel, u64)| *channel == Channel::Telemetry;
+        let acknowledged = self.outbox().acknowledged.iter().filter(is_snapshot).count();
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         Told {
             device: self.identity.device_id,
             taken,
-            acknowledged: u64::try_from(acknowledged).unwrap_or_default(),
+            acknowledged: number(acknowledged),
             connects,
+            ran: number(self.ran.lock().unwrap_or_else(PoisonError::into_inner).len()),
         }
     }
 
@@ -114,9 +128,8 @@ impl Device {
     ) {
         let mut backoff = Backoff::default();
         while !over.is_cancelled() {
-            // A cut ends this connection only; the end of the run ends the last.
-            let stop = over.child_token();
-            *cut.lock().unwrap_or_else(PoisonError::into_inner) = stop.clone();
+            let broken = CancellationToken::new();
+            *cut.lock().unwrap_or_else(PoisonError::into_inner) = broken.clone();
             let tls = enrol::tls(&self.identity, &self.key);
             let opened = async { open(&self.server, tls?).await };
             let wait = match opened.await {
@@ -124,10 +137,12 @@ impl Device {
                 Ok(socket) => {
                     *connects += 1;
                     let (clock, outbox, wake) = (&self.clock, &self.outbox, &self.wake);
-                    let line = Line { server: &self.server, clock, outbox, wake, stop: &stop };
-                    match drive(socket, self.hello(), &line, |_| {}).await {
-                        Ended::Stopped | Ended::Drained(_) => Duration::ZERO,
-                        Ended::Retired | Ended::Lost(_) => backoff.next_wait(),
+                    let line = Line { server: &self.server, clock, outbox, wake, stop: over };
+                    let driven = drive(socket, self.hello(), &line, |action| self.act(action));
+                    // A cut drops the socket in the middle of whatever it is at.
+                    match broken.run_until_cancelled(driven).await {
+                        None | Some(Ended::Stopped | Ended::Drained(_)) => Duration::ZERO,
+                        Some(Ended::Retired | Ended::Lost(_)) => backoff.next_wait(),
                     }
                 }
             };
@@ -136,6 +151,51 @@ impl Device {
                 () = over.cancelled() => {}
             }
         }
+    }
+
+    /// What the device has: one section, small.
+    fn take_stock(&self) {
+        let body = format!("{{\"model\":\"sim\",\"number\":{}}}", self.number);
+        let section = InventorySection {
+            section: "hardware".to_owned(),
+            time_ms: self.clock.now().as_millisecond(),
+            hash: Sha256::digest(&body).to_vec().into(),
+            body: body.into(),
+        };
+        self.outbox().push(Channel::Control, Body::Inventory(section));
+    }
+
+    /// Runs a command at once, unless it was run before: then only its end is told again.
+    fn act(&self, action: Action) {
+        let Action::Run(command) = action else { return };
+        let is_new = {
+            let mut ran = self.ran.lock().unwrap_or_else(PoisonError::into_inner);
+            ran.insert(command.id.clone())
+        };
+        let data = format!("{}\n", self.number);
+        let bytes = u64::try_from(data.len()).unwrap_or_default();
+        let say = |state: State| {
+            self.outbox().push(
+                Channel::Control,
+                Body::CommandState(CommandState {
+                    id: command.id.clone(),
+                    state: state.into(),
+                    time_ms: self.clock.now().as_millisecond(),
+                    exit_code: (state == State::Succeeded).then_some(0),
+                    reason: String::new(),
+                    output_bytes: bytes,
+                }),
+            );
+        };
+        if is_new {
+            say(State::Accepted);
+            say(State::Running);
+            let (id, stream, data) = (command.id.clone(), Stream::Stdout.into(), data.into());
+            let output = CommandOutput { id, stream, offset: 0, data };
+            self.outbox().push(Channel::Control, Body::CommandOutput(output));
+        }
+        say(State::Succeeded);
+        self.wake.notify_one();
     }
 
     fn snapshot(&self, hash: u64, noise: &mut Noise) {

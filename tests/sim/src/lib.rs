@@ -1,6 +1,6 @@
 //! Many devices in one process. Each enrols by the real protocol, has a certificate and a connection
 //! of its own, and speaks by the agent's own link code ([`openframe_agent::link`]); only what it
-//! measures is made up, from a fixed seed.
+//! measures, has and runs is made up, from a fixed seed.
 
 mod device;
 mod noise;
@@ -31,7 +31,7 @@ pub struct Plan {
     pub series: usize,
     /// Time between two snapshots.
     pub interval: Duration,
-    /// Of a thousand snapshots, after how many the connection is cut.
+    /// Of a thousand snapshots, after how many the connection is cut: without a word, wherever it is.
     pub cuts: u64,
     /// How far each second device's clock is off.
     pub skew: SignedDuration,
@@ -50,6 +50,8 @@ pub struct Told {
     pub acknowledged: u64,
     /// Connections made.
     pub connects: u64,
+    /// Commands run. One that comes again is answered and not run.
+    pub ran: u64,
 }
 
 /// Devices at work.

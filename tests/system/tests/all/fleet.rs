@@ -1,12 +1,25 @@
-//! A fleet with faults: connections cut, clocks off, the server killed; nothing acknowledged is lost.
+//! A fleet with faults: connections cut, clocks off, the server killed; nothing acknowledged is lost
+//! and no command runs twice.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use openframe_devices_api::{DeviceQuery, NewCommand};
 use openframe_sim::{Fleet, Plan};
 use openframe_system::{Server, until};
 use serde_json::Value;
+
+fn script() -> NewCommand {
+    NewCommand {
+        script: "hostname".to_owned(),
+        interpreter: None,
+        timeout_s: None,
+        expires_in_s: None,
+        idempotent: None,
+        reason: None,
+    }
+}
 
 /// Snapshots of each device that can be read back.
 async fn kept(server: &Server) -> Option<BTreeMap<String, u64>> {
@@ -28,13 +41,23 @@ async fn a_fleet_with_faults_loses_nothing_acknowledged() {
         devices: 30,
         series: 5,
         interval: Duration::from_millis(100),
-        cuts: 100,
+        cuts: 20,
         // Each second device is ten minutes behind.
         skew: SignedDuration::from_mins(-10),
         seed: 7,
     };
     let token = server.enrolment_token(30).await.unwrap();
     let fleet = Fleet::start(&server.agents_url, &token, plan).await.unwrap();
+    let devices = server.devices().unwrap();
+    let mut commands = Vec::new();
+    let all = until("every device", || async {
+        let page = devices.devices(&DeviceQuery::default()).await.ok()?;
+        (page.items.len() == 30).then_some(page.items)
+    })
+    .await;
+    for device in all {
+        commands.push(devices.run(device.id, &script()).await.unwrap().id);
+    }
     for _ in 0..3 {
         let before = until("telemetry", || kept(&server)).await.values().sum::<u64>();
         until("more telemetry", || async {
@@ -44,7 +67,15 @@ async fn a_fleet_with_faults_loses_nothing_acknowledged() {
         .await;
         server.crash_and_restart().unwrap();
     }
+    for command in &commands {
+        let ended = until("a command to end", || async {
+            let command = server.devices().ok()?.command(*command).await.ok()?;
+            command.finished.then_some(command.state)
+        });
+        assert_eq!(ended.await, "succeeded");
+    }
     let told = fleet.stop().await;
+    assert!(told.iter().all(|device| device.ran == 1), "each once: {told:?}");
     let kept = until("an answer", || kept(&server)).await;
     for device in &told {
         let kept = kept.get(&device.device.to_string()).copied().unwrap_or_default();
