@@ -5,6 +5,7 @@ mod machine;
 pub mod network;
 mod people;
 mod services;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -48,9 +49,10 @@ pub async fn report(
     outbox: &Mutex<DiskOutbox>,
     clock: &Clock,
 ) -> Result<(), Error> {
-    let services = services::list().await;
+    let (mut services, others) = (services::list().await, tools::software().await);
+    add(&mut services, tools::containers().await);
     // Reading a large database of packages must not hold up the link.
-    let looked = tokio::task::spawn_blocking(move || sections(services)).await;
+    let looked = tokio::task::spawn_blocking(move || sections(services, others)).await;
     let sections = looked.map_err(|cause| Error::BadAnswer(cause.into()))?;
     let device = folder.identity()?.map(|it| it.device_id.to_string()).unwrap_or_default();
     let mut sent: Sent = folder.read_json(SENT)?.unwrap_or_default();
@@ -82,13 +84,20 @@ pub async fn report(
     Ok(())
 }
 
-fn sections(services: Value) -> [(&'static str, Value); 6] {
+fn add(section: &mut Value, fields: Vec<(&'static str, Value)>) {
+    let Some(section) = section.as_object_mut() else { return };
+    section.extend(fields.into_iter().map(|(name, value)| (name.to_owned(), value)));
+}
+
+fn sections(services: Value, others: Vec<(&'static str, Value)>) -> [(&'static str, Value); 6] {
+    let mut software = dpkg::section();
+    add(&mut software, others);
     [
         ("hardware", machine::hardware()),
         ("os", machine::os()),
         ("network", network::section()),
         ("users", people::section()),
-        ("software", dpkg::section()),
+        ("software", software),
         ("services", services),
     ]
 }
