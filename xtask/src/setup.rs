@@ -56,7 +56,7 @@ const WEB: &str = "console/web";
 /// Packages are missing, and only root may install them.
 #[derive(Debug, thiserror::Error)]
 #[error("packages are missing and you are not root; run this, then the same command again:\n  {0}")]
-pub(crate) struct NeedsRoot(String);
+pub(crate) struct NeedsRoot(pub(crate) String);
 
 /// Installs what tests need and is missing.
 pub(crate) fn setup() -> anyhow::Result<()> {

@@ -29,11 +29,15 @@ const STEPS: [Step; 13] = [
 ];
 
 /// Runs every step; stops at the first that fails unless `keep_going`.
-#[expect(clippy::disallowed_methods, reason = "the table says how long each step took")]
 pub(crate) fn test(keep_going: bool) -> anyhow::Result<()> {
+    take(&STEPS, keep_going)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the table says how long each step took")]
+fn take(steps: &[Step], keep_going: bool) -> anyhow::Result<()> {
     let mut table = Vec::new();
     let mut failed = 0;
-    for (name, step) in STEPS {
+    for (name, step) in steps {
         line(&format!("== {name}"));
         let started = Instant::now();
         let result = step();
@@ -41,6 +45,10 @@ pub(crate) fn test(keep_going: bool) -> anyhow::Result<()> {
         let verdict = if result.is_ok() { "passed" } else { "FAILED" };
         table.push(format!("{verdict}  {seconds:>5} s  {name}"));
         if let Err(error) = result {
+            // Nothing has failed yet, and no later step can run; the caller's exit code says so.
+            if error.is::<setup::NeedsRoot>() {
+                return Err(error);
+            }
             line(&format!("{error:#}"));
             failed += 1;
             if !keep_going {
@@ -73,4 +81,24 @@ fn documentation() -> anyhow::Result<()> {
     run_with("cargo", &["doc", "--workspace", "--no-deps", "--quiet"], |command| {
         command.env("RUSTDOCFLAGS", "-D warnings");
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::NeedsRoot;
+
+    const NEEDS_ROOT: Step = ("set-up", || Err(NeedsRoot("sudo apt-get".to_owned()).into()));
+    const FAILS: Step = ("fails", || bail!("it fails"));
+
+    #[test]
+    fn missing_packages_are_told_from_failed_tests() {
+        for keep_going in [false, true] {
+            let error = take(&[NEEDS_ROOT, FAILS], keep_going).unwrap_err();
+            assert!(error.is::<NeedsRoot>(), "{error:#}");
+        }
+        let error = take(&[FAILS], false).unwrap_err();
+        assert!(!error.is::<NeedsRoot>(), "{error:#}");
+        take(&[("passes", || Ok(()))], false).unwrap();
+    }
 }
