@@ -25,6 +25,8 @@ const NODES: [Node; 3] = [Node::Cassandra(1), Node::Cassandra(2), Node::Cassandr
 const RANGES: i128 = 4;
 /// Heap of a node: enough for tests, little enough for three beside a build.
 const HEAP: &str = "512m";
+/// A node's folder for files that are of no use after it.
+const SCRATCH: &str = "tmp";
 const UP_WITHIN: Duration = Duration::from_mins(3);
 /// The lab's superuser; Cassandra's own, whose password everybody knows, is locked.
 const ADMIN: &str = "lab_admin";
@@ -55,8 +57,9 @@ fn jars(cache: &Path) -> PathBuf {
 pub(crate) fn start(lab: &Lab, node: Node) -> anyhow::Result<()> {
     let Node::Cassandra(number) = node else { bail!("{node} is no Cassandra node") };
     let folder = lab.folder(node)?;
-    let conf = folder.join("conf");
+    let (conf, scratch) = (folder.join("conf"), folder.join(SCRATCH));
     fs::create_dir_all(&conf)?;
+    fs::create_dir_all(&scratch)?;
     fs::write(conf.join("cassandra.yaml"), settings(lab, number, &folder))?;
     fs::write(conf.join("logback.xml"), LOGBACK)?;
     fs::write(conf.join("cassandra-rackdc.properties"), format!("dc=dc1\nrack=rack{number}\n"))?;
@@ -67,6 +70,8 @@ pub(crate) fn start(lab: &Lab, node: Node) -> anyhow::Result<()> {
     java.arg(format!("-Dcassandra.config=file://{}/cassandra.yaml", conf.display()));
     java.arg(format!("-Dcassandra.storagedir={}", folder.display()));
     java.arg(format!("-Dcassandra.logdir={}", folder.display()));
+    // Libraries unpack native code there, and a killed node removes none of it.
+    java.arg(format!("-Djava.io.tmpdir={}", scratch.display()));
     java.arg(format!("-Dlogback.configurationFile={}/logback.xml", conf.display()));
     java.arg("-Dcassandra-foreground=yes");
     java.arg("-cp").arg(format!("{}:{}/*", conf.display(), jars(&lab.cache).display()));

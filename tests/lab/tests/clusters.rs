@@ -14,6 +14,11 @@ async fn each_cluster_survives_the_death_of_any_one_node() {
     let lab = Lab::open(Path::new(Lab::HOME), Path::new(Lab::CACHE), progress).unwrap();
     lab.up().await.expect("`cargo xtask setup` installs what the lab needs");
     lab.up().await.expect("a lab that is up stays up");
+    for node in [1, 2, 3].map(Node::Cassandra) {
+        // Elsewhere `down` would leave them behind.
+        let scratch = Path::new(Lab::HOME).join(node.to_string()).join("tmp");
+        assert!(scratch.read_dir().unwrap().next().is_some(), "{node} unpacks its libraries there");
+    }
 
     let killed = lab.postgres_primary().unwrap();
     lab.kill(killed).await.unwrap();
