@@ -8,7 +8,8 @@ use cargo_metadata::{Metadata, Package};
 use super::Violation;
 
 /// Crates that only `stores/` may name.
-const DRIVERS: [&str; 3] = ["sqlx", "scylla", "redis"];
+const DRIVERS: [&str; 7] =
+    ["sqlx", "scylla", "redis", "fred", "rusqlite", "tokio-postgres", "cdrs-tokio"];
 
 pub(super) fn check(root: &Path, metadata: &Metadata) -> anyhow::Result<Vec<Violation>> {
     let mut found = Vec::new();
