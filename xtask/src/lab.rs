@@ -1,6 +1,6 @@
 //! Real clusters for the tests of the data layer: `cargo xtask lab`.
 
-use crate::run::run;
+use crate::run::{run, succeeds};
 
 /// Has the lab do what `args` say: `up`, `down`, `status`, `kill NODE`, `start NODE`.
 pub(crate) fn lab(args: &[String]) -> anyhow::Result<()> {
@@ -14,8 +14,10 @@ pub(crate) fn fetch() -> anyhow::Result<()> {
     lab(&["fetch".to_owned()])
 }
 
-/// Starts the clusters, kills each node, and leaves nothing behind, whatever comes of it.
+/// Starts the clusters, kills each node, and leaves nothing behind, whatever comes of it. A lab that
+/// somebody has started stays up.
 pub(crate) fn test() -> anyhow::Result<()> {
+    let theirs = succeeds("cargo", &["run", "--quiet", "-p", "openframe-lab", "--", "status"]);
     // One at a time: some take nodes down that others need.
     let test = |package| {
         let args = ["test", "-p", package, "--test", "clusters"];
@@ -24,6 +26,9 @@ pub(crate) fn test() -> anyhow::Result<()> {
     let tested = lab(&["up".to_owned()])
         .and_then(|()| test("openframe-lab"))
         .and_then(|()| test("openframe-conformance"));
+    if theirs {
+        return tested;
+    }
     let ended = lab(&["down".to_owned()]);
     tested.and(ended)
 }

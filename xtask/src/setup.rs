@@ -1,7 +1,6 @@
 //! `cargo xtask setup`: what the tests need besides Rust.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::run::{root, run, run_with, succeeds};
@@ -44,9 +43,14 @@ const TESTS: [Package; 15] = [
     (Listed, "redis-tools", "asks Redis who is primary"),
     (Listed, "haproxy", "the ingress in front of two gateways"),
 ];
-/// What Debian asks before it starts a service that was just installed; 101 is no
-/// (`invoke-rc.d(8)`).
-const POLICY: &str = "/usr/sbin/policy-rc.d";
+/// Installs packages. The tests start servers of their own, and those of the packages shall not run
+/// beside them: Debian asks this file before it starts a service that was just installed, and 101 is
+/// no (`invoke-rc.d(8)`).
+const INSTALL: &str = "set -e; policy=/usr/sbin/policy-rc.d; \
+    if ! [ -e $policy ]; then trap \"rm $policy\" EXIT; trap \"exit 1\" INT TERM; \
+    echo exit 101 >$policy; sed -i 1i#!/bin/sh $policy; chmod 755 $policy; fi; \
+    apt-get update --quiet; \
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends";
 /// Tools of cargo: name, version, why.
 const CARGO: [(&str, &str, &str); 1] =
     [("cargo-deny", "0.20.2", "checks licences, sources and banned crates")];
@@ -104,31 +108,11 @@ fn debian<'a>(wanted: impl Iterator<Item = &'a Package>) -> anyhow::Result<()> {
         line(&format!("installing {package}: {why}"));
     }
     let packages: Vec<&str> = missing.iter().map(|(_, package, _)| *package).collect();
+    let install = format!("{INSTALL} {}", packages.join(" "));
     if !rustix::process::geteuid().is_root() {
-        let packages = packages.join(" ");
-        return Err(NeedsRoot(format!(
-            "sudo apt-get update && sudo apt-get install --yes --no-install-recommends {packages}"
-        ))
-        .into());
+        return Err(NeedsRoot(format!("sudo sh -c '{install}'")).into());
     }
-    run_with("apt-get", &["update", "--quiet"], quietly)?;
-    // The tests start servers of their own; those of the packages shall not run beside them.
-    let own_policy = !Path::new(POLICY).exists();
-    if own_policy {
-        fs::write(POLICY, "#!/bin/sh\nexit 101\n")?;
-        fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755))?;
-    }
-    let mut install = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
-    install.extend(packages);
-    let installed = run_with("apt-get", &install, quietly);
-    if own_policy {
-        fs::remove_file(POLICY)?;
-    }
-    installed
-}
-
-fn quietly(command: &mut std::process::Command) {
-    command.env("DEBIAN_FRONTEND", "noninteractive");
+    run("sh", &["-c", &install])
 }
 
 /// Fetches the console's libraries unless they are newer than their lock file.

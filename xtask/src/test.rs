@@ -1,8 +1,11 @@
 //! `cargo xtask test`: every check and test, in the order in which they fail fastest.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::bail;
+use signal_hook::consts::SIGINT;
 
 use crate::run::{run, run_with};
 use crate::say::line;
@@ -37,6 +40,9 @@ pub(crate) fn test(keep_going: bool) -> anyhow::Result<()> {
 fn take(steps: &[Step], keep_going: bool) -> anyhow::Result<()> {
     let mut table = Vec::new();
     let mut failed = 0;
+    // Ctrl+C ends the step's own programs; what the step must take down again is still taken down.
+    let stopped = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGINT, Arc::clone(&stopped))?;
     for (name, step) in steps {
         line(&format!("== {name}"));
         let started = Instant::now();
@@ -51,7 +57,7 @@ fn take(steps: &[Step], keep_going: bool) -> anyhow::Result<()> {
             }
             line(&format!("{error:#}"));
             failed += 1;
-            if !keep_going {
+            if !keep_going || stopped.load(Ordering::Relaxed) {
                 break;
             }
         }

@@ -105,7 +105,10 @@ export function startLiar(binary, folder, line) {
   const enrol = ['enrol', '--server', server, '--token', token, '--state', state];
   const enrolled = spawnSync(agent, enrol, { encoding: 'utf8' });
   if (enrolled.status !== 0) throw new Error(`the agent cannot enrol: ${enrolled.stderr}`);
-  return spawn('unshare', ['--map-root-user', '--mount', 'sh', '-c', SCRIPT], {
+  // Inside a chroot no program may have a user namespace of its own; root needs none.
+  const own = spawnSync('unshare', ['--map-root-user', 'true']).status === 0;
+  const user = own ? ['--map-root-user'] : [];
+  return spawn('unshare', [...user, '--mount', 'sh', '-c', SCRIPT], {
     env: { ...process.env, FOLDER: place, AGENT: agent },
     stdio: ['ignore', 'ignore', 'inherit'],
   });

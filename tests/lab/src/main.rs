@@ -56,8 +56,10 @@ async fn act(arguments: Arguments) -> anyhow::Result<()> {
         return Lab::fetch(&arguments.cache, &line);
     }
     if !matches!(arguments.what, What::Up) && !Lab::exists(&arguments.home) {
-        line("no lab is up");
-        return Ok(());
+        if let What::Down = arguments.what {
+            return Ok(());
+        }
+        anyhow::bail!("no lab is up; `cargo xtask lab up` starts it");
     }
     let lab = Lab::open(&arguments.home, &arguments.cache, Arc::new(line))?;
     match arguments.what {
