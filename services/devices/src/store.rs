@@ -4,6 +4,7 @@
 //! Consistency, for all of it: a write that has returned is durable and is seen by every read that
 //! begins afterwards; each method happens wholly or not at all.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -88,7 +89,8 @@ pub trait Devices: Send + Sync + 'static {
     /// The devices of these ids that exist, in no order.
     async fn get(&self, tenant: TenantId, ids: &[DeviceId]) -> Result<Vec<Device>, Error>;
 
-    /// Up to `limit` devices of all tenants after `after`, in the order of tenant and id.
+    /// Up to `limit` devices of all tenants after `after`, in an order of the store's own that does
+    /// not change. Fewer than `limit` means that there are no more.
     async fn all(&self, after: Option<Whose>, limit: u32) -> Result<Vec<Device>, Error>;
 }
 
@@ -212,7 +214,8 @@ pub trait Commands: Send + Sync + 'static {
         before: u64,
     ) -> Result<Vec<u8>, Error>;
 
-    /// Forgets keys whose time was over by `now`.
+    /// Makes room: keys whose time was over by `now` may be forgotten. No later question is about an
+    /// earlier time.
     async fn forget_keys(&self, now: Timestamp) -> Result<(), Error>;
 }
 
@@ -234,6 +237,32 @@ pub struct Keep {
     pub versions: u32,
     /// Bytes of all versions of all sections. The newest version of each is kept in any case.
     pub bytes: u64,
+}
+
+/// A version of a section that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Since when it is in force.
+    pub at: Timestamp,
+    /// Of which section.
+    pub section: String,
+    /// How long it is.
+    pub bytes: u64,
+}
+
+impl Keep {
+    /// Those of all kept versions of a device that are to be forgotten.
+    pub fn excess(self, mut all: Vec<Kept>) -> Vec<Kept> {
+        all.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.section.cmp(&b.section)));
+        let (mut bytes, mut counts) = (0, BTreeMap::<String, u32>::new());
+        all.retain(|kept| {
+            bytes += kept.bytes;
+            let count = counts.entry(kept.section.clone()).or_default();
+            *count += 1;
+            *count > self.versions || (*count > 1 && bytes > self.bytes)
+        });
+        all
+    }
 }
 
 /// Takes what changes commands and inventories.

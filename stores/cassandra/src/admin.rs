@@ -2,9 +2,9 @@
 
 use scylla::client::session::Session;
 
-use crate::{Cluster, Error};
+use crate::{Cluster, Failure, OpenError};
 
-/// A connection of somebody who may make and lock roles.
+/// A connection of somebody who may make and lock roles, and looks after the cluster.
 pub struct Admin(Session);
 
 impl std::fmt::Debug for Admin {
@@ -15,12 +15,12 @@ impl std::fmt::Debug for Admin {
 
 impl Admin {
     /// Connects as the cluster's user.
-    pub async fn connect(cluster: &Cluster) -> Result<Self, Error> {
+    pub async fn connect(cluster: &Cluster) -> Result<Self, OpenError> {
         cluster.connect().await.map(Self)
     }
 
     /// Makes a role that may do everything, or gives it this password.
-    pub async fn create_superuser(&self, name: &str, password: &str) -> Result<(), Error> {
+    pub async fn create_superuser(&self, name: &str, password: &str) -> Result<(), Failure> {
         let with =
             format!("with password = {} and login = true and superuser = true", text(password));
         self.run(&format!("create role if not exists {} {with}", identifier(name))).await?;
@@ -28,15 +28,19 @@ impl Admin {
     }
 
     /// Takes a role's right to sign in, and all power.
-    pub async fn lock(&self, name: &str) -> Result<(), Error> {
+    pub async fn lock(&self, name: &str) -> Result<(), Failure> {
         let name = identifier(name);
         self.run(&format!("alter role {name} with login = false and superuser = false")).await
     }
 
+    /// Whether all nodes that can be reached know the same tables.
+    pub async fn agreed(&self) -> bool {
+        matches!(self.0.check_schema_agreement().await, Ok(Some(_)))
+    }
+
     // Roles cannot be named by bound values, so these statements are not prepared.
-    async fn run(&self, statement: &str) -> Result<(), Error> {
-        let done = self.0.query_unpaged(statement, ()).await;
-        done.map(drop).map_err(|error| Error::Statement(error.into()))
+    async fn run(&self, statement: &str) -> Result<(), Failure> {
+        Ok(self.0.query_unpaged(statement, ()).await.map(drop)?)
     }
 }
 

@@ -11,12 +11,17 @@ use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::statement::Consistency;
 
+use crate::OpenError;
+
 /// How long one statement may take.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a change of tables may take: every node has to learn of it.
+pub(crate) const DEFINE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one node may take to let a connection in.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a cluster is, and who comes to it.
+#[derive(Clone)]
 pub struct Cluster {
     /// `HOST:PORT` of nodes to begin with; the others are learnt from them.
     pub nodes: Vec<String>,
@@ -34,24 +39,10 @@ impl std::fmt::Debug for Cluster {
     }
 }
 
-/// Why the cluster did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// No node let us in: it does not answer, or refuses the password or we its certificate.
-    #[error("no Cassandra node lets us in")]
-    Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A statement failed.
-    #[error("Cassandra refused a statement")]
-    Statement(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The settings cannot work.
-    #[error("the settings for Cassandra are wrong")]
-    Settings(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
 impl Cluster {
     /// Connects to the cluster. Reads and writes are `LOCAL_QUORUM`: with three copies, one node may
     /// be down and every read still sees every write.
-    pub async fn connect(&self) -> Result<Session, Error> {
+    pub(crate) async fn connect(&self) -> Result<Session, OpenError> {
         let profile = ExecutionProfile::builder()
             .consistency(Consistency::LocalQuorum)
             .request_timeout(Some(STATEMENT_TIMEOUT))
@@ -64,19 +55,22 @@ impl Cluster {
             .default_execution_profile_handle(profile.into_handle())
             .build()
             .await
-            .map_err(|error| Error::Connect(error.into()))
+            .map_err(|error| OpenError::Connect {
+                nodes: self.nodes.join(", "),
+                cause: error.into(),
+            })
     }
 
-    fn tls(&self) -> Result<Arc<rustls::ClientConfig>, Error> {
+    fn tls(&self) -> Result<Arc<rustls::ClientConfig>, OpenError> {
         let mut roots = rustls::RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(&self.roots_pem) {
-            let certificate = certificate.map_err(|error| Error::Settings(error.into()))?;
-            roots.add(certificate).map_err(|error| Error::Settings(error.into()))?;
+            let certificate = certificate.map_err(|error| OpenError::Authorities(error.into()))?;
+            roots.add(certificate).map_err(|error| OpenError::Authorities(error.into()))?;
         }
         let config =
             rustls::ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
                 .with_protocol_versions(&[&rustls::version::TLS13])
-                .map_err(|error| Error::Settings(error.into()))?
+                .map_err(|error| OpenError::Authorities(error.into()))?
                 .with_root_certificates(roots)
                 .with_no_client_auth();
         Ok(Arc::new(config))

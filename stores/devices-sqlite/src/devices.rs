@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_devices::Error;
-use openframe_devices::domain::{Change, Device, Goodbye, Hello};
+use openframe_devices::domain::{Change, Device, Hello};
 use openframe_devices::store::{Devices, LastSeen, Whose};
 use openframe_ids::{DeviceId, TenantId};
 use sqlx::SqliteConnection;
@@ -76,22 +76,7 @@ impl Devices for SqliteStore {
         if retired.n > 0 {
             return Ok(None);
         }
-        let known = one(&mut tx, whose).await?;
-        let mut device = known.unwrap_or_else(|| Device {
-            tenant: whose.0,
-            id: whose.1,
-            version: 0,
-            given_name: String::new(),
-            tags: Vec::new(),
-            hello: Hello::default(),
-            enrolled_at: now,
-            last_seen: now,
-            goodbye: Goodbye::None,
-        });
-        device.version += 1;
-        device.hello = hello.clone();
-        device.last_seen = device.last_seen.max(now);
-        device.goodbye = Goodbye::None;
+        let device = Device::connected(one(&mut tx, whose).await?, whose, hello, now);
         put(&mut tx, &device).await?;
         commit(tx).await?;
         Ok(Some(device))
@@ -99,14 +84,8 @@ impl Devices for SqliteStore {
 
     async fn change(&self, whose: Whose, change: &Change) -> Result<Option<Device>, Error> {
         let mut tx = self.begin().await?;
-        let Some(mut device) = one(&mut tx, whose).await? else { return Ok(None) };
-        device.version += 1;
-        if let Some(name) = &change.name {
-            device.given_name.clone_from(name);
-        }
-        if let Some(tags) = &change.tags {
-            device.tags.clone_from(tags);
-        }
+        let Some(device) = one(&mut tx, whose).await? else { return Ok(None) };
+        let device = device.changed(change);
         put(&mut tx, &device).await?;
         commit(tx).await?;
         Ok(Some(device))
@@ -126,10 +105,8 @@ impl Devices for SqliteStore {
         let mut tx = self.begin().await?;
         for seen in seen {
             if let Some(mut device) = one(&mut tx, seen.whose).await?
-                && device.last_seen <= seen.at
+                && device.seen(seen.at, seen.goodbye)
             {
-                device.last_seen = seen.at;
-                device.goodbye = seen.goodbye;
                 put(&mut tx, &device).await?;
             }
         }

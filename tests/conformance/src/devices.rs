@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
-use openframe_devices::Stores;
 use openframe_devices::domain::{
     Change, Chunk, Command, Device, Facts, Goodbye, Hello, Seen, State, Stream, Version,
 };
 use openframe_devices::store::memory::Memory;
 use openframe_devices::store::{Batch, Keep, LastSeen, UsedKey, Whose};
+use openframe_devices::{Error, Stores};
 use openframe_ids::{CommandId, DeviceId, TenantId};
 use uuid::Uuid;
 
@@ -26,8 +26,11 @@ fn at(n: u8) -> Timestamp {
     Timestamp::from_second(n.into()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-fn whose(n: u8) -> Whose {
-    (TenantId(id(0, n % 2)), DeviceId(id(1, n)))
+/// One of two tenants of `space`, and one of its devices: tests that share a store use spaces of
+/// their own.
+fn whose(space: TenantId, n: u8) -> Whose {
+    let tenant = Uuid::from_u128(space.0.as_u128().wrapping_add(u128::from(n % 2)));
+    (TenantId(tenant), DeviceId(id(1, n)))
 }
 
 fn hello(n: u8) -> Hello {
@@ -53,8 +56,7 @@ fn hello(n: u8) -> Hello {
     }
 }
 
-fn command(n: u8, device: u8, value: u8) -> Command {
-    let (tenant, device) = whose(device);
+fn command((tenant, device): Whose, n: u8, value: u8) -> Command {
     Command {
         id: CommandId(id(2, n)),
         tenant,
@@ -91,76 +93,106 @@ fn key(value: u8) -> UsedKey {
 }
 
 /// Runs the operations and writes down what each answered.
-pub async fn log(stores: &Stores, acts: &[Act]) -> String {
+pub async fn log(stores: &Stores, space: TenantId, acts: &[Act]) -> String {
     let mut log = String::new();
     for (what, n, value) in acts.iter().copied() {
         let answer = match what {
-            0..=5 => on_device(stores, (what, n, value)).await,
-            _ => on_command(stores, (what, n, value)).await,
+            0..=5 => on_device(stores, space, (what, n, value)).await,
+            _ => on_command(stores, space, (what, n, value)).await,
         };
         writeln!(log, "{what} {n} {value}: {answer}").unwrap_or_default();
     }
     for n in 0..6 {
-        writeln!(log, "{}", read(stores, n).await).unwrap_or_default();
+        writeln!(log, "{}", read(stores, whose(space, n)).await).unwrap_or_default();
     }
     log
 }
 
-async fn on_device(stores: &Stores, (what, n, value): Act) -> String {
-    let devices = &stores.devices;
+async fn on_device(stores: &Stores, space: TenantId, (what, n, value): Act) -> String {
+    let (devices, whose) = (&stores.devices, whose(space, n));
     match what {
-        0 | 1 => format!("{:?}", devices.connect(whose(n), &hello(value), at(value)).await.ok()),
+        0 | 1 => {
+            format!("{:?}", devices.connect(whose, &hello(value), at(value)).await.map_err(told))
+        }
         2 => {
             let name = (value.is_multiple_of(2)).then(|| format!("name {value}"));
             let tags = (value.is_multiple_of(3)).then(|| vec!["a".to_owned(), "b".to_owned()]);
-            format!("{:?}", devices.change(whose(n), &Change { name, tags }).await.ok())
+            format!("{:?}", devices.change(whose, &Change { name, tags }).await.map_err(told))
         }
-        3 if value == 0 => format!("{:?}", devices.retire(whose(n)).await.ok()),
+        3 if value == 0 => format!("{:?}", devices.retire(whose).await.map_err(told)),
         3 | 4 => {
             let goodbye = Goodbye::of_code(i64::from(value % 3));
-            let seen = [LastSeen { whose: whose(n), at: at(value), goodbye }];
-            format!("{:?}", devices.seen(&seen).await.ok())
+            let seen = [LastSeen { whose, at: at(value), goodbye }];
+            format!("{:?}", devices.seen(&seen).await.map_err(told))
         }
-        _ => {
-            let limit = u32::from(value) + 1;
-            format!("{:?}", devices.all(Some(whose(n)), limit).await.ok())
+        _ => format!("{:?}", all(stores, space, u32::from(value) + 1).await.map_err(told)),
+    }
+}
+
+/// Every device of the space, read in pages of `limit`; sorted, since each store has its own order.
+async fn all(stores: &Stores, space: TenantId, limit: u32) -> Result<Vec<Device>, Error> {
+    let own = [whose(space, 0).0, whose(space, 1).0];
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = stores.devices.all(after, limit).await?;
+        after = page.last().map(|device| (device.tenant, device.id));
+        let last = page.len() < limit as usize;
+        all.extend(page.into_iter().filter(|device| own.contains(&device.tenant)));
+        if last {
+            all.sort_by_key(|device| (device.tenant, device.id));
+            return Ok(all);
         }
     }
 }
 
-async fn on_command(stores: &Stores, (what, n, value): Act) -> String {
+async fn on_command(stores: &Stores, space: TenantId, (what, n, value): Act) -> String {
     let commands = &stores.commands;
-    let device = n / 2;
+    let whose = whose(space, n / 2);
     match what {
         6 | 7 => {
             let key = (value.is_multiple_of(2)).then(|| key(value));
-            let wanted = command(n, device, value);
+            let wanted = command(whose, n, value);
             // Ids are never used twice: that is what they are for.
             if commands.command(wanted.tenant, wanted.id).await.ok().flatten().is_some() {
                 return String::new();
             }
-            format!("{:?}", commands.create(&wanted, key.as_ref(), 2).await.ok())
+            format!("{:?}", commands.create(&wanted, key.as_ref(), 2).await.map_err(told))
         }
         8 => {
-            let (tenant, _) = whose(device);
             let name = key(value).key;
-            format!("{:?}", commands.used(tenant, ("user ann", &name), at(value)).await.ok())
+            format!(
+                "{:?}",
+                commands.used(whose.0, ("user ann", &name), at(value)).await.map_err(told)
+            )
         }
         9 => {
             // Long enough after for what was sent, and for what runs.
             let now = at(value) + SignedDuration::from_mins(i64::from(value) * 15);
-            let first = commands.overdue(now, None, 1).await.unwrap_or_default();
-            let after = first.first().map(|(due, command)| (*due, command.id));
-            let rest = commands.overdue(now, after, 10).await.ok();
-            format!("{first:?} {rest:?} {:?}", commands.forget_keys(at(value)).await.ok())
+            let overdue = overdue(stores, space, now, u32::from(n) + 1).await.map_err(told);
+            // No key's time is over by then: all are still known afterwards.
+            format!("{overdue:?} {:?}", commands.forget_keys(at(0)).await.map_err(told))
         }
         _ => {
-            let old = commands.command(whose(device).0, CommandId(id(2, n))).await.ok().flatten();
-            format!(
-                "{:?}",
-                stores.reports.commit(whose(device), &batch(old, value), KEEP).await.ok()
-            )
+            let old = commands.command(whose.0, CommandId(id(2, n))).await.ok().flatten();
+            format!("{:?}", stores.reports.commit(whose, &batch(old, value), KEEP).await.ok())
         }
+    }
+}
+
+/// Every command of the space that is due by `now`, read in pages of `limit`.
+async fn overdue(
+    stores: &Stores,
+    space: TenantId,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<(Timestamp, Command)>, Error> {
+    let own = [whose(space, 0).0, whose(space, 1).0];
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = stores.commands.overdue(now, after, limit).await?;
+        let Some((due, last)) = page.last() else { return Ok(all) };
+        after = Some((*due, last.id));
+        all.extend(page.into_iter().filter(|(_, command)| own.contains(&command.tenant)));
     }
 }
 
@@ -189,37 +221,44 @@ fn batch(old: Option<Command>, value: u8) -> Batch {
     batch
 }
 
+/// A refusal with its causes: no two stores have the same ones.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it")]
+fn told(error: Error) -> String {
+    openframe_fault::chain(&error)
+}
+
 /// Everything about one device, as readers see it.
-async fn read(stores: &Stores, n: u8) -> String {
-    let whose = whose(n);
-    let mut text = format!("{:?}\n", stores.devices.get(whose.0, &[whose.1]).await.ok());
+async fn read(stores: &Stores, whose: Whose) -> String {
+    let mut text = format!("{:?}\n", stores.devices.get(whose.0, &[whose.1]).await.map_err(told));
     let inventory = &stores.inventory;
     for moment in [None, Some(at(2))] {
-        writeln!(text, "{:?}", inventory.sections(whose, moment).await.ok()).unwrap_or_default();
+        writeln!(text, "{:?}", inventory.sections(whose, moment).await.map_err(told))
+            .unwrap_or_default();
     }
-    writeln!(text, "{:?}", inventory.history(whose, "os").await.ok()).unwrap_or_default();
+    writeln!(text, "{:?}", inventory.history(whose, "os").await.map_err(told)).unwrap_or_default();
     let commands = &stores.commands;
-    writeln!(text, "{:?}", commands.unfinished(whose, 10).await.ok()).unwrap_or_default();
+    writeln!(text, "{:?}", commands.unfinished(whose, 10).await.map_err(told)).unwrap_or_default();
     let all = commands.commands(whose, None, 10).await.unwrap_or_default();
     for command in &all {
         let of = (whose.0, command.id);
-        let output = commands.output(of, 1, 10).await.ok();
+        let output = commands.output(of, 1, 10).await.map_err(told);
         for (stream, before) in [(Stream::Stdout, 7), (Stream::Stderr, 99), (Stream::Stdout, 0)] {
-            writeln!(text, "{:?}", commands.tail(of, stream, before).await.ok())
+            writeln!(text, "{:?}", commands.tail(of, stream, before).await.map_err(told))
                 .unwrap_or_default();
         }
         writeln!(text, "{command:?} {output:?}").unwrap_or_default();
     }
     let before = all.first().map(|command| command.id);
-    writeln!(text, "{:?}", commands.commands(whose, before, 1).await.ok()).unwrap_or_default();
+    writeln!(text, "{:?}", commands.commands(whose, before, 1).await.map_err(told))
+        .unwrap_or_default();
     text
 }
 
 /// Runs operations on one device at the same time, and checks that their answers are those that the
 /// model gives one after another, in the order of the versions; and that nothing is left of a device
 /// that was retired meanwhile.
-pub async fn race(stores: &Stores, acts: &[(u8, u8)]) -> Result<(), String> {
-    let whose = whose(0);
+pub async fn race(stores: &Stores, space: TenantId, acts: &[(u8, u8)]) -> Result<(), String> {
+    let whose = whose(space, 0);
     let tasks = acts.iter().map(|act| tokio::spawn(racing(stores.clone(), whose, *act)));
     let (mut written, mut retired) = (Vec::new(), 0);
     for (act, task) in acts.iter().zip(tasks.collect::<Vec<_>>()) {
@@ -237,7 +276,7 @@ pub async fn race(stores: &Stores, acts: &[(u8, u8)]) -> Result<(), String> {
         }
     }
     let left = stores.devices.get(whose.0, &[whose.1]).await.unwrap_or_default();
-    let all = stores.devices.all(None, 10).await.unwrap_or_default();
+    let all = all(stores, space, 10).await.unwrap_or_default();
     let last = written.pop().map(|(device, _)| device).filter(|_| retired == 0);
     if retired > 1 || left != Vec::from_iter(last) || left != all {
         return Err(format!("retired {retired} times, and left {left:?}, {all:?}"));

@@ -3,6 +3,7 @@
 use openframe_conformance::devices;
 use openframe_devices::Stores;
 use openframe_devices::store::memory::Memory;
+use openframe_ids::TenantId;
 use openframe_sqlite::Database;
 use proptest::prelude::*;
 
@@ -17,8 +18,8 @@ proptest! {
             let path = folder.path().join("devices.db");
             let database = Database::open(&path, &openframe_devices_sqlite::MIGRATIONS);
             let sqlite = openframe_devices_sqlite::stores(&database.await.unwrap());
-            devices::race(&Stores::of(Memory::default()), &acts).await?;
-            devices::race(&sqlite, &acts).await
+            devices::race(&Stores::of(Memory::default()), TenantId::new(), &acts).await?;
+            devices::race(&sqlite, TenantId::new(), &acts).await
         });
         prop_assert_eq!(raced, Ok(()));
     }
@@ -33,7 +34,9 @@ proptest! {
             let database = database.await.unwrap();
             let sqlite = openframe_devices_sqlite::stores(&database);
             let memory = Stores::of(Memory::default());
-            (devices::log(&memory, &acts).await, devices::log(&sqlite, &acts).await)
+            let space = TenantId::new();
+            let memory = devices::log(&memory, space, &acts).await;
+            (memory, devices::log(&sqlite, space, &acts).await)
         });
         prop_assert_eq!(memory, sqlite);
     }

@@ -134,6 +134,19 @@ pub(crate) async fn ready(lab: &Lab, node: Node) -> anyhow::Result<()> {
     lab.wait(("it does not answer", &[node]), UP_WITHIN, answers).await
 }
 
+/// Waits until every node answers and knows the same tables.
+pub(crate) async fn whole(lab: &Lab) -> anyhow::Result<()> {
+    for node in NODES {
+        ready(lab, node).await?;
+    }
+    let cluster = admin(lab)?;
+    let agreed = async || match Admin::connect(&cluster).await {
+        Ok(admin) => admin.agreed().await,
+        Err(_) => false,
+    };
+    lab.wait(("Cassandra's nodes know different tables", &NODES), UP_WITHIN, agreed).await
+}
+
 /// Locks the user that everybody knows and makes the lab's own.
 pub(crate) async fn formed(lab: &Lab) -> anyhow::Result<()> {
     let own = admin(lab)?;

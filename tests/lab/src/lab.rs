@@ -193,14 +193,12 @@ impl Lab {
         redis::primary(self)
     }
 
-    /// Waits until each cluster is whole again: primary and standbys in step.
+    /// Waits until each cluster is whole again: primary and standbys in step, and every Cassandra
+    /// node with the same tables.
     pub async fn whole(&self) -> anyhow::Result<()> {
         redis::formed(self).await?;
         postgres::formed(self).await?;
-        for node in [1, 2, 3].map(Node::Cassandra) {
-            cassandra::ready(self, node).await?;
-        }
-        Ok(())
+        cassandra::whole(self).await
     }
 
     /// Waits until `holds`, for as long as a failover may take in the worst case.

@@ -80,6 +80,55 @@ impl Device {
     pub fn name(&self) -> &str {
         if self.given_name.is_empty() { &self.hello.facts.hostname } else { &self.given_name }
     }
+
+    /// The record after the device `whose` has connected: its first one, or `known` with what it
+    /// says of itself now.
+    #[must_use]
+    pub fn connected(
+        known: Option<Self>,
+        whose: (TenantId, DeviceId),
+        hello: &Hello,
+        now: Timestamp,
+    ) -> Self {
+        let mut device = known.unwrap_or_else(|| Self {
+            tenant: whose.0,
+            id: whose.1,
+            version: 0,
+            given_name: String::new(),
+            tags: Vec::new(),
+            hello: Hello::default(),
+            enrolled_at: now,
+            last_seen: now,
+            goodbye: Goodbye::None,
+        });
+        device.version += 1;
+        device.hello = hello.clone();
+        device.last_seen = device.last_seen.max(now);
+        device.goodbye = Goodbye::None;
+        device
+    }
+
+    /// The record after an operator's change.
+    #[must_use]
+    pub fn changed(mut self, change: &Change) -> Self {
+        self.version += 1;
+        if let Some(name) = &change.name {
+            self.given_name.clone_from(name);
+        }
+        if let Some(tags) = &change.tags {
+            self.tags.clone_from(tags);
+        }
+        self
+    }
+
+    /// Notes when it was last heard from, unless something later is known; says whether it did.
+    pub fn seen(&mut self, at: Timestamp, goodbye: Goodbye) -> bool {
+        let newer = self.last_seen <= at;
+        if newer {
+            (self.last_seen, self.goodbye) = (at, goodbye);
+        }
+        newer
+    }
 }
 
 /// What an operator changes on a device.

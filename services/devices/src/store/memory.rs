@@ -8,19 +8,18 @@ use jiff::Timestamp;
 use openframe_ids::{CommandId, DeviceId, TenantId};
 
 use super::{
-    Batch, Commands, Created, Devices, Inventory, Keep, LastSeen, Reports, Used, UsedKey, Whose,
+    Batch, Commands, Created, Devices, Inventory, Keep, Kept, LastSeen, Reports, Used, UsedKey,
+    Whose,
 };
 use crate::Error;
-use crate::domain::{
-    Change, Chunk, Command, Device, Goodbye, Hello, SECTIONS, Seen, Stream, Version, due,
-};
+use crate::domain::{Change, Chunk, Command, Device, Hello, SECTIONS, Seen, Stream, Version, due};
 
 /// Everything, in memory.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<Kept>);
+pub struct Memory(Mutex<Tables>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Tables {
     devices: BTreeMap<Whose, Device>,
     retired: BTreeSet<Whose>,
     sections: BTreeMap<(Whose, String), BTreeMap<Timestamp, Version>>,
@@ -30,13 +29,13 @@ struct Kept {
 }
 
 impl Memory {
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, Tables> {
         // Every method changes all that it changes or nothing, so a poisoned map is still whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
+impl Tables {
     fn unfinished(&self, whose: Whose) -> impl Iterator<Item = &Command> {
         let own = move |command: &&Command| (command.tenant, command.device) == whose;
         self.commands.values().filter(own).filter(|command| !command.state.is_finished())
@@ -44,22 +43,18 @@ impl Kept {
 
     fn forget_versions(&mut self, whose: Whose, keep: Keep) {
         let own = self.sections.iter().filter(|((owner, _), _)| *owner == whose);
-        let mut all: Vec<(Timestamp, String, u64)> = own
+        let all: Vec<Kept> = own
             .flat_map(|((_, section), versions)| {
-                let size = |version: &Version| version.seen.body.len() as u64;
-                versions.iter().map(move |(at, it)| (*at, section.clone(), size(it)))
+                versions.iter().map(|(at, version)| Kept {
+                    at: *at,
+                    section: section.clone(),
+                    bytes: version.seen.body.len() as u64,
+                })
             })
             .collect();
-        all.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        let (mut bytes, mut counts) = (0, BTreeMap::<String, u32>::new());
-        for (at, section, size) in all {
-            bytes += size;
-            let count = counts.entry(section.clone()).or_default();
-            *count += 1;
-            if *count > keep.versions || (*count > 1 && bytes > keep.bytes) {
-                let versions = self.sections.get_mut(&(whose, section));
-                versions.map(|versions| versions.remove(&at));
-            }
+        for Kept { at, section, .. } in keep.excess(all) {
+            let versions = self.sections.get_mut(&(whose, section));
+            versions.map(|versions| versions.remove(&at));
         }
     }
 }
@@ -76,35 +71,17 @@ impl Devices for Memory {
         if kept.retired.contains(&whose) {
             return Ok(None);
         }
-        let device = kept.devices.entry(whose).or_insert_with(|| Device {
-            tenant: whose.0,
-            id: whose.1,
-            version: 0,
-            given_name: String::new(),
-            tags: Vec::new(),
-            hello: Hello::default(),
-            enrolled_at: now,
-            last_seen: now,
-            goodbye: Goodbye::None,
-        });
-        device.version += 1;
-        device.hello = hello.clone();
-        device.last_seen = device.last_seen.max(now);
-        device.goodbye = Goodbye::None;
-        Ok(Some(device.clone()))
+        let device = Device::connected(kept.devices.remove(&whose), whose, hello, now);
+        kept.devices.insert(whose, device.clone());
+        Ok(Some(device))
     }
 
     async fn change(&self, whose: Whose, change: &Change) -> Result<Option<Device>, Error> {
         let mut kept = self.kept();
-        let Some(device) = kept.devices.get_mut(&whose) else { return Ok(None) };
-        device.version += 1;
-        if let Some(name) = &change.name {
-            device.given_name.clone_from(name);
-        }
-        if let Some(tags) = &change.tags {
-            device.tags.clone_from(tags);
-        }
-        Ok(Some(device.clone()))
+        let Some(device) = kept.devices.remove(&whose) else { return Ok(None) };
+        let device = device.changed(change);
+        kept.devices.insert(whose, device.clone());
+        Ok(Some(device))
     }
 
     async fn retire(&self, whose: Whose) -> Result<bool, Error> {
@@ -115,7 +92,7 @@ impl Devices for Memory {
         kept.retired.insert(whose);
         kept.sections.retain(|(owner, _), _| *owner != whose);
         kept.commands.retain(|_, command| (command.tenant, command.device) != whose);
-        let Kept { commands, chunks, keys, .. } = &mut *kept;
+        let Tables { commands, chunks, keys, .. } = &mut *kept;
         chunks.retain(|of, _| commands.contains_key(of));
         keys.retain(|(tenant, ..), (used, _)| commands.contains_key(&(*tenant, used.command)));
         Ok(true)
@@ -124,11 +101,8 @@ impl Devices for Memory {
     async fn seen(&self, seen: &[LastSeen]) -> Result<(), Error> {
         let mut kept = self.kept();
         for seen in seen {
-            if let Some(device) = kept.devices.get_mut(&seen.whose)
-                && device.last_seen <= seen.at
-            {
-                device.last_seen = seen.at;
-                device.goodbye = seen.goodbye;
+            if let Some(device) = kept.devices.get_mut(&seen.whose) {
+                device.seen(seen.at, seen.goodbye);
             }
         }
         Ok(())

@@ -1,11 +1,5 @@
-//! Every promise on the real clusters of the lab, also while a node dies.
-//!
-//! `cargo xtask test` starts the lab and runs these; by hand: `cargo xtask lab up`, then
-//! `cargo test -p openframe-conformance --test clusters -- --ignored`.
+//! PostgreSQL: the auth service's promises, and those of monitoring's alerts.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by it, in its helpers as well")]
-
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,7 +8,6 @@ use openframe_auth::Stores;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{alerts, auth as rules};
 use openframe_ids::TenantId;
-use openframe_lab::Lab;
 use openframe_monitoring::store::alerts::MAX_WAITING;
 use openframe_monitoring::store::memory::MemoryAlerts;
 use openframe_monitoring_postgres::SqlAlerts;
@@ -22,16 +15,7 @@ use openframe_postgres::{Database, OpenError, Settings};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-fn lab() -> Lab {
-    let quiet = Arc::new(|_: &str| {});
-    Lab::open(Path::new(Lab::HOME), Path::new(Lab::CACHE), quiet).unwrap()
-}
-
-/// A schema of its own for each test, so that all can run at the same time.
-fn schema(name: &str) -> String {
-    let unique = TenantId::new().0.simple().to_string();
-    format!("{name}_{unique}")
-}
+use crate::{lab, schema};
 
 struct Auth {
     database: Database,
