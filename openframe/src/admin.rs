@@ -1,7 +1,7 @@
 //! The admin port: probes for an orchestrator and metrics for the monitoring stack. Never exposed
 //! outside; it asks nobody who they are.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::State;
@@ -15,7 +15,8 @@ use prometheus_client::registry::Registry;
 /// What the admin port reads.
 #[derive(Clone)]
 pub(crate) struct Admin {
-    pub(crate) registry: Arc<Registry>,
+    /// Empty until every service has started.
+    pub(crate) registry: Arc<OnceLock<Registry>>,
     pub(crate) health: Arc<dyn Health>,
 }
 
@@ -47,6 +48,6 @@ async fn ready(State(admin): State<Admin>) -> Response {
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
-    let text = openframe_observe::exposition(&admin.registry);
+    let text = admin.registry.get().map(openframe_observe::exposition).unwrap_or_default();
     ([(header::CONTENT_TYPE, EXPOSITION_TYPE)], text).into_response()
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::roles::Role;
+
 /// Watches and manages a fleet of computers.
 #[derive(Debug, Parser)]
 #[command(name = "openframe", version, max_term_width = 100)]
@@ -19,7 +21,12 @@ pub(crate) enum Command {
     /// Run the whole product here, with this machine as its first device
     Up(UpArgs),
     /// Run the server
-    Run(RunArgs),
+    Run(ServeArgs),
+    /// Bring the tables of the PostgreSQL and Cassandra clusters up to date
+    Migrate(MigrateArgs),
+    /// Look after the services' certificates
+    #[command(subcommand)]
+    Mesh(MeshCommand),
     /// Copy the data of a running or stopped server into a new folder
     Backup(BackupArgs),
     /// Put a backup into an empty data folder
@@ -35,7 +42,7 @@ pub(crate) enum Command {
 }
 
 /// Where the server keeps and serves things.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RunArgs {
     /// File with settings (TOML)
     #[arg(long, value_name = "FILE")]
@@ -59,6 +66,35 @@ pub(crate) struct RunArgs {
     /// Any setting by its dotted name; several times for several
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Run one service of the platform alone, with the clusters and the mesh of the settings
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<Role>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MigrateArgs {
+    /// File with settings (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Any setting by its dotted name; several times for several
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MeshCommand {
+    /// Make the keys of a platform whose services are processes of their own
+    Init {
+        /// A new folder; each service is given its own folder in it
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

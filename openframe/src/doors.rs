@@ -3,29 +3,71 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use openframe_clock::Clock;
 use openframe_gateway::Edge;
-use openframe_pki::Authority;
+use openframe_mesh::Rule;
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin};
-use crate::certificate::ServerCertificate;
-use crate::serve::Bound;
+use crate::certificate::{Issuer, ServerCertificate};
+use crate::health::PlatformHealth;
+use crate::roles::Role;
+use crate::serve::{self, Bound};
+use crate::settings::Settings;
 
 /// How long probes under way may take at the very end.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// What is listened on.
 pub(crate) struct Sockets {
-    pub(crate) people: Bound,
-    pub(crate) agents: Bound,
+    pub(crate) people: Option<Bound>,
+    pub(crate) agents: Option<Bound>,
+    pub(crate) mesh: Option<TcpListener>,
     pub(crate) admin: Option<Bound>,
+}
+
+impl Sockets {
+    /// Binds what the service of `role` listens on, or all services in one process.
+    pub(crate) async fn bind(settings: &Settings, role: Option<Role>) -> anyhow::Result<Self> {
+        let admin = match settings.admin_listen.as_str() {
+            "" => None,
+            text => Some(serve::bind("admin_listen", text, false).await?),
+        };
+        anyhow::ensure!(
+            admin.as_ref().is_none_or(|admin| !admin.address.tls),
+            "`admin_listen`: probes and metrics are served without TLS; write http://HOST:PORT"
+        );
+        let mesh = match role {
+            Some(_) => Some(serve::bind_mesh(&settings.mesh.listen).await?),
+            None => None,
+        };
+        if role.is_some_and(|role| role != Role::Gateway) {
+            return Ok(Self { people: None, agents: None, mesh, admin });
+        }
+        let agents = serve::bind("agents_listen", &settings.agents_listen, false).await?;
+        anyhow::ensure!(
+            agents.address.tls,
+            "`agents_listen`: devices prove who they are by TLS; write https://HOST:PORT"
+        );
+        let proxied = !settings.gateway.trusted_proxies.is_empty();
+        let people = serve::bind("listen", &settings.listen, proxied).await?;
+        Ok(Self { people: Some(people), agents: Some(agents), mesh, admin })
+    }
+
+    /// The address for agents on this machine; empty where none are listened for.
+    pub(crate) fn agents_url(&self) -> String {
+        self.agents.as_ref().map(Bound::url).unwrap_or_default()
+    }
 }
 
 /// What certificates of servers are made with.
 pub(crate) struct Certificates {
-    pub(crate) authority: Arc<Authority>,
+    pub(crate) issuer: Issuer,
+    /// What devices' certificates are checked against.
+    pub(crate) root_pem: String,
     /// Names beyond those of the sockets.
     pub(crate) names: Vec<String>,
     pub(crate) clock: Clock,
@@ -33,17 +75,18 @@ pub(crate) struct Certificates {
 
 impl Certificates {
     /// A certificate for a socket.
-    fn of(&self, bound: &Bound) -> anyhow::Result<Arc<ServerCertificate>> {
+    async fn of(&self, bound: &Bound) -> anyhow::Result<Arc<ServerCertificate>> {
         let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
         names.push(bound.address.host.clone());
         names.extend(self.names.iter().cloned());
         names.sort();
         names.dedup();
-        ServerCertificate::issue(&self.authority, names, self.clock.clone())
+        ServerCertificate::issue(self.issuer.clone(), names, self.clock.clone()).await
     }
 }
 
 /// Who answers on the sockets, and how each is told to end.
+#[derive(Default)]
 pub(crate) struct Doors {
     servers: JoinSet<()>,
     stop: CancellationToken,
@@ -53,58 +96,67 @@ pub(crate) struct Doors {
 }
 
 impl Doors {
-    /// Gives the sockets to those who answer on them; `gone` tells when people's and agents' no
-    /// longer do.
-    pub(crate) fn open(
-        sockets: Sockets,
+    /// Gives the sockets for people and agents to the gateway, with certificates that are waited
+    /// for.
+    pub(crate) async fn open_edge(
+        &mut self,
+        (people, agents): (Bound, Bound),
         certificates: &Certificates,
-        (edge, admin): (&Edge, Admin),
-        gone: [CancellationToken; 2],
-    ) -> anyhow::Result<Self> {
-        let mut doors = Self {
-            servers: JoinSet::new(),
-            stop: CancellationToken::new(),
-            admin: JoinSet::new(),
-            admin_stop: CancellationToken::new(),
-        };
-        let [users_gone, agents_gone] = gone.map(CancellationToken::drop_guard);
-        let people = sockets.people;
+        (edge, health): (&Edge, &PlatformHealth),
+    ) -> anyhow::Result<()> {
         let mut tls = None;
         if people.address.tls {
-            let shown = doors.young(certificates, &people)?;
+            let shown = self.young(certificates, &people, health).await;
             tls = Some(Arc::new(openframe_pki::users_server(shown)?));
         }
-        let (own, token) = (edge.clone(), doors.stop.clone());
-        doors.servers.spawn(async move {
-            let _gone = users_gone;
+        let (own, token, gone) = (edge.clone(), self.stop.clone(), CancellationToken::new());
+        health.watch_door("gateway.users", gone.clone());
+        self.servers.spawn(async move {
+            let _gone = gone.drop_guard();
             own.serve_users(people.listener, tls, token).await;
         });
-        let shown = doors.young(certificates, &sockets.agents)?;
-        let root = certificates.authority.root_pem();
-        let tls = Arc::new(openframe_pki::agents_server(shown, root)?);
-        let (own, token) = (edge.clone(), doors.stop.clone());
-        doors.servers.spawn(async move {
-            let _gone = agents_gone;
-            own.serve_agents(sockets.agents.listener, tls, token).await;
+        let shown = self.young(certificates, &agents, health).await;
+        let tls = Arc::new(openframe_pki::agents_server(shown, &certificates.root_pem)?);
+        let (own, token, gone) = (edge.clone(), self.stop.clone(), CancellationToken::new());
+        health.watch_door("gateway.agents", gone.clone());
+        self.servers.spawn(async move {
+            let _gone = gone.drop_guard();
+            own.serve_agents(agents.listener, tls, token).await;
         });
-        if let Some(bound) = sockets.admin {
-            doors.answer_probes(bound, admin);
-        }
-        Ok(doors)
+        Ok(())
+    }
+
+    /// Answers the other services.
+    pub(crate) fn open_mesh(
+        &mut self,
+        listener: TcpListener,
+        tls: Arc<rustls::ServerConfig>,
+        (router, rules): (Router, &'static [Rule]),
+        health: &PlatformHealth,
+    ) {
+        let (token, gone) = (self.stop.clone(), CancellationToken::new());
+        health.watch_door("mesh", gone.clone());
+        self.servers.spawn(async move {
+            let _gone = gone.drop_guard();
+            openframe_mesh::serve(listener, tls, (router, rules), token).await;
+        });
     }
 
     /// A certificate that is renewed for as long as the server runs.
-    fn young(
+    async fn young(
         &mut self,
         certificates: &Certificates,
         bound: &Bound,
-    ) -> anyhow::Result<Arc<ServerCertificate>> {
-        let shown = certificates.of(bound)?;
+        health: &PlatformHealth,
+    ) -> Arc<ServerCertificate> {
+        let issue = async || certificates.of(bound).await;
+        let shown = health.until("gateway.certificate", issue).await;
         self.servers.spawn(Arc::clone(&shown).keep_young(self.stop.clone()));
-        Ok(shown)
+        shown
     }
 
-    fn answer_probes(&mut self, bound: Bound, admin: Admin) {
+    /// Answers probes from now on.
+    pub(crate) fn answer_probes(&mut self, bound: Bound, admin: Admin) {
         let (router, token) = (admin::router(admin), self.admin_stop.clone());
         self.admin.spawn(async move {
             let served = axum::serve(bound.listener, router)

@@ -4,7 +4,7 @@
 //! openframe-data/
 //!   lock            held by the process that uses the folder
 //!   tenant          the id of the tenant that every installation begins with
-//!   pki/            root and issuing authority: certificates 0644, keys 0600
+//!   pki/            the platform's authorities: certificates 0644, keys 0600 (`authority`)
 //!   auth.db devices.db monitoring/    what the services keep
 //! ```
 
@@ -14,9 +14,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use jiff::Timestamp;
 use openframe_ids::{TenantId, random};
-use openframe_pki::Authority;
 use openframe_sqlite::FolderLock;
 
 /// A data folder that this process alone uses.
@@ -40,48 +38,24 @@ impl DataFolder {
     /// The first tenant's id, made at first start.
     pub(crate) fn tenant(&self) -> anyhow::Result<TenantId> {
         let file = self.join("tenant");
-        match fs::read_to_string(&file) {
-            Ok(text) => {
-                text.trim().parse().with_context(|| format!("{} is damaged", file.display()))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let tenant = TenantId::new();
-                write(&file, &format!("{tenant}\n"), 0o644)?;
-                Ok(tenant)
-            }
-            Err(error) => Err(error).with_context(|| format!("{} cannot be read", file.display())),
+        if let Some(tenant) = read_tenant(&file)? {
+            return Ok(tenant);
         }
+        let tenant = TenantId::new();
+        write(&file, &format!("{tenant}\n"), 0o644)?;
+        Ok(tenant)
     }
+}
 
-    /// The platform's authority, made at first start.
-    pub(crate) fn authority(&self, now: Timestamp) -> anyhow::Result<Authority> {
-        let folder = self.join("pki");
-        let files = ["root.pem", "root.key", "issuing.pem", "issuing.key"];
-        // The last file is written last: without it, nothing was ever signed.
-        if folder.join("issuing.key").exists() {
-            let mut texts = Vec::new();
-            for file in files {
-                let file = folder.join(file);
-                let text = fs::read_to_string(&file);
-                texts.push(text.with_context(|| format!("{} cannot be read", file.display()))?);
-            }
-            let [root, root_key, issuing, issuing_key] = texts.as_slice() else {
-                anyhow::bail!("the authority has four files");
-            };
-            let authority = Authority::from_pem((root, root_key), (issuing, issuing_key));
-            return authority.with_context(|| format!("{} is damaged", folder.display()));
+/// The tenant's id in a file; `None` when there is no file.
+pub(crate) fn read_tenant(file: &Path) -> anyhow::Result<Option<TenantId>> {
+    match fs::read_to_string(file) {
+        Ok(text) => {
+            let tenant = text.trim().parse();
+            tenant.map(Some).with_context(|| format!("{} is damaged", file.display()))
         }
-        let made = Authority::create(now)?;
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("{} cannot be made", folder.display()))?;
-        let texts =
-            [made.root_pem(), made.root_key_pem(), made.issuing_pem(), made.issuing_key_pem()];
-        for (file, text) in files.into_iter().zip(texts) {
-            let mode =
-                if Path::new(file).extension() == Some("key".as_ref()) { 0o600 } else { 0o644 };
-            write(&folder.join(file), text, mode)?;
-        }
-        Ok(made)
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("{} cannot be read", file.display())),
     }
 }
 
@@ -161,17 +135,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_keys_are_made_once() {
+    fn the_tenants_name_is_made_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data");
         let taken = DataFolder::take(&path).unwrap();
-        let now = Timestamp::UNIX_EPOCH;
-        let (tenant, pin) =
-            (taken.tenant().unwrap(), taken.authority(now).unwrap().pin().to_owned());
+        let tenant = taken.tenant().unwrap();
         drop(taken);
         let again = DataFolder::take(&path).unwrap();
         assert_eq!(again.tenant().unwrap(), tenant);
-        assert_eq!(again.authority(now).unwrap().pin(), pin);
     }
 
     #[test]

@@ -1,104 +1,152 @@
 //! How the platform is, gathered from its parts: for `/readyz` and the console.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use futures::future::BoxFuture;
+use openframe_fault::{BoxError, chain};
 use openframe_gateway::{Health, Part};
-use openframe_sqlite::Database;
 use tokio_util::sync::CancellationToken;
 
-/// How often the databases are asked.
+/// How often the stores are asked.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long one of them may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How often something that is missing at start is tried again.
+const TRY_EVERY: Duration = Duration::from_secs(1);
 
-/// Something that listens: cancelled when it no longer does.
-pub(crate) type Door = (&'static str, CancellationToken);
+/// Asks a store whether it works.
+pub(crate) type Probe = Arc<dyn Fn() -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync>;
+
+/// Says how a part is, each time it is asked.
+type Source = Box<dyn Fn() -> Vec<Part> + Send + Sync>;
 
 /// The parts of this process.
 pub(crate) struct PlatformHealth {
+    /// What the process is as a whole.
+    name: &'static str,
     started: Instant,
-    monitoring: Arc<openframe_monitoring::Running>,
     stopping: AtomicBool,
-    devices: Arc<openframe_devices::Running>,
-    doors: Vec<Door>,
-    databases: ArcSwap<Vec<Part>>,
+    /// What start-up waits for, and stores as they were last seen.
+    parts: Mutex<BTreeMap<&'static str, Part>>,
+    sources: Mutex<Vec<Source>>,
+    stop: CancellationToken,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl PlatformHealth {
+    /// A process that starts. It is not ready before [`PlatformHealth::is_up`] was called.
+    pub(crate) fn starting(name: &'static str) -> Arc<Self> {
+        let own = Self {
+            name,
+            started: openframe_clock::monotonic(),
+            stopping: AtomicBool::new(false),
+            parts: Mutex::default(),
+            sources: Mutex::default(),
+            stop: CancellationToken::new(),
+        };
+        own.note(name, Some("the start of everything else".to_owned()));
+        Arc::new(own)
+    }
+
+    /// Everything has started.
+    pub(crate) fn is_up(&self) {
+        self.note(self.name, None);
+    }
+
     /// Makes the platform not ready from now on, so that nothing new is sent to it.
     pub(crate) fn stopping(&self) {
         self.stopping.store(true, Ordering::Release);
+        self.stop.cancel();
     }
 
-    /// Watches `databases` until `stop`.
-    pub(crate) async fn watch(
-        (devices, monitoring): (
-            Arc<openframe_devices::Running>,
-            Arc<openframe_monitoring::Running>,
-        ),
-        (doors, databases): (&[Door], Vec<(&'static str, Database)>),
-        stop: CancellationToken,
-    ) -> Arc<Self> {
-        let seen = ArcSwap::from_pointee(look(&databases).await);
-        let started = openframe_clock::monotonic();
-        let doors = doors.to_vec();
-        let own = Arc::new(Self {
-            started,
-            monitoring,
-            devices,
-            doors,
-            databases: seen,
-            stopping: AtomicBool::new(false),
+    fn note(&self, name: &'static str, waiting_for: Option<String>) {
+        locked(&self.parts).insert(name, part(name, waiting_for, String::new()));
+    }
+
+    /// Tries again and again until it succeeds; says meanwhile what `name` waits for.
+    pub(crate) async fn until<T>(
+        &self,
+        name: &'static str,
+        mut attempt: impl AsyncFnMut() -> anyhow::Result<T>,
+    ) -> T {
+        let mut told = String::new();
+        loop {
+            match attempt().await {
+                Ok(done) => {
+                    self.note(name, None);
+                    return done;
+                }
+                Err(error) => {
+                    let why = chain(error.as_ref());
+                    if told != why {
+                        tracing::warn!("{name} is not there yet: {why}");
+                        told.clone_from(&why);
+                    }
+                    self.note(name, Some(why));
+                }
+            }
+            tokio::time::sleep(TRY_EVERY).await;
+        }
+    }
+
+    /// Asks `source` each time somebody wants to know.
+    pub(crate) fn watch(&self, source: impl Fn() -> Vec<Part> + Send + Sync + 'static) {
+        locked(&self.sources).push(Box::new(source));
+    }
+
+    /// Something that listens until `gone`.
+    pub(crate) fn watch_door(&self, name: &'static str, gone: CancellationToken) {
+        self.watch(move || {
+            let waiting_for = gone.is_cancelled().then(|| "a restart: it has stopped".to_owned());
+            vec![part(name, waiting_for, String::new())]
         });
-        let watched = Arc::clone(&own);
+    }
+
+    /// Asks a store now, and again and again until the process stops.
+    pub(crate) async fn watch_store(self: &Arc<Self>, name: &'static str, probe: Probe) {
+        self.look(name, &probe).await;
+        let own = Arc::clone(self);
         tokio::spawn(async move {
+            let stop = own.stop.clone();
             while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
-                watched.databases.store(Arc::new(look(&databases).await));
+                own.look(name, &probe).await;
             }
         });
-        own
     }
-}
 
-async fn look(databases: &[(&'static str, Database)]) -> Vec<Part> {
-    let mut parts = Vec::new();
-    for (name, database) in databases {
-        let waiting_for = match tokio::time::timeout(PATIENCE, database.probe()).await {
+    async fn look(&self, name: &'static str, probe: &Probe) {
+        let waiting_for = match tokio::time::timeout(PATIENCE, probe()).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => {
-                tracing::error!("{name} does not work: {error}");
-                Some("its file; see the server's log".to_owned())
+                tracing::error!("{name} does not work: {}", chain(error.as_ref()));
+                Some("its store; see the server's log".to_owned())
             }
             Err(_) => Some(format!("an answer, for {} s", PATIENCE.as_secs())),
         };
-        parts.push(part(name, waiting_for, String::new()));
+        self.note(name, waiting_for);
     }
-    parts
 }
 
-fn part(name: &str, waiting_for: Option<String>, detail: String) -> Part {
+/// A part of a process; ready when it waits for nothing.
+pub(crate) fn part(name: &str, waiting_for: Option<String>, detail: String) -> Part {
     Part { name: name.to_owned(), ready: waiting_for.is_none(), waiting_for, detail }
 }
 
 impl Health for PlatformHealth {
     fn parts(&self) -> Vec<Part> {
-        let door = |(name, gone): &Door| {
-            let waiting_for = gone.is_cancelled().then(|| "a restart: it has stopped".to_owned());
-            part(name, waiting_for, String::new())
-        };
-        let stopping = self.stopping.load(Ordering::Acquire);
-        let end = stopping.then(|| "the end: the server stops".to_owned());
-        let monitoring = |part_of: openframe_monitoring::Part| {
-            part(&format!("monitoring.{}", part_of.name), part_of.waiting_for, part_of.detail)
-        };
-        let mut parts: Vec<Part> = self.doors.iter().map(door).collect();
-        parts.extend(self.databases.load().iter().cloned());
-        parts.push(part("gateway", end, String::new()));
-        parts.push(part("devices.index", None, format!("{} devices", self.devices.indexed())));
-        parts.extend(self.monitoring.ready().into_iter().map(monitoring));
+        let mut known = locked(&self.parts).clone();
+        if self.stopping.load(Ordering::Acquire) {
+            let end = Some("the end: the server stops".to_owned());
+            known.insert(self.name, part(self.name, end, String::new()));
+        }
+        let mut parts: Vec<Part> = known.into_values().collect();
+        parts.extend(locked(&self.sources).iter().flat_map(|source| source()));
         parts.sort_by(|a, b| a.name.cmp(&b.name));
         parts
     }
@@ -114,18 +162,31 @@ impl Health for PlatformHealth {
 
 #[cfg(test)]
 mod tests {
+    use openframe_sqlite::Database;
+
     use super::*;
 
     #[tokio::test]
-    async fn a_database_that_is_gone_is_named() {
+    async fn a_store_that_is_gone_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("auth.db");
         let database = Database::open(&path, &openframe_auth_sqlite::MIGRATIONS).await.unwrap();
-        let databases = [("auth.database", database.clone())];
-        assert!(look(&databases).await[0].ready);
+        let health = PlatformHealth::starting("gateway");
+        let watched = database.clone();
+        let probe: Probe = Arc::new(move || {
+            let database = watched.clone();
+            Box::pin(async move { database.probe().await.map_err(BoxError::from) })
+        });
+        health.watch_store("auth.database", Arc::clone(&probe)).await;
+        let of = |name: &str| health.parts().into_iter().find(|part| part.name == name).unwrap();
+        assert!(of("auth.database").ready && !of("gateway").ready);
+        health.is_up();
+        assert!(of("gateway").ready);
         database.close().await;
-        let part = &look(&databases).await[0];
-        assert_eq!((part.name.as_str(), part.ready), ("auth.database", false));
-        assert!(part.waiting_for.is_some());
+        health.look("auth.database", &probe).await;
+        let part = of("auth.database");
+        assert!(!part.ready && part.waiting_for.is_some());
+        health.stopping();
+        assert!(!of("gateway").ready);
     }
 }

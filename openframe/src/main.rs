@@ -1,11 +1,12 @@
 //! The one executable: read the settings, choose what to do, wire, run, drain.
 //!
-//! [`platform`] is the only file that knows every service and every store; [`up`] is the
-//! newcomer's run; commands that ask a server are in the crate `cli`.
+//! [`platform`] starts all services in one process, or one alone; [`stores`] is the only file that
+//! knows both a service and a store; [`up`] is the newcomer's run; commands that ask a server are in the crate `cli`.
 
 mod address;
 mod admin;
 mod args;
+mod authority;
 mod backup;
 mod bootstrap;
 mod certificate;
@@ -14,11 +15,15 @@ mod doors;
 mod failure;
 mod folder;
 mod health;
+mod membership;
 mod page;
 mod platform;
 mod progress;
+mod roles;
 mod serve;
+mod services;
 mod settings;
+mod stores;
 mod up;
 
 use std::path::Path;
@@ -28,8 +33,11 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use serde_json::json;
 
-use crate::args::{Arguments, Command, ConfigCommand, RunArgs};
+use crate::args::{
+    Arguments, Command, ConfigCommand, MeshCommand, MigrateArgs, RunArgs, ServeArgs,
+};
 use crate::progress::Progress;
+use crate::roles::Role;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -52,8 +60,24 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             up::up(args, progress).await
         }
         Command::Run(args) => {
-            start_logs(&args, "info")?;
+            start_logs(&args.run, "info")?;
             serve_until_stopped(args, progress).await
+        }
+        Command::Migrate(MigrateArgs { config, set }) => {
+            let args = RunArgs { config, set, ..RunArgs::default() };
+            start_logs(&args, "info")?;
+            migrate(&settings::load(&args)?, progress).await
+        }
+        Command::Mesh(MeshCommand::Init { folder }) => {
+            authority::init(&folder, openframe_clock::Clock::system().now())?;
+            let result = json!({ "folder": folder });
+            progress.result(&result, |progress| {
+                progress.done(&format!("keys are in {}", folder.display()));
+                progress.line("  Give each service the folder of its name, and nobody else.");
+                progress
+                    .line("  Keep root.key away from all of them: it is needed only for new keys.");
+            });
+            Ok(())
         }
         Command::Backup(args) => {
             backup::backup(&args.data, &args.backup).await?;
@@ -82,15 +106,42 @@ fn copied(progress: Progress, (from, to): (&Path, &Path), how: &str) {
     });
 }
 
-async fn serve_until_stopped(args: RunArgs, progress: Progress) -> anyhow::Result<()> {
+async fn migrate(settings: &settings::Settings, progress: Progress) -> anyhow::Result<()> {
+    let done = stores::migrate(&settings.stores).await?;
+    let result: serde_json::Value = done
+        .iter()
+        .map(|(place, versions)| json!({ "place": place, "applied": versions }))
+        .collect();
+    progress.result(&result, |progress| {
+        for (place, versions) in &done {
+            let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
+            let what = match versions.as_slice() {
+                [] => "is up to date".to_owned(),
+                applied => format!("was brought up to date: {}", applied.join(", ")),
+            };
+            progress.done(&format!("{place} {what}"));
+        }
+    });
+    Ok(())
+}
+
+async fn serve_until_stopped(args: ServeArgs, progress: Progress) -> anyhow::Result<()> {
     let mut signals = serve::StopSignals::listen()?;
-    let started = platform::start(settings::load(&args)?).await?;
+    let (role, args) = (args.role, args.run);
+    // A service of its own may wait for others; it can be told to end meanwhile.
+    let started = tokio::select! {
+        started = platform::start(settings::load(&args)?, role) => started?,
+        () = signals.wait() => return Ok(()),
+    };
     started.bootstrap_key(args.bootstrap_key.as_deref()).await?;
     let link = started.setup_link().await?;
     let result = json!({ "console": started.url, "agents": started.agents_url, "setup": link });
     progress.result(&result, |progress| {
-        progress.line(&format!("console  {}", started.url));
-        progress.line(&format!("agents   {}", started.agents_url));
+        for (what, url) in [("console", &started.url), ("agents ", &started.agents_url)] {
+            if role.is_none_or(|role| role == Role::Gateway) {
+                progress.line(&format!("{what}  {url}"));
+            }
+        }
         if let Some(link) = &link {
             progress.line(&format!("set up   {link}"));
         }

@@ -33,6 +33,13 @@ pub(crate) async fn bind(name: &str, text: &str, proxied: bool) -> anyhow::Resul
     Ok(Bound { listener, address, at })
 }
 
+/// Binds the address for the other services.
+pub(crate) async fn bind_mesh(text: &str) -> anyhow::Result<TcpListener> {
+    anyhow::ensure!(!text.is_empty(), "`mesh.listen`: write HOST:PORT, such as 10.0.0.1:9443");
+    let bound = TcpListener::bind(text).await;
+    bound.with_context(|| format!("`mesh.listen`: {text:?} cannot be listened on"))
+}
+
 /// Lets this process open as many files as the system allows it to, since each connection is one;
 /// says so when `wanted` are not to be had.
 pub(crate) fn raise_open_files(wanted: usize) {

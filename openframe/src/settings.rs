@@ -27,6 +27,9 @@ pub(crate) struct Settings {
     /// Address under which agents reach the server, for the line that enrols one; the agents'
     /// listen address when empty.
     pub(crate) agents_url: String,
+    /// Address under which people reach the server, for links that are printed; the people's listen
+    /// address when empty.
+    pub(crate) url: String,
     /// File with the roots, PEM, that servers of webhooks are checked against, beside the
     /// platform's own.
     pub(crate) webhook_roots: PathBuf,
@@ -36,6 +39,10 @@ pub(crate) struct Settings {
     pub(crate) log: String,
     /// Whether log lines are JSON.
     pub(crate) log_json: bool,
+    /// Where services of their own processes find each other.
+    pub(crate) mesh: MeshSettings,
+    /// Where services of their own processes keep what they keep.
+    pub(crate) stores: StoreSettings,
     /// The only door.
     pub(crate) gateway: openframe_gateway::Config,
     /// Who may do what.
@@ -55,14 +62,110 @@ impl Default for Settings {
             admin_listen: "http://127.0.0.1:8445".to_owned(),
             server_names: Vec::new(),
             agents_url: String::new(),
+            url: String::new(),
             webhook_roots: PathBuf::from("/etc/ssl/certs/ca-certificates.crt"),
             grace_s: 20,
-            log: "info".to_owned(),
+            log: "info,scylla=warn".to_owned(),
             log_json: false,
+            mesh: MeshSettings::default(),
+            stores: StoreSettings::default(),
             gateway: openframe_gateway::Config::default(),
             auth: openframe_auth::Config::default(),
             devices: openframe_devices::Config::default(),
             monitoring: openframe_monitoring::Config::default(),
+        }
+    }
+}
+
+/// Where services of their own processes find each other.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct MeshSettings {
+    /// Address for the other services, HOST:PORT. Who they are is shown by their certificates.
+    pub(crate) listen: String,
+    /// Folder that `openframe mesh init` made for this service.
+    pub(crate) identity: String,
+    /// Addresses of gateways, HOST:PORT; a name may stand for several of them.
+    pub(crate) gateway: Vec<String>,
+    /// Addresses of auth services.
+    pub(crate) auth: Vec<String>,
+    /// Addresses of devices services.
+    pub(crate) devices: Vec<String>,
+    /// Addresses of monitoring services.
+    pub(crate) monitoring: Vec<String>,
+}
+
+/// Where services of their own processes keep what they keep.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StoreSettings {
+    /// What the names of PostgreSQL schemas and Cassandra keyspaces begin with.
+    pub(crate) prefix: String,
+    /// People, keys, audit, alert rules.
+    pub(crate) postgres: PostgresSettings,
+    /// Devices, inventories, commands.
+    pub(crate) cassandra: CassandraSettings,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        let (postgres, cassandra) = Default::default();
+        Self { prefix: "openframe".to_owned(), postgres, cassandra }
+    }
+}
+
+/// A PostgreSQL cluster.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PostgresSettings {
+    /// Every node, HOST or HOST:PORT; the one that takes writes is found.
+    pub(crate) hosts: Vec<String>,
+    /// The role to sign in as.
+    pub(crate) user: String,
+    /// File with its password.
+    pub(crate) password_file: PathBuf,
+    /// The database.
+    pub(crate) database: String,
+    /// File with the authority, PEM, that the nodes' certificates come from.
+    pub(crate) authority: PathBuf,
+    /// Connections of one service to one node at most.
+    pub(crate) connections: u32,
+}
+
+impl Default for PostgresSettings {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            user: "openframe".to_owned(),
+            password_file: PathBuf::new(),
+            database: "openframe".to_owned(),
+            authority: PathBuf::new(),
+            connections: 16,
+        }
+    }
+}
+
+/// A Cassandra cluster.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CassandraSettings {
+    /// Nodes to begin with, HOST:PORT; the others are learnt from them.
+    pub(crate) nodes: Vec<String>,
+    /// The role to sign in as.
+    pub(crate) user: String,
+    /// File with its password.
+    pub(crate) password_file: PathBuf,
+    /// File with the authorities, PEM, that the nodes' certificates are checked against.
+    pub(crate) authority: PathBuf,
+}
+
+impl Default for CassandraSettings {
+    fn default() -> Self {
+        Self {
+            nodes: Vec::new(),
+            user: "openframe".to_owned(),
+            password_file: PathBuf::new(),
+            authority: PathBuf::new(),
         }
     }
 }

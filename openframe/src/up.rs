@@ -15,9 +15,10 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
 use crate::args::UpArgs;
-use crate::platform::{Platform, Started};
+use crate::platform::Started;
 use crate::progress::Progress;
 use crate::serve::StopSignals;
+use crate::services::Platform;
 use crate::{platform, settings};
 
 /// How long the agent may take to be seen online.
@@ -33,7 +34,7 @@ pub(crate) async fn up(args: UpArgs, progress: Progress) -> anyhow::Result<()> {
     let agent = agent_executable(args.no_build, progress).await?;
     let settings = settings::load(&args.run)?;
     let state = settings.data.join("agent");
-    let started = platform::start(settings).await?;
+    let started = platform::start(settings, None).await?;
     progress.done(&format!("all services run; data is kept in {}", started.data.display()));
     started.bootstrap_key(args.run.bootstrap_key.as_deref()).await?;
     let mut child = start_agent(&agent, &state, (&started, progress)).await?;

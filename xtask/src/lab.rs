@@ -25,7 +25,9 @@ pub(crate) fn test() -> anyhow::Result<()> {
     };
     let tested = lab(&["up".to_owned()])
         .and_then(|()| test("openframe-lab"))
-        .and_then(|()| test("openframe-conformance"));
+        .and_then(|()| test("openframe-conformance"))
+        // Each in a network and with tables of its own; none takes down a node of the lab.
+        .and_then(|()| run("cargo", &["test", "-p", "openframe-system", "--test", "clusters"]));
     if theirs {
         return tested;
     }

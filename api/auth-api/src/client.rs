@@ -9,7 +9,8 @@ use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, UserId};
 use openframe_mesh::{Client, query};
 
 use crate::internal::{
-    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, RESOLVE, ResolveRequest, Resolved,
+    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, JOIN, JoinAnswer, JoinRequest, RESOLVE,
+    ResolveRequest, Resolved, SERVER_CERTIFICATE, ServerAnswer, ServerRequest,
 };
 use crate::{
     ApiKey, AuditEntry, AuditVerdict, EnrolmentToken, MadeApiKey, MadeEnrolmentToken, Me,
@@ -138,5 +139,15 @@ impl AuthClient {
     /// Fails with `Unauthenticated` when the device was revoked or the certificate does not count.
     pub async fn check_device(&self, check: &DeviceCheck) -> Result<(), Fault> {
         self.root.tell(Method::POST, CHECK_DEVICE, check).await
+    }
+
+    /// Asks for the certificate of a service, by its join key: needs no credential.
+    pub async fn join(&self, request: &JoinRequest) -> Result<JoinAnswer, Fault> {
+        self.root.send(Method::POST, JOIN, request).await
+    }
+
+    /// Asks for the certificate of a server that people and devices reach.
+    pub async fn server_certificate(&self, request: &ServerRequest) -> Result<ServerAnswer, Fault> {
+        self.root.send(Method::POST, SERVER_CERTIFICATE, request).await
     }
 }

@@ -13,6 +13,50 @@ pub const AUDIT: &str = "/internal/v1/audit";
 /// `POST /internal/v1/devices/check`: the gateway asks whether a device's certificate still counts.
 pub const CHECK_DEVICE: &str = "/internal/v1/devices/check";
 
+/// `POST /internal/v1/join`: a service of another process asks for its certificate, by its join key
+/// alone. What it then is in the mesh is its name.
+pub const JOIN: &str = "/internal/v1/join";
+/// `POST /internal/v1/server-certificate`: the gateway asks for what it shows people and devices.
+pub const SERVER_CERTIFICATE: &str = "/internal/v1/server-certificate";
+
+/// A service that wants to join, or to have its certificate renewed.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct JoinRequest {
+    /// The service's name: `gateway`, `devices` or `monitoring`.
+    pub service: String,
+    /// Its join key.
+    pub key: String,
+    /// A request for a certificate of its own Ed25519 key, PKCS #10, PEM.
+    pub csr_pem: String,
+}
+
+/// The answer to a [`JoinRequest`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JoinAnswer {
+    /// The certificate and that of the services' authority, PEM.
+    pub chain_pem: String,
+    /// When it ends.
+    pub not_after: Timestamp,
+    /// The tenant that the platform serves.
+    pub tenant_id: TenantId,
+}
+
+/// A server that wants a certificate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServerRequest {
+    /// A request for a certificate of its own P-256 key, PKCS #10, PEM.
+    pub csr_pem: String,
+    /// The host names and addresses that it is reached under.
+    pub names: Vec<String>,
+}
+
+/// The answer to a [`ServerRequest`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServerAnswer {
+    /// The whole chain, root included, PEM.
+    pub chain_pem: String,
+}
+
 /// A secret that came with a request.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "secret")]

@@ -1,5 +1,7 @@
 //! How a service learns who asks: `Authorization: Bearer <internal token>`, in both shapes.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -27,6 +29,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Asking {
     }
 }
 
+/// The service at the other end of a connection, as its certificate says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerService(pub Arc<str>);
+
 /// Requires a good internal token on every route of `router`.
 pub fn require(router: Router, verifier: Verifier, clock: Clock) -> Router {
     router.layer(from_fn_with_state((verifier, clock), check))
@@ -42,7 +48,8 @@ async fn check(
         .remove(AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer ").map(str::to_owned));
     let Some(token) = token else { return unauthenticated().into_response() };
-    match verifier.verify(&token, clock.now()) {
+    let presenter = request.extensions().get::<PeerService>().map(|peer| Arc::clone(&peer.0));
+    match verifier.verify(&token, presenter.as_deref(), clock.now()) {
         Ok(caller) => {
             request.extensions_mut().insert(Asking(caller));
             next.run(request).await
@@ -62,7 +69,7 @@ pub fn service_credential(
     (name, audience): (&'static str, &'static str),
     tenant: TenantId,
 ) -> Credential {
-    std::sync::Arc::new(move |headers: &mut HeaderMap| {
+    Arc::new(move |headers: &mut HeaderMap| {
         let subject = Subject::Service { name: name.to_owned() };
         insert(headers, &minter.mint(&Caller { tenant, subject }, audience, clock.now()));
     })

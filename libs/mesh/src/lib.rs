@@ -2,14 +2,20 @@
 //!
 //! [`Peer`] sends a request; [`Client`] is what the typed clients of `api/` are made of;
 //! [`identity`] is how the called service learns who asks, in both shapes from the same signed
-//! header.
+//! header. Between processes, [`Service`] chooses a replica and tries again, and [`serve`] is the
+//! called service's door: mutual TLS by name, and a rule for each path.
 //!
 //! Invariants: `http::Extensions` never cross a peer, every call has a deadline, and a panic in a
 //! service answers as a 500 (its router carries `fault::layer`).
 
 mod client;
+mod endpoint;
 pub mod identity;
 mod peer;
+mod serve;
+mod service;
 
 pub use client::{Answer, Client, Credential, query};
 pub use peer::{Connector, Late, Peer, in_time};
+pub use serve::{Rule, serve};
+pub use service::Service;

@@ -19,6 +19,8 @@ use hyper_util::service::TowerToHyperService;
 use openframe_fault::{Fault, Kind};
 use tower::ServiceExt as _;
 
+use crate::Service;
+
 /// How long a call may take until the head of its answer is here.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// How long an unused connection is kept.
@@ -64,6 +66,8 @@ pub enum Peer {
     /// In this process: the request is handed to the service's router. The router is looked up when
     /// called, so services can be put together in any order.
     Local(Late),
+    /// Another service of the platform, with replicas.
+    Service(Service),
     /// At an address: `scheme://host:port`.
     Remote {
         /// The scheme and authority that each request gets.
@@ -89,6 +93,7 @@ impl std::fmt::Debug for Peer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Local(_) => f.write_str("Peer::Local"),
+            Self::Service(service) => write!(f, "Peer::{service:?}"),
             Self::Remote { base, .. } => write!(f, "Peer::Remote({base})"),
         }
     }
@@ -121,6 +126,8 @@ impl Peer {
                     Err(never) => match never {},
                 }
             }
+            // Boxed: a call in this process is not to be as large.
+            Self::Service(service) => Box::pin(service.send(request)).await?,
             Self::Remote { base, connector } => {
                 *request.uri_mut() = join(base, request.uri())?;
                 connector.pool.request(request).await.map_err(down)?.map(Body::new)
@@ -143,6 +150,7 @@ impl Peer {
                     let router = late.0.get().cloned().ok_or_else(|| down("not started yet"))?;
                     upgrade_local(router, request).await.map_err(down)
                 }
+                Self::Service(service) => Box::pin(service.upgrade(request)).await,
                 Self::Remote { base, connector } => {
                     *request.uri_mut() = join(base, request.uri())?;
                     connector.upgrades.request(request).await.map_err(down)
@@ -194,7 +202,7 @@ fn join(base: &Uri, path: &Uri) -> Result<Uri, Fault> {
     })
 }
 
-fn down(cause: impl Into<openframe_fault::BoxError>) -> Fault {
+pub(crate) fn down(cause: impl Into<openframe_fault::BoxError>) -> Fault {
     Fault::unavailable("peer_down", "a part of the platform does not answer; try again")
         .because(cause)
 }

@@ -8,10 +8,10 @@ use rcgen::{
     PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, SanType, SerialNumber,
 };
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::Error;
-use crate::device::{check_csr, spiffe_uri};
+use crate::device::{DeviceKey, csr_spki_sha256, spiffe_uri};
 use crate::verify::pin_of;
 
 /// How long a device certificate is valid.
@@ -26,14 +26,41 @@ const DEVICE_BACKDATED: SignedDuration = SignedDuration::from_mins(15);
 /// in the minutes after it was made.
 const SERVER_BACKDATED: SignedDuration = SignedDuration::from_hours(24);
 
-/// The root and the issuing authority, with their keys.
+/// A certificate and its key, PEM. The key is secret.
+#[derive(Clone)]
+pub struct Pair {
+    /// The certificate.
+    pub certificate: String,
+    /// The key.
+    pub key: String,
+}
+
+impl std::fmt::Debug for Pair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pair(***)")
+    }
+}
+
+/// What signs: the authority of devices and servers, and that of the platform's own services, both
+/// signed by the root, whose key is not needed to run.
 pub struct Authority {
     root_pem: String,
-    root_key_pem: String,
-    issuing_pem: String,
-    issuing_key_pem: String,
-    issuer: Issuer<'static, KeyPair>,
+    issuing: Signer,
+    services: Signer,
     pin: String,
+}
+
+struct Signer {
+    pair: Pair,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Signer {
+    fn read(pair: Pair) -> Result<Self, Error> {
+        let key = KeyPair::from_pem(&pair.key).map_err(Error::damaged)?;
+        let issuer = Issuer::from_ca_cert_pem(&pair.certificate, key).map_err(Error::damaged)?;
+        Ok(Self { pair, issuer })
+    }
 }
 
 impl std::fmt::Debug for Authority {
@@ -55,6 +82,15 @@ pub struct IssuedDevice {
     pub not_after: Timestamp,
 }
 
+/// A certificate made for a service of the platform.
+#[derive(Debug, Clone)]
+pub struct IssuedService {
+    /// The certificate and that of the services' authority, PEM.
+    pub chain_pem: String,
+    /// When it ends.
+    pub not_after: Timestamp,
+}
+
 /// What a TLS server shows, root included: an enrolling device looks for the pinned root in it.
 #[derive(Debug)]
 pub struct ServerIdentity {
@@ -65,32 +101,32 @@ pub struct ServerIdentity {
 }
 
 impl Authority {
-    /// Makes a new root and issuing authority.
-    pub fn create(now: Timestamp) -> Result<Self, Error> {
+    /// Makes a new root and what it signs; returns the root's key too, PEM. It is secret, and needed
+    /// only to make another authority of services or devices.
+    pub fn create(now: Timestamp) -> Result<(Self, String), Error> {
         let root_key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).map_err(Error::failed)?;
         let root = ca_params("OpenFrame root", now)?;
         let root_pem = root.self_signed(&root_key).map_err(Error::failed)?.pem();
-        let root_issuer = Issuer::new(root, root_key);
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(Error::failed)?;
-        let mut params = ca_params("OpenFrame issuing authority", now)?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        let issuing_pem = params.signed_by(&key, &root_issuer).map_err(Error::failed)?.pem();
-        let keys = (root_issuer.key().serialize_pem(), key.serialize_pem());
-        Self::from_pem((&root_pem, &keys.0), (&issuing_pem, &keys.1))
+        let root = Pair { certificate: root_pem, key: root_key.serialize_pem() };
+        let issuing = intermediate(&root, "OpenFrame issuing authority", now)?;
+        let services = Self::create_services(&root, now)?;
+        Ok((Self::from_pem(&root.certificate, issuing, services)?, root.key))
     }
 
-    /// Reads an authority back: certificate and key of the root, then of the issuing authority.
-    pub fn from_pem(root: (&str, &str), issuing: (&str, &str)) -> Result<Self, Error> {
-        let key = KeyPair::from_pem(issuing.1).map_err(Error::damaged)?;
-        let issuer = Issuer::from_ca_cert_pem(issuing.0, key).map_err(Error::damaged)?;
-        let root_der = CertificateDer::from_pem_slice(root.0.as_bytes()).map_err(Error::damaged)?;
+    /// Makes an authority of services under an existing root.
+    pub fn create_services(root: &Pair, now: Timestamp) -> Result<Pair, Error> {
+        intermediate(root, "OpenFrame authority of services", now)
+    }
+
+    /// Reads an authority back: the root's certificate, then what it signed.
+    pub fn from_pem(root_pem: &str, issuing: Pair, services: Pair) -> Result<Self, Error> {
+        let root_der =
+            CertificateDer::from_pem_slice(root_pem.as_bytes()).map_err(Error::damaged)?;
         Ok(Self {
             pin: pin_of(&root_der)?,
-            root_pem: root.0.to_owned(),
-            root_key_pem: root.1.to_owned(),
-            issuing_pem: issuing.0.to_owned(),
-            issuing_key_pem: issuing.1.to_owned(),
-            issuer,
+            root_pem: root_pem.to_owned(),
+            issuing: Signer::read(issuing)?,
+            services: Signer::read(services)?,
         })
     }
 
@@ -99,19 +135,19 @@ impl Authority {
         &self.root_pem
     }
 
-    /// The root's key, PEM. Secret.
-    pub fn root_key_pem(&self) -> &str {
-        &self.root_key_pem
+    /// The authority of devices and servers.
+    pub fn issuing(&self) -> &Pair {
+        &self.issuing.pair
     }
 
-    /// The issuing authority's certificate, PEM.
-    pub fn issuing_pem(&self) -> &str {
-        &self.issuing_pem
+    /// The authority of the platform's own services.
+    pub fn services(&self) -> &Pair {
+        &self.services.pair
     }
 
-    /// The issuing authority's key, PEM. Secret.
-    pub fn issuing_key_pem(&self) -> &str {
-        &self.issuing_key_pem
+    /// What signs services' certificates.
+    pub(crate) fn services_issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.services.issuer
     }
 
     /// The pin of the root: SHA-256 of its subject public key info, base64url without padding.
@@ -128,43 +164,67 @@ impl Authority {
         device: DeviceId,
         now: Timestamp,
     ) -> Result<IssuedDevice, Error> {
-        let spki_sha256 = check_csr(csr_pem)?;
+        let spki_sha256 = csr_spki_sha256(csr_pem)?;
         let request = CertificateSigningRequestParams::from_pem(csr_pem)
             .map_err(|_| Error::BadRequest("it is not a signed PKCS #10 request"))?;
         let not_after = now + DEVICE_LIFETIME;
-        let serial: [u8; 16] = positive(random());
+        let serial = serial();
         let mut params = leaf_params(&device.to_string(), (now - DEVICE_BACKDATED, not_after))?;
         params.serial_number = Some(SerialNumber::from_slice(&serial));
         let uri = spiffe_uri(tenant, device).try_into().map_err(Error::failed)?;
         params.subject_alt_names = vec![SanType::URI(uri)];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate =
-            params.signed_by(&request.public_key, &self.issuer).map_err(Error::failed)?;
-        let chain_pem = format!("{}{}", certificate.pem(), self.issuing_pem);
+            params.signed_by(&request.public_key, &self.issuing.issuer).map_err(Error::failed)?;
+        let chain_pem = format!("{}{}", certificate.pem(), self.issuing.pair.certificate);
         Ok(IssuedDevice { chain_pem, serial: hex(&serial), spki_sha256, not_after })
     }
 
-    /// Makes a key and certificate for a server that is reached under `names` (host names and
-    /// addresses).
+    /// Signs the request for a server that is reached under `names` (host names and addresses).
+    /// Only the key is taken from it. Returns the whole chain, root included, PEM.
     pub fn issue_server(
         &self,
+        csr_pem: &str,
         names: Vec<String>,
         now: Timestamp,
-    ) -> Result<ServerIdentity, Error> {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(Error::failed)?;
-        let sans = CertificateParams::new(names).map_err(Error::failed)?.subject_alt_names;
+    ) -> Result<String, Error> {
+        csr_spki_sha256(csr_pem)?;
+        let request = CertificateSigningRequestParams::from_pem(csr_pem)
+            .map_err(|_| Error::BadRequest("it is not a signed PKCS #10 request"))?;
+        let sans = CertificateParams::new(names)
+            .map_err(|_| Error::BadRequest("a name is neither a host name nor an address"))?
+            .subject_alt_names;
         let mut params = leaf_params("OpenFrame", (now - SERVER_BACKDATED, now + SERVER_LIFETIME))?;
-        params.serial_number = Some(SerialNumber::from_slice(&positive(random::<16>())));
+        params.serial_number = Some(SerialNumber::from_slice(&serial()));
         params.subject_alt_names = sans;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let certificate = params.signed_by(&key, &self.issuer).map_err(Error::failed)?;
-        let mut chain = vec![certificate.der().clone()];
-        for pem in [&self.issuing_pem, &self.root_pem] {
-            chain.push(CertificateDer::from_pem_slice(pem.as_bytes()).map_err(Error::damaged)?);
-        }
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        Ok(ServerIdentity { chain, key })
+        let certificate =
+            params.signed_by(&request.public_key, &self.issuing.issuer).map_err(Error::failed)?;
+        let issuing = &self.issuing.pair.certificate;
+        Ok(format!("{}{issuing}{}", certificate.pem(), self.root_pem))
     }
+}
+
+impl ServerIdentity {
+    /// A server's identity: the chain that was signed, and the key that it was signed for.
+    pub fn new(chain_pem: &str, key: &DeviceKey) -> Result<Self, Error> {
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(chain_pem.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(Error::damaged)?;
+        let key = PrivateKeyDer::from_pem_slice(key.to_pem().as_bytes()).map_err(Error::damaged)?;
+        Ok(Self { chain, key })
+    }
+}
+
+/// An authority that the root signs, which may sign no other.
+fn intermediate(root: &Pair, name: &str, now: Timestamp) -> Result<Pair, Error> {
+    let root_key = KeyPair::from_pem(&root.key).map_err(Error::damaged)?;
+    let root = Issuer::from_ca_cert_pem(&root.certificate, root_key).map_err(Error::damaged)?;
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(Error::failed)?;
+    let mut params = ca_params(name, now)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let certificate = params.signed_by(&key, &root).map_err(Error::failed)?.pem();
+    Ok(Pair { certificate, key: key.serialize_pem() })
 }
 
 fn ca_params(name: &str, now: Timestamp) -> Result<CertificateParams, Error> {
@@ -174,7 +234,10 @@ fn ca_params(name: &str, now: Timestamp) -> Result<CertificateParams, Error> {
     Ok(params)
 }
 
-fn leaf_params(name: &str, valid: (Timestamp, Timestamp)) -> Result<CertificateParams, Error> {
+pub(crate) fn leaf_params(
+    name: &str,
+    valid: (Timestamp, Timestamp),
+) -> Result<CertificateParams, Error> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
@@ -189,8 +252,9 @@ fn offset_date_time(at: Timestamp) -> Result<time::OffsetDateTime, Error> {
     time::OffsetDateTime::from_unix_timestamp(at.as_second()).map_err(Error::failed)
 }
 
-/// A serial number is a positive integer (RFC 5280, 4.1.2.2), and must not begin with a zero byte.
-fn positive(mut bytes: [u8; 16]) -> [u8; 16] {
+/// A new serial number: a positive integer (RFC 5280, 4.1.2.2) that does not begin with a zero byte.
+pub(crate) fn serial() -> [u8; 16] {
+    let mut bytes: [u8; 16] = random();
     let [first, ..] = &mut bytes;
     *first = *first & 0x7f | 0x40;
     bytes
@@ -202,4 +266,4 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -24,7 +24,7 @@ const MAX_CSR_BYTES: usize = 8 << 10;
 /// A proof's size at most, as text.
 const MAX_PROOF_BYTES: usize = 1 << 10;
 /// The trust domain of every name.
-const TRUST_DOMAIN: &str = "spiffe://openframe";
+pub(crate) const TRUST_DOMAIN: &str = "spiffe://openframe";
 /// `id-ecPublicKey` and `prime256v1` (RFC 5480).
 const P256: (&str, &str) = ("1.2.840.10045.2.1", "1.2.840.10045.3.1.7");
 
@@ -145,13 +145,17 @@ pub fn device_identity(certificate: &[u8]) -> Result<DeviceIdentity, Error> {
     })
 }
 
-/// SHA-256 of the key that a request is for.
+/// SHA-256 of the P-256 key that a request is for, if the request is good.
 pub fn csr_spki_sha256(csr_pem: &str) -> Result<[u8; 32], Error> {
-    check_csr(csr_pem)
+    check_csr(csr_pem, is_p256, "its key is not an ECDSA key on P-256")
 }
 
 /// Checks size, form, signature and kind of key of a request; returns SHA-256 of its key.
-pub(crate) fn check_csr(csr_pem: &str) -> Result<[u8; 32], Error> {
+pub(crate) fn check_csr(
+    csr_pem: &str,
+    is_kind: fn(&SubjectPublicKeyInfo<'_>) -> bool,
+    otherwise: &'static str,
+) -> Result<[u8; 32], Error> {
     if csr_pem.len() > MAX_CSR_BYTES {
         return Err(Error::BadRequest("it is larger than 8 KiB"));
     }
@@ -163,11 +167,16 @@ pub(crate) fn check_csr(csr_pem: &str) -> Result<[u8; 32], Error> {
         return Err(Error::BadRequest("it is not a PKCS #10 request"));
     }
     let key = &request.certification_request_info.subject_pki;
-    if !is_p256(key) {
-        return Err(Error::BadRequest("its key is not an ECDSA key on P-256"));
+    if !is_kind(key) {
+        return Err(Error::BadRequest(otherwise));
     }
     request.verify_signature().map_err(|_| Error::BadRequest("it is not signed by its own key"))?;
     Ok(Sha256::digest(key.raw).into())
+}
+
+/// `id-Ed25519` (RFC 8410).
+pub(crate) fn is_ed25519(key: &SubjectPublicKeyInfo<'_>) -> bool {
+    key.algorithm.algorithm.to_id_string() == "1.3.101.112"
 }
 
 fn is_p256(key: &SubjectPublicKeyInfo<'_>) -> bool {

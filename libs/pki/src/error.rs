@@ -9,6 +9,9 @@ pub enum Error {
     /// A certificate that does not name a device of this platform.
     #[error("the certificate does not name a device")]
     NotADevice,
+    /// A certificate that does not name a service of this platform, or is not good any more.
+    #[error("the certificate does not name a service of this platform")]
+    NotAService,
     /// A stored key or certificate that cannot be read.
     #[error("a stored key or certificate is damaged")]
     Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
+use crate::service::{ServiceCertificate, ServiceRoot, service_name};
 use crate::{Error, ServerIdentity};
 
 /// Makes aws-lc-rs the provider of every TLS connection of this process. Call it first in `main`;
@@ -28,7 +29,7 @@ pub fn install_provider() {
     drop(aws_lc_rs::default_provider().install_default());
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
@@ -69,6 +70,33 @@ pub fn agents_server(
         .with_cert_resolver(shown);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// For the listener of the platform's own services: a client certificate of the root's is checked
+/// when one is shown; a service that joins has none yet.
+pub fn services_server(
+    shown: Arc<ServiceCertificate>,
+    root_pem: &str,
+) -> Result<ServerConfig, Error> {
+    let mut config = agents_server(shown, root_pem)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// For calls to the service `name`: trusts no other one, whatever its address. Shows `own`, unless
+/// this service has yet to join.
+pub fn service_client(
+    own: Option<Arc<ServiceCertificate>>,
+    root: ServiceRoot,
+    name: &str,
+) -> Result<ClientConfig, Error> {
+    let verifier = NamedService { root, name: name.to_owned(), provider: provider() };
+    let builder =
+        client_builder()?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(match own {
+        Some(own) => builder.with_client_cert_resolver(own),
+        None => builder.with_no_client_auth(),
+    })
 }
 
 impl ServerIdentity {
@@ -131,11 +159,63 @@ fn client_builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsV
         .map_err(Error::failed)
 }
 
-fn roots(root_pem: &str) -> Result<RootCertStore, Error> {
+pub(crate) fn roots(root_pem: &str) -> Result<RootCertStore, Error> {
     let mut store = RootCertStore::empty();
     let root = CertificateDer::from_pem_slice(root_pem.as_bytes()).map_err(Error::damaged)?;
     store.add(root).map_err(Error::damaged)?;
     Ok(store)
+}
+
+/// Trusts the service of one name.
+#[derive(Debug)]
+struct NamedService {
+    root: ServiceRoot,
+    name: String,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for NamedService {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.root.verify_chain(end_entity, intermediates, now)?;
+        if service_name(end_entity).is_ok_and(|name| name == self.name) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForName))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(no_tls12())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn no_tls12() -> rustls::Error {
+    rustls::Error::PeerIncompatible(rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13)
 }
 
 /// Trusts the certificate in the server's chain whose pin is `pin`, and verifies the chain to it as
@@ -175,9 +255,7 @@ impl ServerCertVerifier for PinnedRoot {
         _cert: &CertificateDer<'_>,
         _dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::PeerIncompatible(
-            rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13,
-        ))
+        Err(no_tls12())
     }
 
     fn verify_tls13_signature(

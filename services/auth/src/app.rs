@@ -8,6 +8,7 @@ mod limits;
 mod passwords;
 mod people;
 mod refusals;
+mod services;
 mod sessions;
 mod setup;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use devices::Certificate;
 pub use enrolment::Made;
 pub use keys::MadeKey;
 pub use people::{NewPerson, PersonChange};
+pub use services::{JoinKeys, Joined};
 pub use sessions::{Resolved, Secret};
 pub use setup::{SignedIn, new_bootstrap_secret};
 
@@ -70,6 +72,7 @@ pub struct Auth {
     sign_ins: Limits,
     enrolments: Limits,
     refusals: Refusals,
+    joins: JoinKeys,
     pub(crate) metrics: Metrics,
 }
 
@@ -91,9 +94,15 @@ impl Auth {
             sign_ins: Limits::of_sign_ins(&config),
             enrolments: Limits::of_enrolments(&config),
             refusals: Refusals::default(),
+            joins: JoinKeys::default(),
             config: Arc::new(config),
             metrics: Metrics::default(),
         }
+    }
+
+    /// The same, with services that join by these keys.
+    pub(crate) fn joined_by(self, joins: JoinKeys) -> Self {
+        Self { joins, ..self }
     }
 
     /// The time, as exact as stores keep it.

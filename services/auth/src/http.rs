@@ -91,6 +91,7 @@ pub(crate) fn router(app: Auth, verifier: Verifier, clock: Clock) -> Router {
     let (closed, _) = closed().split_for_parts();
     let closed = closed.merge(internal::routes()).with_state(app.clone());
     let (open, _) = open().split_for_parts();
+    let open = open.merge(internal::open());
     let router = open.with_state(app).merge(require(closed, verifier, clock));
     let router = router.layer(DefaultBodyLimit::max(BODY_LIMIT));
     openframe_fault::layer(router)

@@ -17,7 +17,7 @@ mod start;
 pub mod store;
 mod tasks;
 
-pub use app::{Auth, new_bootstrap_secret};
+pub use app::{Auth, JoinKeys, new_bootstrap_secret};
 pub use config::Config;
 pub use error::Error;
 pub use http::openapi;

@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::JoinKeys;
 use crate::{Auth, Config, Stores, http, tasks};
 
 /// What the service needs from outside.
@@ -25,6 +26,8 @@ pub struct Deps<'a> {
     pub verifier: Verifier,
     /// The tenant that people sign in to.
     pub tenant: TenantId,
+    /// How the services of other processes join.
+    pub joins: JoinKeys,
     /// Where metrics are registered.
     pub metrics: &'a mut Registry,
 }
@@ -47,6 +50,7 @@ pub fn start(config: Config, deps: Deps<'_>) -> Running {
     let every = Duration::from_secs(config.cleanup_seconds.max(1).into());
     let clock = deps.clock.clone();
     let app = Auth::new(config, (deps.store, deps.authority, deps.clock, deps.tenant));
+    let app = app.joined_by(deps.joins);
     app.metrics.register(deps.metrics);
     let stop = CancellationToken::new();
     let tasks = vec![

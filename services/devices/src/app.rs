@@ -134,13 +134,15 @@ pub struct Known {
     pub told: Presence,
     /// Whether the store has not been told when the device was last heard from.
     pub unsaved: bool,
+    /// Whether what waits for the device was pushed since this process knows that it is there.
+    pub caught_up: bool,
 }
 
 impl Known {
     /// Of a device of which only the record is known.
     fn of(device: &Device, now: Timestamp) -> Self {
         let link = Link::unknown(device.last_seen, device.goodbye);
-        Self { told: link.presence(now), link, unsaved: false }
+        Self { told: link.presence(now), link, unsaved: false, caught_up: false }
     }
 }
 
@@ -270,6 +272,7 @@ impl App {
         let known = present.entry(whose).or_insert_with(|| Known::of(&device, now));
         if let Some(link) = connected {
             known.link.opened(link, now);
+            known.caught_up = true;
         }
         known.told = known.link.presence(now);
         let (seen, presence) = (known.link.last_heard, known.told);

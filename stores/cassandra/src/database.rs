@@ -41,9 +41,9 @@ impl Database {
         Ok(Self { session, keyspace: keyspace.into() })
     }
 
-    /// Prepares a question, or a write that may be done twice.
+    /// Prepares a question, or a write that may be done twice. `{ks}` in it stands for the keyspace.
     pub async fn prepare(&self, cql: &str) -> Result<PreparedStatement, Failure> {
-        let prepared = self.session.prepare(cql).await;
+        let prepared = self.session.prepare(self.named(cql)).await;
         let mut statement = prepared.map_err(|error| Failure::Unavailable(error.into()))?;
         statement.set_is_idempotent(true);
         Ok(statement)
@@ -121,12 +121,17 @@ impl Database {
 
     /// Removes the keyspace and all that is in it: for tests.
     pub async fn remove_keyspace(&self) -> Result<(), Failure> {
-        self.define(&format!("drop keyspace if exists {}", self.keyspace)).await
+        self.define("drop keyspace if exists {ks}").await
+    }
+
+    /// The statement with the keyspace's name in it.
+    pub(crate) fn named(&self, cql: &str) -> String {
+        cql.replace("{ks}", &self.keyspace)
     }
 
     /// Changes tables. Values cannot be bound in such statements.
     pub(crate) async fn define(&self, cql: &str) -> Result<(), Failure> {
-        let mut statement = scylla::statement::unprepared::Statement::new(cql);
+        let mut statement = scylla::statement::unprepared::Statement::new(self.named(cql));
         statement.set_request_timeout(Some(crate::cluster::DEFINE_TIMEOUT));
         Ok(self.session.query_unpaged(statement, ()).await.map(drop)?)
     }

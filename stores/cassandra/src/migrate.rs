@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{Database, Failure, OpenError};
 
 /// One step of the tables' history: its version, and CQL whose statements may be run twice, each
-/// ended by `;`.
+/// ended by `;`. `{ks}` stands for the keyspace.
 pub type Migration = (i64, &'static str);
 
 /// How long a lock lasts unless it is renewed, seconds: more than one step takes.
@@ -33,16 +33,14 @@ impl Database {
         done
     }
 
-    /// Fails unless the tables are those that `migrations` make. Statements use the keyspace from
-    /// then on.
+    /// Fails unless the tables are those that `migrations` make.
     pub async fn check(&self, migrations: &[Migration]) -> Result<(), OpenError> {
         let wanted = migrations.iter().map(|(version, _)| *version).max().unwrap_or(0);
         let found = self.version().await.map_err(|failure| self.broken(failure))?;
-        if found != wanted {
-            let keyspace = self.keyspace.to_string();
-            return Err(OpenError::OtherVersion { keyspace, found, wanted });
+        if found == wanted {
+            return Ok(());
         }
-        self.use_keyspace().await.map_err(|failure| self.broken(failure))
+        Err(OpenError::OtherVersion { keyspace: self.keyspace.to_string(), found, wanted })
     }
 
     fn broken(&self, failure: Failure) -> OpenError {
@@ -50,37 +48,30 @@ impl Database {
         OpenError::Database { keyspace, cause: failure.into() }
     }
 
-    async fn use_keyspace(&self) -> Result<(), Failure> {
-        let used = self.session.use_keyspace(&*self.keyspace, false).await;
-        used.map_err(|error| Failure::Unavailable(error.into()))
-    }
-
     async fn make_keyspace(&self) -> Result<(), Failure> {
-        let keyspace = &self.keyspace;
-        self.define(&format!(
-            "create keyspace if not exists {keyspace} with replication = \
-             {{'class': 'NetworkTopologyStrategy', 'replication_factor': 3}}"
-        ))
+        self.define(
+            "create keyspace if not exists {ks} with replication = \
+             {'class': 'NetworkTopologyStrategy', 'replication_factor': 3}",
+        )
         .await?;
         // A table has an id of its own. Two that make the same one at the same time make it twice,
         // with one that loses what was written to it, unless both say the same id.
-        let digest = Sha256::digest(keyspace.as_bytes());
+        let digest = Sha256::digest(self.keyspace.as_bytes());
         let mut id = [0; 16];
         id.copy_from_slice(digest.get(..16).unwrap_or(&[0; 16]));
         self.define(&format!(
-            "create table if not exists {keyspace}.migration \
+            "create table if not exists {{ks}}.migration \
              (part text primary key, holder uuid, version bigint) with id = {}",
             Uuid::from_bytes(id)
         ))
-        .await?;
-        self.use_keyspace().await
+        .await
     }
 
     /// Waits for the lock; false when somebody else has it for too long.
     async fn lock(&self, holder: Uuid) -> Result<bool, Failure> {
         let take = self
             .prepare_conditional(
-                "insert into migration (part, holder) values ('lock', ?) if not exists using ttl ?",
+                "insert into {ks}.migration (part, holder) values ('lock', ?) if not exists using ttl ?",
             )
             .await?;
         for _ in 0..LOOKS {
@@ -96,7 +87,7 @@ impl Database {
 
     async fn holder(&self) -> Result<Option<Uuid>, Failure> {
         let question = self
-            .prepare_settling("select holder from migration where part = 'lock' limit 1")
+            .prepare_settling("select holder from {ks}.migration where part = 'lock' limit 1")
             .await?;
         let rows: Vec<(Option<Uuid>,)> = self.rows(&question, ()).await?;
         Ok(rows.first().and_then(|(holder,)| *holder))
@@ -104,7 +95,7 @@ impl Database {
 
     async fn unlock(&self, holder: Uuid) -> Result<bool, Failure> {
         let release = self
-            .prepare_conditional("delete from migration where part = 'lock' if holder = ?")
+            .prepare_conditional("delete from {ks}.migration where part = 'lock' if holder = ?")
             .await?;
         self.apply(&release, (holder,)).await
     }
@@ -135,15 +126,16 @@ impl Database {
     async fn renew(&self, holder: Uuid) -> Result<bool, Failure> {
         let renew = self
             .prepare_conditional(
-                "update migration using ttl ? set holder = ? where part = 'lock' if holder = ?",
+                "update {ks}.migration using ttl ? set holder = ? where part = 'lock' if holder = ?",
             )
             .await?;
         self.apply(&renew, (LOCK_TTL_S, holder, holder)).await
     }
 
     async fn set_version(&self, version: i64) -> Result<(), Failure> {
-        let set =
-            self.prepare("insert into migration (part, version) values ('version', ?)").await?;
+        let set = self
+            .prepare("insert into {ks}.migration (part, version) values ('version', ?)")
+            .await?;
         self.write(&set, (version,)).await
     }
 
@@ -159,12 +151,8 @@ impl Database {
         if tables.is_empty() {
             return Ok(0);
         }
-        let keyspace = &self.keyspace;
-        let question = self
-            .prepare(&format!(
-                "select version from {keyspace}.migration where part = 'version' limit 1"
-            ))
-            .await?;
+        let question = "select version from {ks}.migration where part = 'version' limit 1";
+        let question = self.prepare(question).await?;
         let rows: Vec<(Option<i64>,)> = self.rows(&question, ()).await?;
         Ok(rows.first().and_then(|(version,)| *version).unwrap_or(0))
     }

@@ -24,7 +24,8 @@ impl Statements {
     }
 }
 
-const PARTITION: &str = "select distinct version, writer, record, retired, unfinished from device where tenant = ? and device = ?";
+const PARTITION: &str = "select distinct version, writer, record, retired, unfinished
+    from {ks}.device where tenant = ? and device = ?";
 
 /// Whole devices.
 #[derive(Debug)]
@@ -47,20 +48,23 @@ impl Partitions {
             partition: all(PARTITION).await?,
             settle: database.prepare_settling(PARTITION).await?,
             change: conditional(
-                "update device set version = ?, writer = ?, record = ?, retired = ?, unfinished = ?
+                "update {ks}.device
+                    set version = ?, writer = ?, record = ?, retired = ?, unfinished = ?
                  where tenant = ? and device = ? if version = ?",
             )
             .await?,
-            put: all("insert into device
+            put: all("insert into {ks}.device
                  (tenant, device, kind, name, position, body, data, hash, reported_at_ms, bytes)
                  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
             .await?,
-            remove: all("delete from device
+            remove: all("delete from {ks}.device
                  where tenant = ? and device = ? and kind = ? and name = ? and position = ?")
             .await?,
-            clear: all("delete from device where tenant = ? and device = ? and kind >= ?").await?,
-            first: all("select distinct tenant, device, record from device limit ?").await?,
-            all: all("select distinct tenant, device, record from device
+            clear: all("delete from {ks}.device
+                where tenant = ? and device = ? and kind >= ?")
+            .await?,
+            first: all("select distinct tenant, device, record from {ks}.device limit ?").await?,
+            all: all("select distinct tenant, device, record from {ks}.device
                  where token(tenant, device) > token(?, ?) limit ?")
             .await?,
         })
@@ -86,43 +90,44 @@ impl Rows {
     async fn prepare(database: &Database) -> Result<Self, Failure> {
         let all = async |cql: &str| database.prepare(cql).await;
         Ok(Self {
-            body: all("select body from device
+            body: all("select body from {ks}.device
                  where tenant = ? and device = ? and kind = ? and name = ? and position = 0")
             .await?,
-            bodies: all("select body from device
+            bodies: all("select body from {ks}.device
                  where tenant = ? and device = ? and kind = 'command' and name < ?
                  order by kind desc, name desc, position desc limit ?")
             .await?,
-            chunks: all("select position, body, data from device
+            chunks: all("select position, body, data from {ks}.device
                  where tenant = ? and device = ? and kind = 'chunk' and name = ? and position >= ?
                  limit ?")
             .await?,
-            offsets: all("select position from device
+            offsets: all("select position from {ks}.device
                  where tenant = ? and device = ? and kind = 'chunk' and name = ? and position >= ?
                  limit ?")
             .await?,
             // One command's rows, looked through from the end.
             tail: all(
-                "select data from device
+                "select data from {ks}.device
                  where tenant = ? and device = ? and kind = 'chunk' and name = ? and position < ?
                  and body = ? order by kind desc, name desc, position desc limit 3 allow filtering",
             )
             .await?,
-            section: all("select position, reported_at_ms, hash, data from device
+            section: all("select position, reported_at_ms, hash, data from {ks}.device
                  where tenant = ? and device = ? and kind = 'section' and name = ? and position <= ?
                  order by kind desc, name desc, position desc limit 1")
             .await?,
-            history: all("select position, hash, reported_at_ms from device
+            history: all("select position, hash, reported_at_ms from {ks}.device
                  where tenant = ? and device = ? and kind = 'section' and name = ?
                  order by kind desc, name desc, position desc")
             .await?,
-            kept: all("select name, position, bytes from device
+            kept: all("select name, position, bytes from {ks}.device
                  where tenant = ? and device = ? and kind = 'section'")
             .await?,
-            place: all("select device from command_device where tenant = ? and command = ?")
+            place: all("select device from {ks}.command_device where tenant = ? and command = ?")
                 .await?,
-            put_place: all("insert into command_device (tenant, command, device) values (?, ?, ?)")
-                .await?,
+            put_place: all("insert into {ks}.command_device
+                (tenant, command, device) values (?, ?, ?)")
+            .await?,
         })
     }
 }
@@ -142,22 +147,25 @@ impl Keys {
         Ok(Self {
             key: database
                 .prepare_settling(
-                    "select request, command, device, until_ms from used_key
+                    "select request, command, device, until_ms from {ks}.used_key
                      where tenant = ? and caller = ? and name = ?",
                 )
                 .await?,
             claim: conditional(
-                "insert into used_key (tenant, caller, name, request, command, device, until_ms)
+                "insert into {ks}.used_key
+                    (tenant, caller, name, request, command, device, until_ms)
                  values (?, ?, ?, ?, ?, ?, ?) if not exists using ttl ?",
             )
             .await?,
             take_over: conditional(
-                "update used_key using ttl ? set request = ?, command = ?, device = ?, until_ms = ?
+                "update {ks}.used_key using ttl ?
+                    set request = ?, command = ?, device = ?, until_ms = ?
                  where tenant = ? and caller = ? and name = ? if command = ?",
             )
             .await?,
             release: conditional(
-                "delete from used_key where tenant = ? and caller = ? and name = ? if command = ?",
+                "delete from {ks}.used_key
+                    where tenant = ? and caller = ? and name = ? if command = ?",
             )
             .await?,
         })
@@ -179,18 +187,17 @@ impl Dues {
     async fn prepare(database: &Database) -> Result<Self, Failure> {
         let all = async |cql: &str| database.prepare(cql).await;
         Ok(Self {
-            days: all("select day from due_day where part = 'all' and day >= ? and day <= ?")
+            days: all("select day from {ks}.due_day where part = 'all' and day >= ? and day <= ?")
                 .await?,
-            put_day: all("insert into due_day (part, day) values ('all', ?)").await?,
-            remove_day: all("delete from due_day where part = 'all' and day = ?").await?,
-            due: all("select due_at_ms, command, tenant, device from due
+            put_day: all("insert into {ks}.due_day (part, day) values ('all', ?)").await?,
+            remove_day: all("delete from {ks}.due_day where part = 'all' and day = ?").await?,
+            due: all("select due_at_ms, command, tenant, device from {ks}.due
                  where day = ? and (due_at_ms, command) > (?, ?) and (due_at_ms) <= (?) limit ?")
             .await?,
-            put_due: all(
-                "insert into due (day, due_at_ms, command, tenant, device) values (?, ?, ?, ?, ?)",
-            )
+            put_due: all("insert into {ks}.due
+                    (day, due_at_ms, command, tenant, device) values (?, ?, ?, ?, ?)")
             .await?,
-            remove_due: all("delete from due where day = ? and due_at_ms = ? and command = ?")
+            remove_due: all("delete from {ks}.due where day = ? and due_at_ms = ? and command = ?")
                 .await?,
         })
     }

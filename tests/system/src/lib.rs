@@ -1,10 +1,12 @@
 //! The whole product, from outside: real processes, real sockets, real files.
 //!
 //! [`Server`] is a running `openframe run` with a folder of its own, [`Agent`] a running
-//! `openframe-agent`. Both are killed when dropped. [`until`] waits for a condition; nothing here
+//! `openframe-agent`. Both are killed when dropped. In the test binary `clusters` a server is a
+//! [`picture::Picture`]: each service a process of its own, on real clusters. [`until`] waits for a condition; nothing here
 //! waits for a length of time.
 
 pub mod kept;
+pub mod picture;
 mod process;
 pub mod remote_write;
 mod server;

@@ -58,13 +58,24 @@ impl Process {
 
     /// Waits for a line that begins with `start`; returns the rest of it.
     pub fn line(&mut self, start: &str) -> anyhow::Result<String> {
+        let rest = |line: &str| line.strip_prefix(start).map(|rest| rest.trim().to_owned());
+        self.wait_for(start, rest)
+    }
+
+    /// Waits for a line with `part` in it; returns all of it.
+    pub fn line_with(&mut self, part: &str) -> anyhow::Result<String> {
+        self.wait_for(part, |line| line.contains(part).then(|| line.to_owned()))
+    }
+
+    fn wait_for<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
         loop {
             let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
-                bail!("never said {start:?}, but:\n{}", self.said.join("\n"));
+                bail!("never said {what:?}, but:\n{}", self.said.join("\n"));
             };
-            self.said.push(line.clone());
-            if let Some(rest) = line.strip_prefix(start) {
-                return Ok(rest.trim().to_owned());
+            let found = find(&line);
+            self.said.push(line);
+            if let Some(found) = found {
+                return Ok(found);
             }
         }
     }

@@ -15,12 +15,21 @@ use openframe_mesh::{Client, Connector, Peer};
 use openframe_monitoring_api::MonitoringClient;
 use tempfile::TempDir;
 
+use crate::picture::{self, Picture};
 use crate::{Process, executable, until};
 
-/// A server with a data folder of its own, and its owner's API key.
+/// What a server is made of.
+#[derive(Debug)]
+enum Shape {
+    One(Process),
+    Picture(Picture),
+}
+
+/// A server with a data folder of its own, and its owner's API key: one process, or in the tests of
+/// the binary `clusters` one process for each service, on the lab's clusters.
 #[derive(Debug)]
 pub struct Server {
-    process: Process,
+    shape: Shape,
     folder: TempDir,
     /// The address for people and API clients (plain HTTP on loopback).
     pub url: String,
@@ -55,8 +64,8 @@ impl Server {
         command.arg("--bootstrap-key").arg(&key_file);
         let (process, url, agents_url) = addresses(&mut command)?;
         let key = std::fs::read_to_string(&key_file)?.trim().to_owned();
-        let agents_port = String::new();
-        Ok(Self { process, folder, url, agents_url, key, agents_port, settings: Vec::new() })
+        let (shape, agents_port) = (Shape::One(process), String::new());
+        Ok(Self { shape, folder, url, agents_url, key, agents_port, settings: Vec::new() })
     }
 
     /// Starts a server on `folder`.
@@ -65,10 +74,17 @@ impl Server {
     }
 
     fn begin(folder: TempDir, settings: Vec<String>) -> anyhow::Result<Self> {
-        let (process, url, agents_url) = launch(folder.path(), "0", &settings)?;
+        let (shape, url, agents_url) = if picture::is_wanted() {
+            let picture = Picture::start(folder.path(), &settings)?;
+            let (url, agents_url) = (picture.url(), picture.agents_url());
+            (Shape::Picture(picture), url, agents_url)
+        } else {
+            let (process, url, agents_url) = launch(folder.path(), "0", &settings)?;
+            (Shape::One(process), url, agents_url)
+        };
         let key = std::fs::read_to_string(folder.path().join("owner.key"))?.trim().to_owned();
         let agents_port = agents_url.rsplit(':').next().unwrap_or_default().to_owned();
-        Ok(Self { process, folder, url, agents_url, key, agents_port, settings })
+        Ok(Self { shape, folder, url, agents_url, key, agents_port, settings })
     }
 
     /// Its data folder.
@@ -83,31 +99,59 @@ impl Server {
 
     /// Kills it (SIGKILL) and starts it again on the same folder and the same agents' port.
     pub fn crash_and_restart(&mut self) -> anyhow::Result<()> {
-        self.process.kill()?;
+        match &mut self.shape {
+            Shape::One(process) => process.kill()?,
+            Shape::Picture(picture) => picture.kill_all()?,
+        }
         self.restart()
     }
 
     /// Stops it in good order and starts it again.
     pub fn stop_and_restart(&mut self) -> anyhow::Result<()> {
-        let status = self.process.stop()?;
-        anyhow::ensure!(status.success(), "ended with {status}: {}", self.process.said());
+        match &mut self.shape {
+            Shape::One(process) => {
+                let status = process.stop()?;
+                anyhow::ensure!(status.success(), "ended with {status}: {}", process.said());
+            }
+            Shape::Picture(picture) => picture.stop_all()?,
+        }
         self.restart()
     }
 
     fn restart(&mut self) -> anyhow::Result<()> {
-        (self.process, self.url, self.agents_url) =
-            launch(self.folder.path(), &self.agents_port, &self.settings)?;
-        Ok(())
+        match &mut self.shape {
+            Shape::One(process) => {
+                (*process, self.url, self.agents_url) =
+                    launch(self.folder.path(), &self.agents_port, &self.settings)?;
+                Ok(())
+            }
+            Shape::Picture(picture) => picture.restart(),
+        }
     }
 
-    /// The process itself.
+    /// The process that people and agents reach.
+    ///
+    /// # Panics
+    /// When there is none: a test has ended it.
+    #[expect(clippy::unwrap_used, reason = "this is how a test fails")]
     pub fn process(&mut self) -> &mut Process {
-        &mut self.process
+        match &mut self.shape {
+            Shape::One(process) => process,
+            Shape::Picture(picture) => picture.process("gateway").unwrap(),
+        }
     }
 
-    /// The id of the process.
-    pub fn id(&self) -> u32 {
-        self.process.id()
+    /// The services, where each is a process of its own.
+    pub fn picture(&mut self) -> Option<&mut Picture> {
+        match &mut self.shape {
+            Shape::One(_) => None,
+            Shape::Picture(picture) => Some(picture),
+        }
+    }
+
+    /// The id of the process that people and agents reach.
+    pub fn id(&mut self) -> u32 {
+        self.process().id()
     }
 
     /// A client that shows the owner's key.

@@ -8,12 +8,16 @@ use rustls::{ClientConnection, ServerConnection};
 use super::*;
 use crate::{DeviceKey, KeyProof, csr_spki_sha256, device_identity, verify};
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "rustls checks against the real clock")]
     Timestamp::now()
 }
 
-fn handshake(
+fn create() -> Authority {
+    Authority::create(now()).unwrap().0
+}
+
+pub(crate) fn handshake(
     client: rustls::ClientConfig,
     server: rustls::ServerConfig,
     name: &str,
@@ -39,14 +43,17 @@ fn handshake(
 }
 
 fn agents(authority: &Authority) -> rustls::ServerConfig {
-    let identity = authority.issue_server(vec!["localhost".to_owned()], now()).unwrap();
+    let key = DeviceKey::generate().unwrap();
+    let names = vec!["localhost".to_owned()];
+    let chain = authority.issue_server(&key.csr_pem("x").unwrap(), names, now()).unwrap();
+    let identity = ServerIdentity::new(&chain, &key).unwrap();
     let shown = SingleCertAndKey::from(identity.certified().unwrap());
     verify::agents_server(Arc::new(shown), authority.root_pem()).unwrap()
 }
 
 #[test]
 fn a_device_is_known_by_its_certificate() {
-    let authority = Authority::create(now()).unwrap();
+    let authority = create();
     let key = DeviceKey::generate().unwrap();
     let csr = key.csr_pem("host-1").unwrap();
     let (tenant, device) = (TenantId::new(), DeviceId::new());
@@ -63,7 +70,7 @@ fn a_device_is_known_by_its_certificate() {
 
 #[test]
 fn an_enrolling_device_trusts_the_pinned_root_only() {
-    let (ours, other) = (Authority::create(now()).unwrap(), Authority::create(now()).unwrap());
+    let (ours, other) = (create(), create());
     let shown = handshake(verify::pinned_client(ours.pin()), agents(&ours), "localhost");
     assert_eq!(shown.unwrap(), None);
     handshake(verify::pinned_client(ours.pin()), agents(&other), "localhost").unwrap_err();
@@ -72,7 +79,7 @@ fn an_enrolling_device_trusts_the_pinned_root_only() {
 
 #[test]
 fn a_certificate_of_another_authority_is_refused() {
-    let (ours, other) = (Authority::create(now()).unwrap(), Authority::create(now()).unwrap());
+    let (ours, other) = (create(), create());
     let key = DeviceKey::generate().unwrap();
     let csr = key.csr_pem("host-1").unwrap();
     let issued = other.issue_device(&csr, TenantId::new(), DeviceId::new(), now()).unwrap();
@@ -82,7 +89,7 @@ fn a_certificate_of_another_authority_is_refused() {
 
 #[test]
 fn an_expired_certificate_is_refused() {
-    let authority = Authority::create(now()).unwrap();
+    let authority = create();
     let key = DeviceKey::generate().unwrap();
     let csr = key.csr_pem("host-1").unwrap();
     let long_ago = now() - SignedDuration::from_hours(48);
@@ -108,7 +115,7 @@ fn a_device_or_server_whose_clock_is_off_by_ten_minutes_connects() {
     for minutes in [-10, 0, 10] {
         let off = Arc::new(Off(SignedDuration::from_mins(minutes)));
         // Everything was made a moment ago.
-        let authority = Authority::create(now()).unwrap();
+        let authority = create();
         let key = DeviceKey::generate().unwrap();
         let csr = key.csr_pem("host-1").unwrap();
         let issued = authority.issue_device(&csr, TenantId::new(), DeviceId::new(), now()).unwrap();
@@ -150,16 +157,16 @@ fn a_proof_names_the_key_that_made_it() {
 
 #[test]
 fn an_authority_reads_back() {
-    let made = Authority::create(now()).unwrap();
-    let root = (made.root_pem(), made.root_key_pem());
-    let read = Authority::from_pem(root, (made.issuing_pem(), made.issuing_key_pem())).unwrap();
+    let made = create();
+    let (issuing, services) = (made.issuing().clone(), made.services().clone());
+    let read = Authority::from_pem(made.root_pem(), issuing, services).unwrap();
     assert_eq!(read.pin(), made.pin());
     assert_eq!(read.pin().len(), 43);
 }
 
 #[test]
 fn bad_requests_are_refused() {
-    let authority = Authority::create(now()).unwrap();
+    let authority = create();
     let issue = |csr: &str| authority.issue_device(csr, TenantId::new(), DeviceId::new(), now());
     let good = DeviceKey::generate().unwrap().csr_pem("host-1").unwrap();
     let weak = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();

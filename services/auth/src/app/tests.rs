@@ -24,7 +24,7 @@ struct World {
 
 fn world() -> World {
     let clock = ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap());
-    let authority = Arc::new(Authority::create(clock.clock().now()).unwrap());
+    let authority = Arc::new(Authority::create(clock.clock().now()).unwrap().0);
     let tenant = TenantId::new();
     let stores = Stores::of(&MemoryStore::default());
     let app = Auth::new(Config::default(), (stores, authority, clock.clock(), tenant));

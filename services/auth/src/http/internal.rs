@@ -6,19 +6,51 @@ use axum::routing::post;
 use http::StatusCode;
 use jiff::Timestamp;
 use openframe_auth_api::internal::{
-    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, RESOLVE, ResolveRequest, Resolved, Shown,
+    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, JOIN, JoinAnswer, JoinRequest, RESOLVE,
+    ResolveRequest, Resolved, SERVER_CERTIFICATE, ServerAnswer, ServerRequest, Shown,
 };
 use openframe_fault::{Fault, Json, Kind};
 
 use crate::Auth;
-use crate::app::{Asked, Secret};
+use crate::app::{Asked, Joined, Origin, Secret};
 use crate::domain::Event;
+
+/// Routes that need no internal token: who joins has none yet.
+pub(super) fn open() -> Router<Auth> {
+    Router::new().route(JOIN, post(join))
+}
 
 pub(super) fn routes() -> Router<Auth> {
     Router::new()
+        .route(SERVER_CERTIFICATE, post(server_certificate))
         .route(RESOLVE, post(resolve))
         .route(AUDIT, post(record))
         .route(CHECK_DEVICE, post(check_device))
+}
+
+async fn join(
+    State(app): State<Auth>,
+    origin: Origin,
+    Json(request): Json<JoinRequest>,
+) -> Result<Json<JoinAnswer>, Fault> {
+    match app.join(&request.service, &request.key, &request.csr_pem) {
+        Ok(Joined { chain_pem, not_after, tenant }) => {
+            Ok(Json(JoinAnswer { chain_pem, not_after, tenant_id: tenant }))
+        }
+        Err(error) => {
+            app.join_refused(&request.service, &origin).await;
+            Err(error.into())
+        }
+    }
+}
+
+async fn server_certificate(
+    State(app): State<Auth>,
+    asked: Asked,
+    Json(request): Json<ServerRequest>,
+) -> Result<Json<ServerAnswer>, Fault> {
+    let chain_pem = app.certify_server(&asked.caller, &request.csr_pem, request.names)?;
+    Ok(Json(ServerAnswer { chain_pem }))
 }
 
 async fn resolve(

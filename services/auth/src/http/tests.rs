@@ -15,7 +15,7 @@ use openframe_tokens::{Caller, Subject};
 use prometheus_client::registry::Registry;
 
 use crate::store::MemoryStore;
-use crate::{Config, Deps, Running, Stores, start};
+use crate::{Config, Deps, JoinKeys, Running, Stores, start};
 
 struct Service {
     running: Running,
@@ -31,10 +31,11 @@ async fn service() -> Service {
     let token = minter.mint(&Caller { tenant, subject }, "auth", clock.now());
     let deps = Deps {
         store: Stores::of(&MemoryStore::default()),
-        authority: Arc::new(Authority::create(clock.now()).unwrap()),
+        authority: Arc::new(Authority::create(clock.now()).unwrap().0),
         clock,
         verifier: minter.verifier("auth"),
         tenant,
+        joins: JoinKeys::new([("devices", "a join key")]),
         metrics: &mut Registry::default(),
     };
     let running = start(Config::default(), deps);
@@ -108,6 +109,22 @@ async fn refusals_are_problem_details_in_both_shapes() {
         ("POST /api/auth/v1/login", "{", ("400", "bad_json")),
         ("POST /api/auth/v1/login", r#"{"email":"a@b.c","password":"x"}"#, ("401", "bad_login")),
         ("POST /internal/v1/resolve", "{}", ("401", "not_signed_in")),
+        (
+            "POST /internal/v1/join",
+            r#"{"service":"gateway","key":"a join key","csr_pem":""}"#,
+            ("401", "not_signed_in"),
+        ),
+        (
+            "POST /internal/v1/join",
+            r#"{"service":"devices","key":"a join key","csr_pem":"x"}"#,
+            ("400", "invalid"),
+        ),
+        ("POST /internal/v1/server-certificate", "{}", ("401", "not_signed_in")),
+        (
+            "+POST /internal/v1/server-certificate",
+            r#"{"csr_pem":"x","names":[]}"#,
+            ("400", "invalid"),
+        ),
         (
             "+POST /internal/v1/resolve",
             r#"{"shown":{"kind":"session","secret":"x"},"remote_address":""}"#,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use openframe_ids::LinkId;
 use openframe_tokens::Caller;
 
-use super::{App, Happened, Shown};
+use super::{App, Happened, Shown, What};
 use crate::domain::{Goodbye, Hello, Presence};
 use crate::error::Error;
 use crate::store::{LastSeen, Whose};
@@ -77,7 +77,8 @@ impl App {
         self.present().get(&whose)?.link.open.map(|(_, since)| since)
     }
 
-    /// Notes that a device was heard from.
+    /// Notes that a device was heard from. One that was connected before this process started is
+    /// pushed what waits for it: nobody tells of its connection again.
     pub async fn note_heard(&self, whose: Whose) -> Result<(), Error> {
         let now = self.clock.now();
         let changed = {
@@ -86,6 +87,9 @@ impl App {
             let known = known.get_mut();
             known.link.heard(now);
             known.unsaved = true;
+            if !std::mem::replace(&mut known.caught_up, true) {
+                self.push_soon(whose, What::ALL);
+            }
             let changed = known.told != known.link.presence(now);
             self.touch(whose, now, known.told);
             changed

@@ -133,11 +133,9 @@ impl App {
         }
     }
 
-    /// Gives what could not go out now although the device is connected.
+    /// Gives what could not go out now although the device is connected. Whether it is, the gateway
+    /// knows: its connection may be older than this process.
     async fn push_all(&self, whose: Whose, mut what: What) -> Result<Option<What>, Error> {
-        if self.connected_since(whose).is_none() {
-            return Ok(None);
-        }
         for listed in self.stores.commands.unfinished(whose, WAITING_LIMIT).await? {
             let wanted = match what {
                 What::New => listed.state == State::Queued,
@@ -214,9 +212,7 @@ impl App {
 
     /// Tells a connected device to stop a command. One that is not told now is when it connects.
     pub(super) async fn say_cancel(&self, whose: Whose, id: CommandId) {
-        if self.connected_since(whose).is_some()
-            && self.say(whose, &Said::Cancel(id)).await.0 == Came::Stuck
-        {
+        if self.say(whose, &Said::Cancel(id)).await.0 == Came::Stuck {
             self.pushes.keep(whose, What::ALL);
         }
     }

@@ -1,5 +1,7 @@
 //! What a caller may do, and the life of a command through the whole service.
 
+mod restart;
+
 use openframe_auth_api::Outcome;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

@@ -126,7 +126,7 @@ async fn a_certificate_of_another_authority_opens_nothing() {
     let (own, key) = (folder.identity().unwrap().unwrap(), folder.key().unwrap());
     let now = Clock::system().now();
     let csr = key.csr_pem("forged").unwrap();
-    let forged = Authority::create(now).unwrap();
+    let (forged, _) = Authority::create(now).unwrap();
     let forged = forged.issue_device(&csr, own.tenant_id, device.id, now).unwrap();
     let forged = Identity { chain_pem: forged.chain_pem, ..own.clone() };
     let door = net::Server::read(&server.agents_url).unwrap();

@@ -152,7 +152,7 @@ async fn a_stop_fails_the_probe_first_and_lets_a_request_end() {
 
 #[test]
 fn as_many_files_may_be_open_as_the_system_allows() {
-    let server = Server::start().unwrap();
+    let mut server = Server::start().unwrap();
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
     let numbers: Vec<&str> = line.split_whitespace().skip(3).take(2).collect();

@@ -74,7 +74,7 @@ fn on_a_small_disk(folder: &Path) -> Command {
 
 #[tokio::test]
 async fn a_full_disk_refuses_and_loses_nothing() {
-    let server = Server::start_under(on_a_small_disk).unwrap();
+    let mut server = Server::start_under(on_a_small_disk).unwrap();
     let mut taken = 0;
     let refused = loop {
         match server.remote_write(request()).await.unwrap() {

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use openframe_pki::Authority;
+use openframe_pki::{Authority, DeviceKey, ServerIdentity};
 use openframe_system::{Server, until};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::aws_lc_rs;
@@ -127,8 +127,11 @@ impl Impostor {
     async fn start() -> Self {
         openframe_pki::install_provider();
         let now = jiff::Timestamp::now();
-        let authority = Authority::create(now).unwrap();
-        let shown = authority.issue_server(vec!["127.0.0.1".to_owned()], now).unwrap();
+        let (authority, _) = Authority::create(now).unwrap();
+        let key = DeviceKey::generate().unwrap();
+        let (csr, names) = (key.csr_pem("x").unwrap(), vec!["127.0.0.1".to_owned()]);
+        let chain = authority.issue_server(&csr, names, now).unwrap();
+        let shown = ServerIdentity::new(&chain, &key).unwrap();
         let seen = Arc::new(Mutex::new(Seen::default()));
         let mut config = ServerConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
             .with_client_cert_verifier(Arc::new(TakeAll(Arc::clone(&seen))))

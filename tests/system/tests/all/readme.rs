@@ -144,7 +144,8 @@ fn every_page_of_the_guide_is_followed() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
         let commands = blocks(&std::fs::read_to_string(&path).unwrap()).len();
-        let followed = ["first-hour.md", "automation.md"].contains(&name);
+        // The last one is followed where the lab is: `tests/clusters/picture.rs`.
+        let followed = ["first-hour.md", "automation.md", "services-apart.md"].contains(&name);
         assert!(followed || commands == 0, "add a test for {name}: it has commands");
     }
 }

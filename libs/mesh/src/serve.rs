@@ -1,0 +1,126 @@
+//! A service's door for the other services: mutual TLS, and who may ask for what.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use openframe_fault::{Fault, Kind};
+use openframe_pki::service_name;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::identity::PeerService;
+
+/// How long a handshake may take.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
+/// How long the head of a request may take to arrive.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// The wait after a failed accept, such as for want of file descriptors.
+const ACCEPT_WAIT: Duration = Duration::from_millis(100);
+/// Connections are asked so often whether they live, and this long for an answer.
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(10));
+/// Requests on one connection at the same time.
+const STREAMS: u32 = 1024;
+
+/// Which services may ask for paths that begin so. What no rule names is refused.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The beginning of the path.
+    pub prefix: &'static str,
+    /// The services; none for anybody, also without a certificate.
+    pub services: &'static [&'static str],
+}
+
+/// Serves the other services on `listener` until `stop`; returns when the requests under way have
+/// ended. Each connection shows which service it is of; a request that no rule allows is refused
+/// before the router sees it.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Arc<rustls::ServerConfig>,
+    (router, rules): (Router, &'static [Rule]),
+    stop: CancellationToken,
+) {
+    let (tasks, acceptor) = (TaskTracker::new(), TlsAcceptor::from(tls));
+    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+        match accepted {
+            Ok((stream, _)) => {
+                let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
+                tasks.spawn(async move {
+                    if let Err(error) = connection(stream, acceptor, (router, rules), stop).await {
+                        tracing::debug!("a service's connection has ended: {error}");
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!("a service's connection could not be accepted: {error}");
+                tokio::time::sleep(ACCEPT_WAIT).await;
+            }
+        }
+    }
+    drop(listener);
+    tasks.close();
+    tasks.wait().await;
+}
+
+async fn connection(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    (router, rules): (Router, &'static [Rule]),
+    stop: CancellationToken,
+) -> Result<(), openframe_fault::BoxError> {
+    stream.set_nodelay(true)?;
+    let stream = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await??;
+    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    // A certificate of the root's that is no service's, such as a device's, is nobody's here.
+    let peer = shown.and_then(|leaf| service_name(leaf).ok()).map(Arc::<str>::from);
+    let check = move |request, next| checked(peer.clone(), rules, request, next);
+    let router = router.layer(from_fn(check));
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEP_ALIVE.0)
+        .keep_alive_timeout(KEEP_ALIVE.1)
+        .max_concurrent_streams(STREAMS);
+    let service = TowerToHyperService::new(router);
+    let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let mut serving = std::pin::pin!(serving);
+    tokio::select! {
+        ended = serving.as_mut() => return ended,
+        () = stop.cancelled() => serving.as_mut().graceful_shutdown(),
+    }
+    serving.await
+}
+
+async fn checked(
+    peer: Option<Arc<str>>,
+    rules: &[Rule],
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path();
+    let rule = rules.iter().find(|rule| path.starts_with(rule.prefix));
+    let allowed = rule.is_some_and(|rule| {
+        rule.services.is_empty()
+            || peer.as_deref().is_some_and(|name| rule.services.contains(&name))
+    });
+    if !allowed {
+        let name = peer.as_deref().unwrap_or("nobody");
+        tracing::warn!(peer = name, path, "the service {name} may not ask for {path}");
+        let message = "this service may not ask for this";
+        return Fault::new(Kind::Forbidden, "service_not_allowed", message).into_response();
+    }
+    if let Some(peer) = peer {
+        request.extensions_mut().insert(PeerService(peer));
+    }
+    next.run(request).await
+}

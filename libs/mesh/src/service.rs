@@ -1,0 +1,219 @@
+//! A service with replicas: which of them gets a request, and what is tried again.
+//!
+//! Of two replicas chosen at random the cheaper one is asked (power of two choices, Mitzenmacher
+//! 2001), by peak EWMA of the latency. What fails again and again is left alone, but never more than
+//! half of the replicas. A request that was not sent is sent elsewhere; one that was is tried again
+//! only if it changes nothing, and within a budget.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use axum::body::Body;
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, StatusCode, Uri};
+use hyper::body::{Body as _, Incoming};
+use openframe_fault::{BoxError, Fault};
+use tokio_util::sync::CancellationToken;
+
+use crate::endpoint::{Budget, Endpoint, Tls};
+use crate::peer::down;
+
+/// How often names are resolved.
+const RESOLVE_EVERY: Duration = Duration::from_secs(5);
+/// Replicas that are tried for one request.
+const TRIES: usize = 3;
+
+/// A service and its replicas. Cheap to clone.
+#[derive(Clone)]
+pub struct Service(Arc<Parts>);
+
+struct Parts {
+    name: String,
+    /// `HOST:PORT`; a name may stand for several replicas (a headless Service of Kubernetes).
+    addresses: Vec<String>,
+    tls: Tls,
+    replicas: ArcSwap<Vec<Arc<Endpoint>>>,
+    budget: Budget,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Service({} at {})", self.0.name, self.0.addresses.join(", "))
+    }
+}
+
+impl Service {
+    /// The service `name`, whose replicas are found at `addresses` from now on until `stop`. `tls`
+    /// trusts nobody else: see [`openframe_pki::service_client`].
+    pub async fn find(
+        name: &str,
+        addresses: Vec<String>,
+        tls: rustls::ClientConfig,
+        stop: CancellationToken,
+    ) -> Self {
+        let parts = Parts {
+            name: name.to_owned(),
+            addresses,
+            tls: Tls::new(&tls),
+            replicas: ArcSwap::default(),
+            budget: Budget::default(),
+        };
+        let own = Self(Arc::new(parts));
+        own.resolve().await;
+        let following = own.clone();
+        tokio::spawn(async move {
+            while stop.run_until_cancelled(tokio::time::sleep(RESOLVE_EVERY)).await.is_some() {
+                following.resolve().await;
+            }
+        });
+        own
+    }
+
+    /// Looks up the replicas. Those that are known keep their connections and records; a name that
+    /// cannot be resolved changes nothing.
+    async fn resolve(&self) {
+        let mut found = BTreeSet::new();
+        for address in &self.0.addresses {
+            match tokio::net::lookup_host(address).await {
+                Ok(addresses) => found.extend(addresses),
+                Err(error) => {
+                    let name = &self.0.name;
+                    tracing::warn!("{name}: {address} cannot be resolved: {error}");
+                    return;
+                }
+            }
+        }
+        let known = self.0.replicas.load();
+        if known.iter().map(|replica| replica.address).eq(found.iter().copied()) {
+            return;
+        }
+        let replica = |address: SocketAddr| {
+            let same = known.iter().find(|replica| replica.address == address);
+            same.map_or_else(|| Endpoint::new(address), Arc::clone)
+        };
+        self.0.replicas.store(Arc::new(found.into_iter().map(replica).collect()));
+    }
+
+    /// The replicas in the order in which they are to be tried.
+    fn order(&self) -> Vec<Arc<Endpoint>> {
+        let (now, all) = (openframe_clock::monotonic(), self.0.replicas.load());
+        let (ejected, mut rest): (Vec<_>, Vec<_>) =
+            all.iter().cloned().partition(|replica| replica.is_ejected(now));
+        if ejected.len() > rest.len() {
+            rest = all.to_vec();
+        }
+        let random: [u8; 16] = openframe_ids::random();
+        let (mut one, mut two) = (0, 0);
+        if let Some(last) = rest.len().checked_sub(1).filter(|last| *last > 0) {
+            let number = u128::from_ne_bytes(random);
+            let pick = |number: u128, of: usize| usize::try_from(number % of as u128).unwrap_or(0);
+            one = pick(number, last + 1);
+            two = (one + 1 + pick(number >> 64, last)) % (last + 1);
+        }
+        let cost = |at: usize, now: Instant| rest.get(at).map_or(f64::MAX, |it| it.cost(now));
+        let best = if cost(two, now) < cost(one, now) { two } else { one };
+        if best < rest.len() {
+            rest.swap(0, best);
+        }
+        rest.truncate(TRIES);
+        rest
+    }
+
+    /// Sends one request and returns the head of the answer.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Fault> {
+        self.0.budget.request();
+        let mut request = self.addressed(request)?;
+        let mut cause: BoxError = "it has no replica".into();
+        for replica in self.order() {
+            let again = repeatable(&request);
+            match self.try_one(&replica, request).await {
+                Ok(answer) => return Ok(answer.map(Body::new)),
+                Err((error, unsent)) => {
+                    replica.failed();
+                    cause = error;
+                    match unsent.or_else(|| again.filter(|_| self.0.budget.retry())) {
+                        Some(left) => request = left,
+                        None => break,
+                    }
+                }
+            }
+        }
+        tracing::warn!("{} does not answer: {cause}", self.0.name);
+        Err(down(cause))
+    }
+
+    /// Tries one replica; gives the request back if it was not sent.
+    async fn try_one(
+        &self,
+        replica: &Arc<Endpoint>,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, (BoxError, Option<Request<Body>>)> {
+        let began = openframe_clock::monotonic();
+        let _under_way = replica.begin();
+        let mut connection = match replica.connection(&self.0.tls).await {
+            Ok(connection) => connection,
+            Err(error) => return Err((error, Some(request))),
+        };
+        match connection.try_send_request(request).await {
+            Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                // It says itself that it cannot: others may.
+                replica.failed();
+                Ok(answer)
+            }
+            Ok(answer) => {
+                let now = openframe_clock::monotonic();
+                replica.answered(now.saturating_duration_since(began));
+                Ok(answer)
+            }
+            Err(mut error) => {
+                let unsent = error.take_message();
+                Err((error.into_error().into(), unsent))
+            }
+        }
+    }
+
+    /// Sends a request that asks for an upgrade.
+    pub(crate) async fn upgrade(
+        &self,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, Fault> {
+        let replica = self.order().into_iter().next().ok_or_else(|| down("it has no replica"))?;
+        let sent = replica.send_alone(&self.0.tls, request).await;
+        sent.map_err(|error| {
+            replica.failed();
+            down(error)
+        })
+    }
+
+    /// The request with a whole address, as HTTP/2 wants it.
+    fn addressed(&self, mut request: Request<Body>) -> Result<Request<Body>, Fault> {
+        let fallback = PathAndQuery::from_static("/");
+        let path = request.uri().path_and_query().cloned().unwrap_or(fallback);
+        let uri = Uri::builder().scheme("https").authority(self.0.name.as_str());
+        *request.uri_mut() = uri.path_and_query(path).build().map_err(down)?;
+        *request.version_mut() = http::Version::HTTP_2;
+        // Of one connection, which is another one now (RFC 9113, 8.2.2).
+        for name in [http::header::CONNECTION, http::header::HOST, http::header::TRANSFER_ENCODING]
+        {
+            request.headers_mut().remove(name);
+        }
+        Ok(request)
+    }
+}
+
+/// The same request once more, if it changes nothing and has no body.
+fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if !safe || !request.body().is_end_stream() {
+        return None;
+    }
+    let mut again = Request::new(Body::empty());
+    *again.method_mut() = request.method().clone();
+    *again.uri_mut() = request.uri().clone();
+    *again.headers_mut() = request.headers().clone();
+    *again.version_mut() = request.version();
+    Some(again)
+}

@@ -1,0 +1,147 @@
+//! One service in a process of its own: it joins the mesh, waits for what it needs in any order, and
+//! answers the other services at its door.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use openframe_auth::JoinKeys;
+use openframe_clock::Clock;
+use openframe_pki::Authority;
+use openframe_tokens::internal::Minter;
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+
+use super::{Base, Started, open_edge};
+use crate::authority::AuthFolder;
+use crate::certificate::Issuer as ServerIssuer;
+use crate::doors::Certificates;
+use crate::health::PlatformHealth;
+use crate::membership::{Issuer, Membership};
+use crate::roles::Role;
+use crate::services::{Peers, Platform, Services, Start};
+use crate::settings::Settings;
+use crate::stores::Place;
+
+/// What the auth service has of its own.
+struct Keys {
+    authority: Arc<Authority>,
+    joins: JoinKeys,
+}
+
+/// Starts the service of `role`.
+pub(super) async fn start(base: Base, role: Role) -> anyhow::Result<Started> {
+    let Base { mut settings, mut sockets, health, mut doors, registry, stop } = base;
+    let clock = Clock::system();
+    settings.auth.agents_url.clone_from(&settings.agents_url);
+    let mesh_door = sockets.mesh.take().context("a service of its own listens for the others")?;
+    let (membership, keys) = join(&settings, (role, &health), &clock, &stop).await?;
+    let platform = platform(&settings, &membership, clock.clone(), &stop).await?;
+    let (mut services, mut metrics) = (Services::default(), Registry::default());
+    let place = Place::Clusters(&settings.stores, &health);
+    let mut start = Start { settings: &settings, place, health: &health, metrics: &mut metrics };
+    let router = match keys {
+        Some(Keys { authority, joins }) => {
+            services.start_auth(&platform, (&authority, joins), &mut start).await?
+        }
+        None => start_service(&mut services, (role, &platform), &membership, &mut start).await?,
+    };
+    // It is set once.
+    drop(registry.set(metrics));
+    let tls =
+        openframe_pki::services_server(Arc::clone(&membership.certificate), &membership.root_pem)?;
+    doors.open_mesh(mesh_door, Arc::new(tls), (router, role.rules()), &health);
+    let agents_here = sockets.agents_url();
+    let mut url = settings.url.clone();
+    if role == Role::Gateway {
+        let certificates = Certificates {
+            issuer: ServerIssuer::There(Box::new(platform.auth(role.name()))),
+            root_pem: membership.root_pem.clone(),
+            names: settings.server_names.clone(),
+            clock,
+        };
+        let opened = open_edge(&mut doors, &mut sockets, &certificates, (&services, &health));
+        let shown = opened.await?;
+        if url.is_empty() {
+            url = shown;
+        }
+    }
+    health.is_up();
+    Ok(Started {
+        platform,
+        url,
+        agents_url: settings.agents_url,
+        agents_here,
+        data: settings.data,
+        root_certificate: Path::new(&settings.mesh.identity).join(crate::authority::ROOT),
+        health,
+        doors,
+        services,
+        stop,
+        grace: Duration::from_secs(settings.grace_s),
+        _folder: None,
+    })
+}
+
+async fn join(
+    settings: &Settings,
+    (role, health): (Role, &PlatformHealth),
+    clock: &Clock,
+    stop: &CancellationToken,
+) -> anyhow::Result<(Membership, Option<Keys>)> {
+    let (issuer, root_pem, keys) = if role == Role::Auth {
+        let folder = AuthFolder::read(Path::new(&settings.mesh.identity))?;
+        let joins = folder.joins.iter().map(|(name, key)| (*name, key.as_str()));
+        let (joins, authority) = (JoinKeys::new(joins), Arc::new(folder.authority));
+        let root_pem = authority.root_pem().to_owned();
+        let issuer = Issuer::Here(Arc::clone(&authority), folder.tenant);
+        (issuer, root_pem, Some(Keys { authority, joins }))
+    } else {
+        let (issuer, root_pem) = Issuer::there(&settings.mesh, stop).await?;
+        (issuer, root_pem, None)
+    };
+    let with = (health, clock.clone());
+    let membership = Membership::join((role, issuer), root_pem, with, stop.clone()).await?;
+    Ok((membership, keys))
+}
+
+async fn platform(
+    settings: &Settings,
+    membership: &Membership,
+    clock: Clock,
+    stop: &CancellationToken,
+) -> anyhow::Result<Platform> {
+    let mesh = &settings.mesh;
+    Ok(Platform {
+        clock,
+        minter: Minter::of(Arc::clone(&membership.certificate)),
+        root: Some(membership.root.clone()),
+        tenant: membership.tenant,
+        peers: Peers {
+            gateway: membership.peer(Role::Gateway, &mesh.gateway, stop).await?,
+            auth: membership.peer(Role::Auth, &mesh.auth, stop).await?,
+            devices: membership.peer(Role::Devices, &mesh.devices, stop).await?,
+            monitoring: membership.peer(Role::Monitoring, &mesh.monitoring, stop).await?,
+        },
+    })
+}
+
+/// Starts any service but auth; gives what answers the others.
+async fn start_service(
+    services: &mut Services,
+    (role, platform): (Role, &Platform),
+    membership: &Membership,
+    start: &mut Start<'_>,
+) -> anyhow::Result<Router> {
+    match role {
+        Role::Gateway => services.start_gateway(platform, start),
+        Role::Devices => services.start_devices(platform, start).await,
+        Role::Monitoring => {
+            let folder = start.settings.data.join("monitoring");
+            services.start_monitoring(platform, (&folder, &membership.root_pem), start).await
+        }
+        Role::Auth => anyhow::bail!("the auth service starts with its keys"),
+    }
+}
