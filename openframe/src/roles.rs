@@ -41,11 +41,16 @@ impl Role {
             rule("/", &["gateway"]),
         ];
         const LINKS: &[Rule] = &[rule(openframe_devices_api::internal::LINKS, &["devices"])];
+        const DEVICES: &[Rule] = &[
+            rule(openframe_devices_api::internal::SIBLINGS, &["devices"]),
+            rule("/", &["gateway"]),
+        ];
         const FROM_GATEWAY: &[Rule] = &[rule("/", &["gateway"])];
         match self {
             Self::Gateway => LINKS,
             Self::Auth => AUTH,
-            Self::Devices | Self::Monitoring => FROM_GATEWAY,
+            Self::Devices => DEVICES,
+            Self::Monitoring => FROM_GATEWAY,
         }
     }
 }

@@ -114,6 +114,10 @@ impl Services {
             clock: platform.clock.clone(),
             verifier: platform.verifier("devices"),
             gateway: platform.service(("devices", "gateway"), &platform.peers.gateway),
+            siblings: platform
+                .root
+                .is_some()
+                .then(|| platform.service(("devices", "devices"), &platform.peers.devices)),
             auth: platform.auth("devices"),
             metrics: start.metrics,
         };

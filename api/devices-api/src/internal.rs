@@ -1,5 +1,10 @@
 //! Paths between the gateway and the devices service. Bodies are prost messages of `agent-api`
-//! (`application/x-protobuf`); the device is the caller of the internal token.
+//! (`application/x-protobuf`); the device is the caller of the internal token. And one between
+//! replicas of the devices service.
+
+use jiff::Timestamp;
+use openframe_ids::{CommandId, DeviceId, LinkId, TenantId};
+use serde::{Deserialize, Serialize};
 
 /// `POST`, body `LinkOpened`, answer 204: the device has connected. The service then pushes what
 /// waits for the device through the gateway's own path, in a task of its own.
@@ -18,3 +23,54 @@ pub const HEARD: &str = "/internal/v1/links/heard";
 pub const LINKS: &str = "/internal/v1/links";
 /// The content type of all of them.
 pub const PROTOBUF: &str = "application/x-protobuf";
+/// `POST`, body [`SiblingNews`], answer 204: what one replica of the devices service tells another.
+pub const SIBLINGS: &str = "/internal/v1/siblings";
+
+/// What a replica has heard and changed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SiblingNews {
+    /// Which replica: it knows its own news.
+    pub from: String,
+    /// What is new, by device.
+    pub devices: Vec<DeviceNews>,
+}
+
+/// What is new about a device.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeviceNews {
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// Which device.
+    pub device_id: DeviceId,
+    /// Its connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkNews>,
+    /// When it was last heard from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Timestamp>,
+    /// Its record was written, or it was retired.
+    #[serde(default)]
+    pub record: bool,
+    /// Its inventory was written.
+    #[serde(default)]
+    pub inventory: bool,
+    /// A command has written something.
+    #[serde(default)]
+    pub output: bool,
+    /// Commands that were written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<CommandId>,
+}
+
+/// A device's connection.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LinkNews {
+    /// The newest that was opened.
+    pub newest: LinkId,
+    /// Since when it is open, if it is.
+    pub open_since: Option<Timestamp>,
+    /// When the device was last heard from.
+    pub last_heard: Timestamp,
+    /// How the connection ended: the number of the link protocol.
+    pub goodbye: i64,
+}

@@ -58,6 +58,12 @@ impl Client {
         Self { prefix: format!("{}{prefix}", self.prefix), ..self.clone() }
     }
 
+    /// The same client for each replica alone, by a name of its own.
+    pub fn each(&self) -> Vec<(String, Self)> {
+        let all = self.peer.each().into_iter();
+        all.map(|(name, peer)| (name, Self { peer, ..self.clone() })).collect()
+    }
+
     /// Asks with no body and reads a JSON answer.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Fault> {
         decode(&self.ask(Method::GET, path, None).await?)

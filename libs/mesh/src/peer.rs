@@ -108,6 +108,17 @@ impl From<Router> for Peer {
 }
 
 impl Peer {
+    /// Each replica alone, by a name of its own.
+    pub fn each(&self) -> Vec<(String, Self)> {
+        match self {
+            Self::Local(_) | Self::Remote { .. } => vec![(String::new(), self.clone())],
+            Self::Service(service) => {
+                let all = service.each().into_iter();
+                all.map(|(name, one)| (name, Self::Service(one))).collect()
+            }
+        }
+    }
+
     /// Sends one request and returns the head of the answer; the body streams. Fails with
     /// `Unavailable` when nobody answers in time.
     pub async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Fault> {

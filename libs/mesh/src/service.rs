@@ -188,6 +188,22 @@ impl Service {
         })
     }
 
+    /// Each replica alone, by its address: for what one of them alone can answer, or all should know.
+    pub(crate) fn each(&self) -> Vec<(String, Self)> {
+        let one = |replica: &Arc<Endpoint>| {
+            let address = replica.address.to_string();
+            let parts = Parts {
+                name: self.0.name.clone(),
+                addresses: vec![address.clone()],
+                tls: self.0.tls.clone(),
+                replicas: ArcSwap::from_pointee(vec![Arc::clone(replica)]),
+                budget: Budget::default(),
+            };
+            (address, Self(Arc::new(parts)))
+        };
+        self.0.replicas.load().iter().map(one).collect()
+    }
+
     /// The request with a whole address, as HTTP/2 wants it.
     fn addressed(&self, mut request: Request<Body>) -> Result<Request<Body>, Fault> {
         let fallback = PathAndQuery::from_static("/");

@@ -90,7 +90,7 @@ pub fn service_client(
     root: ServiceRoot,
     name: &str,
 ) -> Result<ClientConfig, Error> {
-    let verifier = NamedService { root, name: name.to_owned(), provider: provider() };
+    let verifier = Trusting(Trust::Service(root, name.to_owned()), provider());
     let builder =
         client_builder()?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
     Ok(match own {
@@ -130,7 +130,7 @@ pub fn device_client(
 /// For a device that enrols: trusts the one root whose pin it was given, found in what the server
 /// shows. Nothing is sent to any other server.
 pub fn pinned_client(pin: &str) -> ClientConfig {
-    let verifier = PinnedRoot { pin: pin.to_owned(), provider: provider() };
+    let verifier = Trusting(Trust::PinnedRoot(pin.to_owned()), provider());
     // The protocol version is one the provider has, so this cannot fail; if it ever did, the
     // fallback still verifies by the same pin.
     let builder = ClientConfig::builder_with_provider(provider())
@@ -166,87 +166,59 @@ pub(crate) fn roots(root_pem: &str) -> Result<RootCertStore, Error> {
     Ok(store)
 }
 
-/// Trusts the service of one name.
+/// Which servers a client trusts, where it is not by their address.
 #[derive(Debug)]
-struct NamedService {
-    root: ServiceRoot,
-    name: String,
-    provider: Arc<CryptoProvider>,
+enum Trust {
+    /// Those whose chain leads to the root of this pin, which is in the chain, under the name by which
+    /// they are reached.
+    PinnedRoot(String),
+    /// The service of this name.
+    Service(ServiceRoot, String),
 }
 
-impl ServerCertVerifier for NamedService {
-    fn verify_server_cert(
+impl Trust {
+    fn check(
         &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        (end_entity, intermediates): (&CertificateDer<'_>, &[CertificateDer<'_>]),
+        server_name: &ServerName<'_>,
         now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        self.root.verify_chain(end_entity, intermediates, now)?;
-        if service_name(end_entity).is_ok_and(|name| name == self.name) {
-            return Ok(ServerCertVerified::assertion());
-        }
-        Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForName))
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(no_tls12())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+    ) -> Result<(), rustls::Error> {
+        let refused = |error| rustls::Error::InvalidCertificate(error);
+        let pin = match self {
+            Self::Service(root, name) => {
+                root.verify_chain(end_entity, intermediates, now)?;
+                let same = service_name(end_entity).is_ok_and(|shown| shown == *name);
+                return same.then_some(()).ok_or(refused(CertificateError::NotValidForName));
+            }
+            Self::PinnedRoot(pin) => pin,
+        };
+        let unknown = || refused(CertificateError::UnknownIssuer);
+        let is_root = |shown: &&CertificateDer<'_>| pin_of(shown).is_ok_and(|of| of == *pin);
+        let root = intermediates.iter().find(is_root).ok_or_else(unknown)?;
+        let mut store = RootCertStore::empty();
+        store.add(root.clone().into_owned())?;
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider()).build();
+        let verifier = verifier.map_err(|_| unknown())?;
+        verifier.verify_server_cert(end_entity, intermediates, server_name, &[], now).map(drop)
     }
 }
 
-fn no_tls12() -> rustls::Error {
-    rustls::Error::PeerIncompatible(rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13)
-}
-
-/// Trusts the certificate in the server's chain whose pin is `pin`, and verifies the chain to it as
-/// usual (names, times, signatures).
+/// A [`Trust`] with the signatures checked as usual.
 #[derive(Debug)]
-struct PinnedRoot {
-    pin: String,
-    provider: Arc<CryptoProvider>,
-}
+struct Trusting(Trust, Arc<CryptoProvider>);
 
-impl ServerCertVerifier for PinnedRoot {
+impl ServerCertVerifier for Trusting {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let refused = || rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        let is_root = |shown: &&CertificateDer<'_>| pin_of(shown).is_ok_and(|pin| pin == self.pin);
-        let root = intermediates.iter().find(is_root).ok_or_else(refused)?;
-        let mut store = RootCertStore::empty();
-        store.add(root.clone().into_owned())?;
-        let verifier = WebPkiServerVerifier::builder_with_provider(
-            Arc::new(store),
-            Arc::clone(&self.provider),
-        )
-        .build()
-        .map_err(|_| refused())?;
-        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        self.0.check((end_entity, intermediates), server_name, now)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -255,7 +227,9 @@ impl ServerCertVerifier for PinnedRoot {
         _cert: &CertificateDer<'_>,
         _dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(no_tls12())
+        Err(rustls::Error::PeerIncompatible(
+            rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13,
+        ))
     }
 
     fn verify_tls13_signature(
@@ -264,11 +238,11 @@ impl ServerCertVerifier for PinnedRoot {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
+        let algorithms = &self.1.signature_verification_algorithms;
         rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.1.signature_verification_algorithms.supported_schemes()
     }
 }

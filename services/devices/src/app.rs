@@ -1,7 +1,7 @@
 //! What the devices service does: one method per thing that can be asked. Who asks is checked
 //! first; what a person changes is on the audit trail before it is changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 pub use openframe_auth_api::Ask;
@@ -18,12 +18,14 @@ use crate::domain::{Change, Device, Link, Presence};
 use crate::error::Error;
 use crate::links::Links;
 use crate::metrics::Metrics;
+use crate::siblings::{News, Siblings};
 use crate::store::{Stores, Whose};
 
 mod commands;
 mod inventory;
 pub mod links;
 mod pushes;
+mod replicas;
 mod reports;
 
 pub use commands::Wanted;
@@ -123,6 +125,8 @@ pub struct Parts {
     pub events: broadcast::Sender<Arc<Event>>,
     /// What is being pushed to devices.
     pub pushes: Pushes,
+    /// The other replicas of this service.
+    pub siblings: Siblings,
 }
 
 /// What is known of a device's connection, and what was told about it.
@@ -194,6 +198,7 @@ impl App {
         let detail = format!("{}{}", name.unwrap_or_default(), tags.unwrap_or_default());
         self.record(ask, "device.change", id.to_string(), detail).await?;
         let device = self.stores.devices.change(whose, &change).await?;
+        self.siblings.note(whose, News { record: true, ..News::default() });
         self.publish(device.ok_or(Error::NoSuchDevice(id))?, None)
     }
 
@@ -208,6 +213,7 @@ impl App {
         if !self.stores.devices.retire(whose).await? {
             return Err(Error::NoSuchDevice(id));
         }
+        self.siblings.note(whose, News { record: true, ..News::default() });
         self.forget(whose);
         tracing::info!(tenant.id = %whose.0, device.id = %id, "retired device {id}");
         if let Err(fault) = self.links.revoke(whose).await {
@@ -217,7 +223,8 @@ impl App {
         Ok(())
     }
 
-    fn forget(&self, whose: Whose) {
+    /// Forgets a device that was retired.
+    pub(super) fn forget(&self, whose: Whose) {
         let mut present = self.present();
         let mut indexes = self.indexes();
         present.remove(&whose);
@@ -231,15 +238,21 @@ impl App {
         Ok(self.events.subscribe())
     }
 
-    /// Fills the index from the store.
-    pub async fn load(&self) -> Result<(), Error> {
-        let mut after = None;
+    /// Fills the index from the store; gives the devices that are there.
+    pub async fn load(&self) -> Result<HashSet<Whose>, Error> {
+        let (mut after, mut there) = (None, HashSet::new());
         loop {
             let devices = self.stores.devices.all(after, LOAD_PAGE).await?;
-            let Some(last) = devices.last() else { return Ok(()) };
+            let Some(last) = devices.last() else { return Ok(there) };
             after = Some((last.tenant, last.id));
             for device in devices {
-                self.publish(device, None)?;
+                let whose = (device.tenant, device.id);
+                there.insert(whose);
+                let known = self.indexes().get(&whose.0).and_then(|index| index.version(whose.1));
+                // One that was retired in between stays so.
+                if known != Some(device.version) {
+                    self.publish(device, None).ok();
+                }
             }
         }
     }

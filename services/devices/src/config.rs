@@ -14,6 +14,9 @@ pub struct Config {
     pub last_seen_interval_s: u32,
     /// Seconds between two looks for commands whose time is over.
     pub expiry_interval_s: u32,
+    /// Seconds between two readings of the whole registry, where there are several replicas: what one
+    /// of them could not tell the others before it died is seen then.
+    pub reread_interval_s: u32,
     /// Bytes of a command's output that are kept.
     pub output_limit_bytes: u64,
     /// Versions of one inventory section that are kept for one device.
@@ -35,6 +38,7 @@ impl Default for Config {
             presence_interval_s: 5,
             last_seen_interval_s: 600,
             expiry_interval_s: 10,
+            reread_interval_s: 600,
             output_limit_bytes: 1 << 20,
             inventory_versions: 200,
             inventory_bytes: 32 << 20,

@@ -21,6 +21,9 @@ pub enum Error {
     /// Only a device may do this, for itself.
     #[error("only a device can send this")]
     DevicesOnly,
+    /// Only another replica of this service may tell news.
+    #[error("only a replica of the devices service can send this")]
+    SiblingsOnly,
     /// The request says something that cannot be.
     #[error("{0}")]
     Invalid(String),
@@ -60,7 +63,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::NoSuchDevice(_) | Self::NoSuchCommand(_) | Self::NoSuchSection => Kind::NotFound,
-            Self::NotPermitted(_) | Self::DevicesOnly => Kind::Forbidden,
+            Self::NotPermitted(_) | Self::DevicesOnly | Self::SiblingsOnly => Kind::Forbidden,
             Self::Invalid(_) | Self::BadCursor | Self::BadReport(_) => Kind::Invalid,
             Self::KeyReused => Kind::Conflict,
             Self::TooManyCommands(_) => Kind::TooMany,
@@ -79,6 +82,7 @@ impl Error {
             Self::NoSuchSection => "no_such_section",
             Self::NotPermitted(_) => "not_permitted",
             Self::DevicesOnly => "devices_only",
+            Self::SiblingsOnly => "siblings_only",
             Self::Invalid(_) => "invalid_request",
             Self::BadCursor => "bad_cursor",
             Self::BadReport(_) => "bad_report",
@@ -107,6 +111,7 @@ impl From<Error> for Fault {
             | Error::NoSuchSection
             | Error::NotPermitted(_)
             | Error::DevicesOnly
+            | Error::SiblingsOnly
             | Error::Invalid(_)
             | Error::BadCursor
             | Error::BadReport(_)

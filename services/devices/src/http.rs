@@ -15,8 +15,10 @@ use axum::routing::post;
 use http::StatusCode;
 use jiff::Timestamp;
 use openframe_agent_api::link;
-use openframe_devices_api::internal::{HEARD, LINK_CLOSED, LINK_OPENED, REPORT};
-use openframe_fault::{Fault, body};
+use openframe_devices_api::internal::{
+    HEARD, LINK_CLOSED, LINK_OPENED, REPORT, SIBLINGS, SiblingNews,
+};
+use openframe_fault::{Fault, Json, body};
 use openframe_mesh::identity::Asking;
 use prost::Message;
 
@@ -59,6 +61,7 @@ fn internal(app: App) -> Router {
         .route(LINK_CLOSED, post(closed))
         .route(HEARD, post(heard))
         .route(REPORT, post(report))
+        .route(SIBLINGS, post(sibling_news))
         .with_state(app)
 }
 
@@ -89,6 +92,15 @@ async fn closed(
 
 async fn heard(State(app): State<App>, Asking(caller): Asking) -> Result<StatusCode, Fault> {
     app.heard(&caller).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn sibling_news(
+    State(app): State<App>,
+    Asking(caller): Asking,
+    Json(news): Json<SiblingNews>,
+) -> Result<StatusCode, Fault> {
+    app.sibling_news(&caller, news).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

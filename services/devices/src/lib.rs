@@ -17,6 +17,7 @@ mod error;
 pub mod http;
 mod links;
 pub mod metrics;
+mod siblings;
 mod start;
 pub mod store;
 mod tasks;

@@ -2,6 +2,8 @@
 //! the gateway.
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use futures::future::join_all;
 use openframe_agent_api::link::{self, frame::Body};
 use openframe_devices_api::internal::{LINKS, PROTOBUF};
 use openframe_fault::{Fault, Kind};
@@ -43,27 +45,42 @@ pub trait Links: Send + Sync + 'static {
     async fn revoke(&self, whose: Whose) -> Result<(), Fault>;
 }
 
-/// [`Links`] by way of the gateway.
+/// [`Links`] by way of the gateways. Each is asked: one has the device's connection, and another one
+/// may still have an older one that has not ended yet.
 #[derive(Debug, Clone)]
 pub struct Gateway(pub Client);
 
 #[async_trait]
 impl Links for Gateway {
     async fn push(&self, (_, device): Whose, said: &Said) -> Result<Pushed, Fault> {
-        let body = frame(said).encode_to_vec();
-        match self.0.post_bytes(&format!("{LINKS}/{device}/frames"), PROTOBUF, body.into()).await {
-            Ok(_) => Ok(Pushed::Written),
-            Err(fault) if fault.kind() == Kind::NotFound => Ok(Pushed::NoLink),
-            Err(fault) if fault.code() == "link_full" => Ok(Pushed::Full),
-            Err(fault) => Err(fault),
+        let (path, body) =
+            (format!("{LINKS}/{device}/frames"), Bytes::from(frame(said).encode_to_vec()));
+        let pushes = self.0.each().into_iter().map(async |(_, gateway)| {
+            match gateway.post_bytes(&path, PROTOBUF, body.clone()).await {
+                Ok(_) => Ok(Pushed::Written),
+                Err(fault) if fault.kind() == Kind::NotFound => Ok(Pushed::NoLink),
+                Err(fault) if fault.code() == "link_full" => Ok(Pushed::Full),
+                Err(fault) => Err(fault),
+            }
+        });
+        let mut came = Ok(Pushed::NoLink);
+        for pushed in join_all(pushes).await {
+            came = match (came, pushed) {
+                (Ok(Pushed::Written), _) | (_, Ok(Pushed::Written)) => Ok(Pushed::Written),
+                (Ok(Pushed::Full), _) | (_, Ok(Pushed::Full)) => Ok(Pushed::Full),
+                (Err(fault), _) | (_, Err(fault)) => Err(fault),
+                (Ok(Pushed::NoLink), Ok(Pushed::NoLink)) => Ok(Pushed::NoLink),
+            };
         }
+        came
     }
 
     async fn revoke(&self, (_, device): Whose) -> Result<(), Fault> {
-        match self.0.delete(&format!("{LINKS}/{device}")).await {
-            Err(fault) if fault.kind() == Kind::NotFound => Ok(()),
-            answer => answer,
-        }
+        let path = format!("{LINKS}/{device}");
+        let ends = self.0.each().into_iter().map(async |(_, gateway)| gateway.delete(&path).await);
+        let ended = join_all(ends).await.into_iter();
+        let failed = ended.filter_map(Result::err).find(|fault| fault.kind() != Kind::NotFound);
+        failed.map_or(Ok(()), Err)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::app::{App, Parts, Pushes};
 use crate::domain::index::Index;
 use crate::links::Gateway;
 use crate::metrics::Metrics;
+use crate::siblings::Siblings;
 use crate::{Config, Error, Stores, http, tasks};
 
 /// What the service needs from outside.
@@ -29,6 +30,8 @@ pub struct Deps<'a> {
     pub verifier: Verifier,
     /// The gateway, with this service's credential.
     pub gateway: Client,
+    /// This service's own replicas, with its credential; none when this process is the only one.
+    pub siblings: Option<Client>,
     /// The auth service, with this service's credential: the audit trail, and certificates.
     pub auth: AuthClient,
     /// Where metrics are registered.
@@ -71,6 +74,7 @@ pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
         present: Mutex::default(),
         events: broadcast::channel(backlog).0,
         pushes: Pushes::new(tasks.clone()),
+        siblings: Siblings::new(deps.siblings),
     }));
     app.load().await?;
     tasks::spawn(&app, &tasks, &stop);

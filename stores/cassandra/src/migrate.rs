@@ -15,6 +15,8 @@ pub type Migration = (i64, &'static str);
 const LOCK_TTL_S: i32 = 60;
 /// How often somebody who waits looks whether the lock is free.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often a lock is tried to be given back.
+const UNLOCK_TRIES: u32 = 8;
 /// How often it looks at most: a lock that was left behind has ended by then.
 const LOOKS: u32 = 480;
 
@@ -54,6 +56,8 @@ impl Database {
              {'class': 'NetworkTopologyStrategy', 'replication_factor': 3}",
         )
         .await?;
+        // Somebody else may have made it a moment ago: then nothing here has waited for the nodes.
+        self.agree().await?;
         // A table has an id of its own. Two that make the same one at the same time make it twice,
         // with one that loses what was written to it, unless both say the same id.
         let digest = Sha256::digest(self.keyspace.as_bytes());
@@ -64,7 +68,14 @@ impl Database {
              (part text primary key, holder uuid, version bigint) with id = {}",
             Uuid::from_bytes(id)
         ))
-        .await
+        .await?;
+        self.agree().await
+    }
+
+    /// Waits until every node that can be reached knows the same tables.
+    async fn agree(&self) -> Result<(), Failure> {
+        let agreed = self.session.await_schema_agreement().await;
+        agreed.map(drop).map_err(|error| Failure::Unavailable(error.into()))
     }
 
     /// Waits for the lock; false when somebody else has it for too long.
@@ -74,15 +85,21 @@ impl Database {
                 "insert into {ks}.migration (part, holder) values ('lock', ?) if not exists using ttl ?",
             )
             .await?;
+        let mut failed = None;
         for _ in 0..LOOKS {
-            // One that failed may have been done all the same.
+            // One that failed may have been done all the same; several that ask at once fail too.
             let taken = self.apply(&take, (holder, LOCK_TTL_S)).await.unwrap_or(false);
-            if taken || self.holder().await? == Some(holder) {
+            if taken {
                 return Ok(true);
             }
+            failed = match self.holder().await {
+                Ok(found) if found == Some(holder) => return Ok(true),
+                Ok(_) => None,
+                Err(failure) => Some(failure),
+            };
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        Ok(false)
+        failed.map_or(Ok(false), Err)
     }
 
     async fn holder(&self) -> Result<Option<Uuid>, Failure> {
@@ -93,11 +110,18 @@ impl Database {
         Ok(rows.first().and_then(|(holder,)| *holder))
     }
 
-    async fn unlock(&self, holder: Uuid) -> Result<bool, Failure> {
+    /// Gives the lock back. Those who wait ask for it at the same moment, so that it may take a few
+    /// tries.
+    async fn unlock(&self, holder: Uuid) -> Result<(), Failure> {
         let release = self
             .prepare_conditional("delete from {ks}.migration where part = 'lock' if holder = ?")
             .await?;
-        self.apply(&release, (holder,)).await
+        for _ in 0..UNLOCK_TRIES {
+            if self.apply(&release, (holder,)).await.is_ok() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn catch_up(
@@ -115,8 +139,7 @@ impl Database {
             for statement in statements(cql) {
                 self.define(&statement).await.map_err(broken)?;
             }
-            let agreed = self.session.await_schema_agreement().await;
-            agreed.map_err(|error| broken(Failure::Unavailable(error.into())))?;
+            self.agree().await.map_err(broken)?;
             self.set_version(*version).await.map_err(broken)?;
             applied.push(*version);
         }

@@ -17,10 +17,24 @@ pub use server::{Agent, Server};
 use std::future::Future;
 use std::time::Duration;
 
+use openframe_devices_api::NewCommand;
+
 /// How long a condition may take on a slow machine before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A command that runs `text` in a shell, with the usual limits.
+pub fn script(text: &str) -> NewCommand {
+    NewCommand {
+        script: text.to_owned(),
+        interpreter: None,
+        timeout_s: None,
+        expires_in_s: None,
+        idempotent: None,
+        reason: None,
+    }
+}
 
 /// Asks `look` until it gives something, and returns that.
 ///

@@ -1,4 +1,5 @@
-//! The whole picture: each service a process of its own, on the lab's clusters.
+//! The whole picture: an ingress, two of each service but monitoring, each a process of its own, on the
+//! lab's clusters.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,11 +9,23 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use openframe_lab::Lab;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::{Process, executable};
+use crate::{Process, executable, until};
 
-/// The services, in the worst order to start them in: each needs those that come later.
-pub const ROLES: [&str; 4] = ["gateway", "monitoring", "devices", "auth"];
+/// The replicas, in the worst order to start them in: each service needs those that come later.
+pub const REPLICAS: [Replica; 7] = [
+    ("gateway", 1),
+    ("gateway", 2),
+    ("monitoring", 1),
+    ("devices", 1),
+    ("devices", 2),
+    ("auth", 1),
+    ("auth", 2),
+];
+
+/// One process of the picture: its service, and its number there.
+pub type Replica = (&'static str, u8);
 
 /// Whether this test is one of the binary `clusters`, whose tests run on the whole picture.
 pub(crate) fn is_wanted() -> bool {
@@ -27,7 +40,9 @@ pub struct Picture {
     /// A network of loopback of its own.
     network: String,
     settings: Vec<String>,
-    processes: Vec<(&'static str, Process)>,
+    processes: Vec<(Replica, Process)>,
+    /// The ingress in front of the gateways.
+    ingress: Option<Process>,
 }
 
 impl Picture {
@@ -51,8 +66,10 @@ impl Picture {
             network,
             settings: settings.to_vec(),
             processes: Vec::new(),
+            ingress: None,
         };
         fs::write(own.config(), own.text()?)?;
+        fs::write(own.folder.join("haproxy.cfg"), own.ingress_text()?)?;
         Ok(own)
     }
 
@@ -71,10 +88,38 @@ impl Picture {
         format!("https://{}.1:8444", self.network)
     }
 
-    /// Where a service answers the others.
-    pub fn mesh(&self, role: &str) -> String {
-        let number = ROLES.iter().position(|known| *known == role).unwrap_or_default() + 1;
-        format!("{}.{number}:9443", self.network)
+    /// Where a replica answers the others.
+    pub fn mesh(&self, (role, number): Replica) -> String {
+        let service =
+            ["gateway", "auth", "devices", "monitoring"].iter().position(|it| *it == role);
+        format!(
+            "{}.{}:9443",
+            self.network,
+            10 * (service.unwrap_or_default() + 1) + usize::from(number)
+        )
+    }
+
+    /// Where a gateway listens for people (8443) or agents (8444).
+    fn gateway(&self, number: u8, port: u16) -> String {
+        format!("{}.{}:{port}", self.network, 10 + number)
+    }
+
+    /// The settings of `HAProxy`: connections are passed on as they are, so that TLS ends in the
+    /// gateways.
+    fn ingress_text(&self) -> anyhow::Result<String> {
+        let mut text = "global\n  maxconn 2000\ndefaults\n  mode tcp\n  timeout connect 2s\n  \
+                        timeout client 1h\n  timeout server 1h\n  retries 3\n  option redispatch\n"
+            .to_owned();
+        for port in [8443, 8444] {
+            let network = &self.network;
+            writeln!(text, "listen at{port}\n  bind {network}.1:{port}\n  balance leastconn")?;
+            for number in [1, 2] {
+                let check = "check inter 200ms fastinter 100ms fall 2 rise 1";
+                let gateway = self.gateway(number, port);
+                writeln!(text, "  server gateway{number} {gateway} {check}")?;
+            }
+        }
+        Ok(text)
     }
 
     /// The folder with the keys of a service.
@@ -97,8 +142,10 @@ impl Picture {
             self.agents_url(),
             self.url()
         );
-        for role in ROLES {
-            writeln!(text, "{role} = [{:?}]", self.mesh(role))?;
+        for role in ["gateway", "auth", "devices", "monitoring"] {
+            let own = REPLICAS.into_iter().filter(|(known, _)| *known == role);
+            let addresses: Vec<String> = own.map(|replica| self.mesh(replica)).collect();
+            writeln!(text, "{role} = {addresses:?}")?;
         }
         writeln!(
             text,
@@ -138,64 +185,98 @@ impl Picture {
         succeed(migrate.arg("migrate").arg("--config").arg(self.config()))
     }
 
-    /// Starts all services that do not run, and waits until they are ready.
+    /// Starts all replicas that do not run, and waits until they are ready.
     pub fn restart(&mut self) -> anyhow::Result<()> {
-        let runs = |role: &str| self.processes.iter().any(|(known, _)| *known == role);
-        let missing: Vec<_> = ROLES.into_iter().filter(|role| !runs(role)).collect();
-        for role in &missing {
-            self.begin(role)?;
+        let runs = |replica: &Replica| self.processes.iter().any(|(known, _)| known == replica);
+        let missing: Vec<_> = REPLICAS.into_iter().filter(|replica| !runs(replica)).collect();
+        for replica in &missing {
+            self.begin(*replica)?;
         }
-        for role in missing {
-            self.process(role)?.line("ready")?;
+        for replica in missing {
+            self.process(replica)?.line("ready")?;
         }
-        Ok(())
+        if self.ingress.is_none() {
+            let mut haproxy = Command::new("haproxy");
+            haproxy.arg("-db").arg("-f").arg(self.folder.join("haproxy.cfg"));
+            self.ingress = Some(Process::start(&mut haproxy)?);
+        }
+        self.reachable()
     }
 
-    /// Starts a service. It may have to wait for others.
-    pub fn begin(&mut self, role: &'static str) -> anyhow::Result<()> {
+    /// Waits until the ingress lets people in.
+    fn reachable(&self) -> anyhow::Result<()> {
+        let address = format!("{}.1:8443", self.network);
+        // In a thread of its own: tests that are tasks of a runtime call this too.
+        let waiting = std::thread::spawn(move || -> anyhow::Result<()> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(until("the ingress to let people in", || async {
+                let mut stream = tokio::net::TcpStream::connect(&address).await.ok()?;
+                let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+                stream.write_all(request).await.ok()?;
+                stream.read_u8().await.ok()
+            }));
+            Ok(())
+        });
+        waiting.join().map_err(|_| anyhow::anyhow!("the ingress lets nobody in"))?
+    }
+
+    /// Starts a replica. It may have to wait for others.
+    pub fn begin(&mut self, replica: Replica) -> anyhow::Result<()> {
+        let (role, number) = replica;
         let mut command = Command::new(executable("openframe")?);
         command.args(["run", "--role", role, "--admin-listen", "http://127.0.0.1:0"]);
         command.arg("--config").arg(self.config());
-        command.arg("--data").arg(self.folder.join("data").join(role));
+        let data = self.folder.join("data").join(format!("{role}{number}"));
+        fs::create_dir_all(&data)?;
+        command.arg("--data").arg(data);
         let identity = self.keys(role).display().to_string();
-        let own = [format!("mesh.listen={}", self.mesh(role)), format!("mesh.identity={identity}")];
+        let own =
+            [format!("mesh.listen={}", self.mesh(replica)), format!("mesh.identity={identity}")];
         for setting in own.iter().chain(&self.settings) {
             command.arg("--set").arg(setting);
         }
-        if role == "auth" {
+        if role == "gateway" {
+            let (people, agents) = (self.gateway(number, 8443), self.gateway(number, 8444));
+            command.args(["--listen", &format!("http://{people}")]);
+            command.args(["--agents-listen", &format!("https://{agents}")]);
+            command.args(["--set", &format!("server_names=[{:?}]", format!("{}.1", self.network))]);
+        }
+        if replica == ("auth", 1) {
             command.arg("--bootstrap-key").arg(self.folder.join("owner.key"));
-            fs::create_dir_all(self.folder.join("data").join(role))?;
         }
-        self.processes.push((role, Process::start(&mut command)?));
+        self.processes.push((replica, Process::start(&mut command)?));
         Ok(())
     }
 
-    /// The process of a service.
-    pub fn process(&mut self, role: &str) -> anyhow::Result<&mut Process> {
-        let found = self.processes.iter_mut().find(|(known, _)| *known == role);
-        found.map(|(_, process)| process).with_context(|| format!("{role} does not run"))
+    /// The process of a replica.
+    pub fn process(&mut self, replica: Replica) -> anyhow::Result<&mut Process> {
+        let found = self.processes.iter_mut().find(|(known, _)| *known == replica);
+        found.map(|(_, process)| process).with_context(|| format!("{replica:?} does not run"))
     }
 
-    /// Kills a service (SIGKILL).
-    pub fn kill(&mut self, role: &str) -> anyhow::Result<()> {
-        self.process(role)?.kill()?;
-        self.processes.retain(|(known, _)| *known != role);
+    /// Kills a replica (SIGKILL).
+    pub fn kill(&mut self, replica: Replica) -> anyhow::Result<()> {
+        self.process(replica)?.kill()?;
+        self.processes.retain(|(known, _)| *known != replica);
         Ok(())
     }
 
-    /// Kills every service.
+    /// Kills every replica.
     pub(crate) fn kill_all(&mut self) -> anyhow::Result<()> {
-        ROLES.iter().try_for_each(|role| self.kill(role))
+        REPLICAS.into_iter().try_for_each(|replica| self.kill(replica))
     }
 
-    /// Stops every service in good order, the gateway first.
-    pub(crate) fn stop_all(&mut self) -> anyhow::Result<()> {
-        for role in ROLES {
-            let status = self.process(role)?.stop()?;
-            anyhow::ensure!(status.success(), "{role} ended with {status}");
-        }
-        self.processes.clear();
+    /// Stops a replica in good order.
+    pub fn stop(&mut self, replica: Replica) -> anyhow::Result<()> {
+        let status = self.process(replica)?.stop()?;
+        anyhow::ensure!(status.success(), "{replica:?} ended with {status}");
+        self.processes.retain(|(known, _)| *known != replica);
         Ok(())
+    }
+
+    /// Stops every replica in good order, gateways first.
+    pub(crate) fn stop_all(&mut self) -> anyhow::Result<()> {
+        REPLICAS.into_iter().try_for_each(|replica| self.stop(replica))
     }
 }
 

@@ -137,7 +137,7 @@ impl Server {
     pub fn process(&mut self) -> &mut Process {
         match &mut self.shape {
             Shape::One(process) => process,
-            Shape::Picture(picture) => picture.process("gateway").unwrap(),
+            Shape::Picture(picture) => picture.process(("gateway", 1)).unwrap(),
         }
     }
 

@@ -10,6 +10,7 @@ use super::pushes::What;
 use super::{App, Ask, Happened, TRIES, busy, permit};
 use crate::domain::{self, Chunk, Command, Decoder, State, Stream};
 use crate::error::Error;
+use crate::siblings::News;
 use crate::store::{Batch, Created, UsedKey, Whose};
 
 /// Bytes of a script.
@@ -109,6 +110,7 @@ impl App {
             }
         }
         self.metrics.commands_created.inc();
+        self.siblings.note(whose, News { commands: [command.id].into(), ..News::default() });
         self.tell(whose, Happened::Command(Box::new(command.clone())));
         self.push_soon(whose, What::New);
         Ok(command)

@@ -9,6 +9,7 @@ use openframe_tokens::Caller;
 use super::{App, Happened, Shown, What};
 use crate::domain::{Goodbye, Hello, Presence};
 use crate::error::Error;
+use crate::siblings::News;
 use crate::store::{LastSeen, Whose};
 
 /// The device that asks, for itself.
@@ -31,6 +32,8 @@ impl App {
         let (whose, link) = (itself(caller)?, link_named(link_id)?);
         let device = self.stores.devices.connect(whose, &hello.limited(), self.clock.now()).await?;
         self.publish(device.ok_or(Error::NoSuchDevice(whose.1))?, Some(link))?;
+        let opened = self.present().get(&whose).map(|known| known.link.clone());
+        self.siblings.note(whose, News { link: opened, record: true, ..News::default() });
         self.metrics.links_opened.inc();
         let (tenant, id) = whose;
         tracing::info!(tenant.id = %tenant, device.id = %id, "device {id} connected");
@@ -51,6 +54,8 @@ impl App {
             if !known.link.close(link, goodbye) {
                 return Ok(());
             }
+            let link = Some(known.link.clone());
+            self.siblings.note(whose, News { link, ..News::default() });
             known.link.last_heard
         };
         self.stores.devices.seen(&[LastSeen { whose, at, goodbye }]).await?;
@@ -87,6 +92,8 @@ impl App {
             let known = known.get_mut();
             known.link.heard(now);
             known.unsaved = true;
+            let link = Some(known.link.clone());
+            self.siblings.note(whose, News { link, ..News::default() });
             if !std::mem::replace(&mut known.caught_up, true) {
                 self.push_soon(whose, What::ALL);
             }
@@ -110,7 +117,7 @@ impl App {
     }
 
     /// Brings index and followers up to date with where these devices are.
-    async fn tell_presence(&self, changed: &[Whose]) -> Result<(), Error> {
+    pub(super) async fn tell_presence(&self, changed: &[Whose]) -> Result<(), Error> {
         let now = self.clock.now();
         for whose in changed {
             {
@@ -135,7 +142,7 @@ impl App {
         Ok(())
     }
 
-    fn touch(&self, (tenant, id): Whose, seen: Timestamp, presence: Presence) {
+    pub(super) fn touch(&self, (tenant, id): Whose, seen: Timestamp, presence: Presence) {
         let mut indexes = self.indexes();
         if let Some(index) = indexes.get_mut(&tenant) {
             index.touch(id, seen, presence);

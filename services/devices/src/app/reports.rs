@@ -9,6 +9,7 @@ use super::links::itself;
 use super::{App, Happened, TRIES, busy};
 use crate::domain::{self, Chunk, Command, Report, Seen};
 use crate::error::Error;
+use crate::siblings::News;
 use crate::store::{Batch, Keep, Whose};
 
 /// Reports in one push at most.
@@ -164,6 +165,13 @@ impl App {
             self.find(whose).await?;
             return Ok(false);
         }
+        let news = News {
+            inventory: !batch.sections.is_empty(),
+            output: !batch.chunks.is_empty(),
+            commands: batch.commands.iter().map(|(_, command)| command.id).collect(),
+            ..News::default()
+        };
+        self.siblings.note(whose, news);
         if !batch.sections.is_empty() {
             self.tell(whose, Happened::Inventory);
         }

@@ -1,5 +1,6 @@
 //! What a caller may do, and the life of a command through the whole service.
 
+mod replicas;
 mod restart;
 
 use openframe_auth_api::Outcome;
@@ -135,6 +136,10 @@ fn world() -> World {
 }
 
 fn world_with(stores: Stores) -> World {
+    world_of(stores, Siblings::new(None))
+}
+
+fn world_of(stores: Stores, siblings: Siblings) -> World {
     let clock = ManualClock::new(Timestamp::from_second(1_000_000).unwrap());
     let (trail, wire) = (Arc::<Trail>::default(), Arc::<Wire>::default());
     wire.room.store(usize::MAX, Ordering::Relaxed);
@@ -150,6 +155,7 @@ fn world_with(stores: Stores) -> World {
         present: Mutex::default(),
         events: broadcast::channel(16).0,
         pushes: Pushes::default(),
+        siblings,
     }));
     World { app, trail, wire, clock, tenant: TenantId::new(), device: DeviceId::new() }
 }

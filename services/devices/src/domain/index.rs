@@ -65,6 +65,11 @@ impl Index {
         self.ordinals.contains_key(&id)
     }
 
+    /// The version of the record that is known of a device.
+    pub fn version(&self, id: DeviceId) -> Option<u64> {
+        Some(self.entry(id)?.version)
+    }
+
     /// Forgets a device for ever.
     pub fn retire(&mut self, id: DeviceId) {
         self.remove(id);

@@ -29,7 +29,7 @@ impl Presence {
 }
 
 /// How a device's last connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Goodbye {
     /// Without a word, or not yet.
     None,
@@ -113,6 +113,18 @@ impl Link {
         self.goodbye = Goodbye::None;
     }
 
+    /// Takes in what another replica knows: the newer connection counts, an end is an end, and
+    /// nobody unhears a device. In whatever order news come, all replicas come to know the same.
+    pub fn merge(&mut self, other: &Self) {
+        if other.newest > self.newest {
+            (self.newest, self.open) = (other.newest, other.open);
+        } else if other.newest == self.newest && other.open.is_none() {
+            self.open = None;
+        }
+        let (own, theirs) = ((self.last_heard, self.goodbye), (other.last_heard, other.goodbye));
+        (self.last_heard, self.goodbye) = own.max(theirs);
+    }
+
     /// The connection `link` has ended. Only the newest may end: the end of an older one can arrive
     /// after the device has connected again. False when it was an older one.
     pub fn close(&mut self, link: LinkId, goodbye: Goodbye) -> bool {
@@ -154,6 +166,35 @@ mod tests {
             check(false, goodbye, 0, Presence::Sleeping);
             check(false, goodbye, 1_000_000, Presence::Sleeping);
             check(true, goodbye, 0, Presence::Online);
+        }
+    }
+
+    #[test]
+    fn replicas_come_to_know_the_same_in_any_order() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let (first, second) = (LinkId::new(), LinkId::new());
+        let of = |open, newest, heard, goodbye| Link {
+            open,
+            newest: Some(newest),
+            last_heard: at(heard),
+            goodbye,
+        };
+        let news = [
+            Link::unknown(at(3), Goodbye::None),
+            of(Some((first, at(1))), first, 1, Goodbye::None),
+            of(None, first, 2, Goodbye::Sleep),
+            of(Some((second, at(4))), second, 4, Goodbye::None),
+            of(None, second, 4, Goodbye::Shutdown),
+        ];
+        let want = of(None, second, 4, Goodbye::Shutdown);
+        for start in 0..news.len() {
+            for step in [1, 2, 3, 4] {
+                let mut known = Link::unknown(at(0), Goodbye::None);
+                for n in 0..news.len() {
+                    known.merge(&news[(start + n * step) % news.len()]);
+                }
+                assert_eq!(known, want);
+            }
         }
     }
 

@@ -2,18 +2,7 @@
 
 use openframe_devices_api::{Command, DevicesClient, NewCommand};
 use openframe_ids::{CommandId, DeviceId};
-use openframe_system::{Server, until};
-
-fn script(text: &str) -> NewCommand {
-    NewCommand {
-        script: text.to_owned(),
-        interpreter: None,
-        timeout_s: None,
-        expires_in_s: None,
-        idempotent: None,
-        reason: None,
-    }
-}
+use openframe_system::{Server, script, until};
 
 async fn finished(devices: &DevicesClient, id: CommandId) -> Command {
     until("the command to finish", || async {

@@ -4,22 +4,11 @@ use openframe_agent::state::{Folder, Identity};
 use openframe_agent::status::Status;
 use openframe_agent::{Error, enrol, link, net};
 use openframe_clock::Clock;
-use openframe_devices_api::{DeviceQuery, NewCommand};
+use openframe_devices_api::DeviceQuery;
 use openframe_fault::Kind;
 use openframe_ids::CommandId;
 use openframe_pki::Authority;
-use openframe_system::{Server, until};
-
-fn script(text: &str) -> NewCommand {
-    NewCommand {
-        script: text.to_owned(),
-        interpreter: None,
-        timeout_s: None,
-        expires_in_s: None,
-        idempotent: None,
-        reason: None,
-    }
-}
+use openframe_system::{Server, script, until};
 
 async fn finished(server: &Server, id: CommandId) -> String {
     let devices = server.devices().unwrap();
