@@ -39,6 +39,9 @@ use crate::args::{
 use crate::progress::Progress;
 use crate::roles::Role;
 
+/// What a server logs when nobody asked for anything else.
+const USUAL_LOG: &str = "info,scylla=warn";
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     openframe_pki::install_provider();
@@ -60,12 +63,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             up::up(args, progress).await
         }
         Command::Run(args) => {
-            start_logs(&args.run, "info")?;
+            start_logs(&args.run, USUAL_LOG)?;
             serve_until_stopped(args, progress).await
         }
         Command::Migrate(MigrateArgs { config, set }) => {
             let args = RunArgs { config, set, ..RunArgs::default() };
-            start_logs(&args, "info")?;
+            start_logs(&args, USUAL_LOG)?;
             migrate(&settings::load(&args)?, progress).await
         }
         Command::Mesh(MeshCommand::Init { folder }) => {

@@ -65,7 +65,7 @@ impl Default for Settings {
             url: String::new(),
             webhook_roots: PathBuf::from("/etc/ssl/certs/ca-certificates.crt"),
             grace_s: 20,
-            log: "info,scylla=warn".to_owned(),
+            log: crate::USUAL_LOG.to_owned(),
             log_json: false,
             mesh: MeshSettings::default(),
             stores: StoreSettings::default(),

@@ -198,8 +198,10 @@ impl App {
         let detail = format!("{}{}", name.unwrap_or_default(), tags.unwrap_or_default());
         self.record(ask, "device.change", id.to_string(), detail).await?;
         let device = self.stores.devices.change(whose, &change).await?;
+        let shown = self.publish(device.ok_or(Error::NoSuchDevice(id))?, None)?;
         self.siblings.note(whose, News { record: true, ..News::default() });
-        self.publish(device.ok_or(Error::NoSuchDevice(id))?, None)
+        self.siblings.tell_now().await;
+        Ok(shown)
     }
 
     /// Removes a device with all that is known of it. Its certificates count no more from then on,
@@ -210,17 +212,27 @@ impl App {
         self.find(whose).await?;
         self.record(ask, "device.retire", id.to_string(), String::new()).await?;
         self.certificates.revoke(whose).await.map_err(|cause| Error::Certificates(cause.into()))?;
+        // Told first, by its connection, so that nothing else is what it hears; and once more, since it
+        // may have come back in the second for which a gateway believes its certificate.
+        self.cut(whose).await;
         if !self.stores.devices.retire(whose).await? {
             return Err(Error::NoSuchDevice(id));
         }
         self.siblings.note(whose, News { record: true, ..News::default() });
         self.forget(whose);
         tracing::info!(tenant.id = %whose.0, device.id = %id, "retired device {id}");
+        self.cut(whose).await;
+        self.siblings.tell_now().await;
+        Ok(())
+    }
+
+    /// Ends the connection of a device that is retired. One that stays is found by the gateway, which
+    /// looks at the certificates of connected devices every few seconds.
+    async fn cut(&self, whose: Whose) {
         if let Err(fault) = self.links.revoke(whose).await {
-            // The gateway looks at the certificates of connected devices every few seconds.
+            let id = whose.1;
             tracing::warn!(device.id = %id, "could not cut the link of device {id}: {fault}");
         }
-        Ok(())
     }
 
     /// Forgets a device that was retired.

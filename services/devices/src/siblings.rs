@@ -6,7 +6,7 @@
 //! reads the whole registry now and then.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -15,12 +15,15 @@ use jiff::Timestamp;
 use openframe_devices_api::internal::{DeviceNews, LinkNews, SIBLINGS, SiblingNews};
 use openframe_ids::{CommandId, LinkId, random};
 use openframe_mesh::Client;
+use tokio::sync::Semaphore;
 
 use crate::domain::{Goodbye, Link};
 use crate::store::Whose;
 
 /// How long one replica may take to take the news.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long somebody who has changed something waits for the other replicas to know it.
+const COURTESY: Duration = Duration::from_millis(300);
 /// Devices in one message.
 const MESSAGE: usize = 5_000;
 
@@ -55,15 +58,20 @@ impl News {
 
 type Pending = HashMap<Whose, News>;
 
-/// The other replicas.
+/// The other replicas. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Siblings(Arc<Parts>);
+
 #[derive(Debug)]
-pub struct Siblings {
+struct Parts {
     /// The service's own name among its replicas: it finds itself among them too.
     itself: u128,
     service: Option<Client>,
     fresh: Mutex<Pending>,
     /// By replica: what it has not been told.
     untold: Mutex<HashMap<String, Pending>>,
+    /// One tells at a time.
+    turn: Semaphore,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -74,33 +82,50 @@ impl Siblings {
     /// The replicas of `service`; none when this process is the only one.
     pub fn new(service: Option<Client>) -> Self {
         let itself = u128::from_be_bytes(random());
-        Self { itself, service, fresh: Mutex::default(), untold: Mutex::default() }
+        let (fresh, untold) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Parts { itself, service, fresh, untold, turn: Semaphore::new(1) }))
     }
 
     /// Whether this process is the only one.
     pub fn is_alone(&self) -> bool {
-        self.service.is_none()
+        self.0.service.is_none()
     }
 
     /// Whether a message is this process' own.
     pub fn is_own(&self, news: &SiblingNews) -> bool {
-        news.from == format!("{:032x}", self.itself)
+        news.from == format!("{:032x}", self.0.itself)
     }
 
     /// Notes something to be told.
     pub fn note(&self, whose: Whose, news: News) {
-        if self.service.is_some() {
-            locked(&self.fresh).entry(whose).or_default().and(news);
+        if self.0.service.is_some() {
+            locked(&self.0.fresh).entry(whose).or_default().and(news);
+        }
+    }
+
+    /// Tells at once, so that whoever has made a change finds it whichever replica answers next; one
+    /// that does not take the news in time gets it later.
+    pub async fn tell_now(&self) {
+        if self.is_alone() {
+            return;
+        }
+        let own = self.clone();
+        // In a task: what is being told when nobody waits any more must not get lost.
+        let telling = tokio::spawn(async move { own.tell().await });
+        if tokio::time::timeout(COURTESY, telling).await.is_err() {
+            tracing::debug!("a replica hears of a change later");
         }
     }
 
     /// Tells every other replica what is new; keeps what could not be told for the next time.
     pub async fn tell(&self) {
-        let Some(service) = &self.service else { return };
-        let fresh = std::mem::take(&mut *locked(&self.fresh));
+        let Some(service) = &self.0.service else { return };
+        // It is never closed.
+        let _turn = self.0.turn.acquire().await.ok();
+        let fresh = std::mem::take(&mut *locked(&self.0.fresh));
         let replicas = service.each();
         let told: Vec<(String, Pending)> = {
-            let mut untold = locked(&self.untold);
+            let mut untold = locked(&self.0.untold);
             untold.retain(|name, _| replicas.iter().any(|(known, _)| known == name));
             let all = replicas.iter().map(|(name, _)| {
                 let mut pending = untold.remove(name).unwrap_or_default();
@@ -115,7 +140,7 @@ impl Siblings {
             let left = self.tell_one(replica, pending).await;
             (name, left)
         });
-        let mut untold = locked_after(join_all(telling).await, &self.untold);
+        let mut untold = locked_after(join_all(telling).await, &self.0.untold);
         untold.retain(|_, pending| !pending.is_empty());
     }
 
@@ -126,7 +151,7 @@ impl Siblings {
             let some: Vec<Whose> = left.keys().take(MESSAGE).copied().collect();
             let devices = some.iter().filter_map(|whose| Some(written(*whose, left.get(whose)?)));
             let message =
-                SiblingNews { from: format!("{:032x}", self.itself), devices: devices.collect() };
+                SiblingNews { from: format!("{:032x}", self.0.itself), devices: devices.collect() };
             let telling = replica.tell(Method::POST, SIBLINGS, &message);
             match tokio::time::timeout(PATIENCE, telling).await {
                 Ok(Ok(())) => some.iter().for_each(|whose| drop(left.remove(whose))),

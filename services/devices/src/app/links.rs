@@ -65,10 +65,7 @@ impl App {
     /// A device was heard from.
     pub async fn heard(&self, caller: &Caller) -> Result<(), Error> {
         let whose = itself(caller)?;
-        if !self.is_known(whose) {
-            // A service that has just started knows every device; this one was never here.
-            return Err(Error::NoSuchDevice(whose.1));
-        }
+        self.must_know(whose).await?;
         self.note_heard(whose).await
     }
 

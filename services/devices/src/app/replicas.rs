@@ -67,6 +67,15 @@ impl App {
         Ok(())
     }
 
+    /// Fails when there is no such device. One that this replica has not heard of may have connected to
+    /// another one a moment ago.
+    pub(super) async fn must_know(&self, whose: Whose) -> Result<(), Error> {
+        if !self.is_known(whose) {
+            self.refresh(whose).await?;
+        }
+        if self.is_known(whose) { Ok(()) } else { Err(Error::NoSuchDevice(whose.1)) }
+    }
+
     /// Brings memory up to date with a record that another replica has written.
     async fn refresh(&self, whose: Whose) -> Result<(), Error> {
         let found = self.stores.devices.get(whose.0, &[whose.1]).await?.pop();

@@ -40,9 +40,7 @@ impl App {
         if items.len() > ITEMS_LIMIT {
             return Err(Error::BadReport("too many reports at once"));
         }
-        if !self.is_known(whose) {
-            return Err(Error::NoSuchDevice(whose.1));
-        }
+        self.must_know(whose).await?;
         let mut recorded = HashSet::new();
         for _ in 0..TRIES {
             let gathered = self.gather(whose, items).await?;

@@ -436,7 +436,7 @@ async fn a_retired_device_is_cut_off() {
     let world = world();
     world.connect().await;
     world.app.retire(&world.person(Role::Owner), world.device).await.unwrap();
-    assert_eq!(*world.wire.cut.lock().unwrap(), ["certificates", "link"]);
+    assert_eq!(*world.wire.cut.lock().unwrap(), ["certificates", "link", "link"]);
     assert_eq!(world.app.heard(&world.itself()).await.unwrap_err().kind(), Kind::NotFound);
 }
 

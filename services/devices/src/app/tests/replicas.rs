@@ -21,6 +21,8 @@ async fn a_replica_knows_what_another_has_heard_and_changed() {
 
     let link = own.connect().await;
     let made = own.run().await;
+    // Its next word may come before the news of it.
+    other.app.heard(&own.itself()).await.unwrap();
     own.app.siblings.tell().await;
     assert!(other.app.connected_since(own.whose()).is_some());
     let page = other.app.devices(&owner, &Query { limit: 10, ..Query::default() }).await.unwrap();
