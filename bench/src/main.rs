@@ -6,6 +6,7 @@ mod differ;
 mod fleet;
 mod footprint;
 mod ingest;
+mod mesh;
 mod peer;
 mod usage;
 
@@ -52,6 +53,12 @@ enum Measure {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// The choice of a replica beside taking them in turn, and how much is asked again
+    Mesh {
+        /// Seconds of each round
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
     /// A real Prometheus writes into the product, and both answer the same queries
     Differ {
         /// The Prometheus executable
@@ -71,6 +78,7 @@ async fn main() -> anyhow::Result<()> {
         Measure::Ingest { prometheus, series, requests, rounds } => {
             ingest::run(&prometheus, ingest::Load { series, requests, rounds }).await
         }
+        Measure::Mesh { seconds } => mesh::run(seconds).await,
         Measure::Differ { prometheus, seconds } => differ::run(&prometheus, seconds).await,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use openframe_clock::Clock;
 use openframe_gateway::Edge;
-use openframe_mesh::Rule;
+use openframe_mesh::{Rule, Told};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -131,14 +131,14 @@ impl Doors {
         &mut self,
         listener: TcpListener,
         tls: Arc<rustls::ServerConfig>,
-        (router, rules): (Router, &'static [Rule]),
+        service: (Router, &'static [Rule], Told),
         health: &PlatformHealth,
     ) {
         let (token, gone) = (self.stop.clone(), CancellationToken::new());
         health.watch_door("mesh", gone.clone());
         self.servers.spawn(async move {
             let _gone = gone.drop_guard();
-            openframe_mesh::serve(listener, tls, (router, rules), token).await;
+            openframe_mesh::serve(listener, tls, service, token).await;
         });
     }
 

@@ -24,7 +24,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// closing is found out by it.
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(2));
 /// How much of the past counts: an old latency weighs 1/e after this.
-const DECAY: Duration = Duration::from_secs(10);
+const DECAY: Duration = Duration::from_secs(3);
 /// What a replica costs of which nothing is known yet, and after a failure, in seconds.
 const UNKNOWN_S: f64 = 0.001;
 const FAILED_S: f64 = 1.0;
@@ -202,7 +202,7 @@ impl Endpoint {
     }
 }
 
-/// Retries that may be made: a share of the requests, and a few in any case, so that retries never
+/// Retries that may be made: a share of the requests, or a few a second if that is more, so that retries never
 /// multiply a load that is too much already (Finagle's retry budget).
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
@@ -215,7 +215,7 @@ pub(crate) struct Budget {
 const SHARE: u64 = 20;
 /// What is saved at most.
 const SAVED_LIMIT: u64 = 100 * 100;
-/// Retries a second that are allowed in any case.
+/// Retries a second that are allowed whatever was saved.
 const ALWAYS: u32 = 3;
 
 impl Budget {
@@ -228,16 +228,12 @@ impl Budget {
 
     /// Takes a retry, if there is one left.
     pub(crate) fn retry(&self) -> bool {
-        let take = |saved: u64| saved.checked_sub(100);
-        if self.saved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
-            return true;
-        }
         let (mut second, now) = (locked(&self.second), openframe_clock::monotonic());
-        let (_, used) = second
-            .take_if(|(since, _)| now.saturating_duration_since(*since) < Duration::from_secs(1))
-            .unwrap_or((now, 0));
-        let allowed = used < ALWAYS;
-        let since = if used == 0 { now } else { second.map_or(now, |(since, _)| since) };
+        let over = |since: Instant| now.saturating_duration_since(since) >= Duration::from_secs(1);
+        let (since, used) = second.filter(|(since, _)| !over(*since)).unwrap_or((now, 0));
+        let take = |saved: u64| saved.checked_sub(100);
+        let saved = self.saved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
+        let allowed = saved || used < ALWAYS;
         *second = Some((since, used + u32::from(allowed)));
         allowed
     }

@@ -17,5 +17,5 @@ mod service;
 
 pub use client::{Answer, Client, Credential, query};
 pub use peer::{Connector, Late, Peer, in_time};
-pub use serve::{Rule, serve};
+pub use serve::{Rule, Told, serve};
 pub use service::Service;

@@ -39,22 +39,26 @@ pub struct Rule {
     pub services: &'static [&'static str],
 }
 
+/// Is told of each refusal: which service (empty for none), and the path.
+pub type Told = Arc<dyn Fn(&str, &str) + Send + Sync>;
+
 /// Serves the other services on `listener` until `stop`; returns when the requests under way have
 /// ended. Each connection shows which service it is of; a request that no rule allows is refused
 /// before the router sees it.
 pub async fn serve(
     listener: TcpListener,
     tls: Arc<rustls::ServerConfig>,
-    (router, rules): (Router, &'static [Rule]),
+    (router, rules, told): (Router, &'static [Rule], Told),
     stop: CancellationToken,
 ) {
     let (tasks, acceptor) = (TaskTracker::new(), TlsAcceptor::from(tls));
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, _)) => {
-                let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
+                let (acceptor, stop) = (acceptor.clone(), stop.clone());
+                let service = (router.clone(), rules, Arc::clone(&told));
                 tasks.spawn(async move {
-                    if let Err(error) = connection(stream, acceptor, (router, rules), stop).await {
+                    if let Err(error) = connection(stream, acceptor, service, stop).await {
                         tracing::debug!("a service's connection has ended: {error}");
                     }
                 });
@@ -73,7 +77,7 @@ pub async fn serve(
 async fn connection(
     stream: TcpStream,
     acceptor: TlsAcceptor,
-    (router, rules): (Router, &'static [Rule]),
+    (router, rules, told): (Router, &'static [Rule], Told),
     stop: CancellationToken,
 ) -> Result<(), openframe_fault::BoxError> {
     stream.set_nodelay(true)?;
@@ -81,7 +85,8 @@ async fn connection(
     let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     // A certificate of the root's that is no service's, such as a device's, is nobody's here.
     let peer = shown.and_then(|leaf| service_name(leaf).ok()).map(Arc::<str>::from);
-    let check = move |request, next| checked(peer.clone(), rules, request, next);
+    let check =
+        move |request, next| checked((peer.clone(), Arc::clone(&told)), rules, request, next);
     let router = router.layer(from_fn(check));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
@@ -102,7 +107,7 @@ async fn connection(
 }
 
 async fn checked(
-    peer: Option<Arc<str>>,
+    (peer, told): (Option<Arc<str>>, Told),
     rules: &[Rule],
     mut request: Request,
     next: Next,
@@ -116,6 +121,7 @@ async fn checked(
     if !allowed {
         let name = peer.as_deref().unwrap_or("nobody");
         tracing::warn!(peer = name, path, "the service {name} may not ask for {path}");
+        told(peer.as_deref().unwrap_or_default(), path);
         let message = "this service may not ask for this";
         return Fault::new(Kind::Forbidden, "service_not_allowed", message).into_response();
     }

@@ -1,14 +1,14 @@
 //! A service with replicas: which of them gets a request, and what is tried again.
 //!
-//! Of two replicas chosen at random the cheaper one is asked (power of two choices, Mitzenmacher
-//! 2001), by peak EWMA of the latency. What fails again and again is left alone, but never more than
+//! The cheapest of a few replicas is asked, by peak EWMA of the latency; of many, the cheaper one of two
+//! chosen at random (power of two choices, Mitzenmacher 2001). What fails again and again is left alone, but never more than
 //! half of the replicas. A request that was not sent is sent elsewhere; one that was is tried again
 //! only if it changes nothing, and within a budget.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
@@ -23,6 +23,9 @@ use crate::peer::down;
 
 /// How often names are resolved.
 const RESOLVE_EVERY: Duration = Duration::from_secs(5);
+/// Up to so many replicas are all compared: two at random out of three would take the slow one whenever
+/// the other one is busy, though the third is not.
+const COMPARE_ALL: usize = 4;
 /// Replicas that are tried for one request.
 const TRIES: usize = 3;
 
@@ -97,7 +100,7 @@ impl Service {
         self.0.replicas.store(Arc::new(found.into_iter().map(replica).collect()));
     }
 
-    /// The replicas in the order in which they are to be tried.
+    /// The replicas in the order in which they are to be tried: the cheapest of some first.
     fn order(&self) -> Vec<Arc<Endpoint>> {
         let (now, all) = (openframe_clock::monotonic(), self.0.replicas.load());
         let (ejected, mut rest): (Vec<_>, Vec<_>) =
@@ -105,18 +108,23 @@ impl Service {
         if ejected.len() > rest.len() {
             rest = all.to_vec();
         }
-        let random: [u8; 16] = openframe_ids::random();
-        let (mut one, mut two) = (0, 0);
-        if let Some(last) = rest.len().checked_sub(1).filter(|last| *last > 0) {
-            let number = u128::from_ne_bytes(random);
-            let pick = |number: u128, of: usize| usize::try_from(number % of as u128).unwrap_or(0);
-            one = pick(number, last + 1);
-            two = (one + 1 + pick(number >> 64, last)) % (last + 1);
+        let compared = if rest.len() <= COMPARE_ALL { rest.len() } else { 2 };
+        // Chosen at random, and in random order: equally cheap ones take turns.
+        let mut random = u128::from_ne_bytes(openframe_ids::random());
+        for at in 0..compared {
+            let left = (rest.len() - at) as u128;
+            rest.swap(at, at + usize::try_from(random % left).unwrap_or(0));
+            random /= left;
         }
-        let cost = |at: usize, now: Instant| rest.get(at).map_or(f64::MAX, |it| it.cost(now));
-        let best = if cost(two, now) < cost(one, now) { two } else { one };
-        if best < rest.len() {
-            rest.swap(0, best);
+        let mut best = (0, f64::INFINITY);
+        for (at, replica) in rest.iter().enumerate().take(compared) {
+            let cost = replica.cost(now);
+            if cost < best.1 {
+                best = (at, cost);
+            }
+        }
+        if best.0 < rest.len() {
+            rest.swap(0, best.0);
         }
         rest.truncate(TRIES);
         rest
@@ -127,9 +135,18 @@ impl Service {
         self.0.budget.request();
         let mut request = self.addressed(request)?;
         let mut cause: BoxError = "it has no replica".into();
+        let mut refused = None;
         for replica in self.order() {
             let again = repeatable(&request);
             match self.try_one(&replica, request).await {
+                // It says itself that it cannot: others may.
+                Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                    replica.failed();
+                    match again.filter(|_| self.0.budget.retry()) {
+                        Some(left) => (request, refused) = (left, Some(answer)),
+                        None => return Ok(answer.map(Body::new)),
+                    }
+                }
                 Ok(answer) => return Ok(answer.map(Body::new)),
                 Err((error, unsent)) => {
                     replica.failed();
@@ -140,6 +157,9 @@ impl Service {
                     }
                 }
             }
+        }
+        if let Some(answer) = refused {
+            return Ok(answer.map(Body::new));
         }
         tracing::warn!("{} does not answer: {cause}", self.0.name);
         Err(down(cause))
@@ -158,11 +178,7 @@ impl Service {
             Err(error) => return Err((error, Some(request))),
         };
         match connection.try_send_request(request).await {
-            Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
-                // It says itself that it cannot: others may.
-                replica.failed();
-                Ok(answer)
-            }
+            Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => Ok(answer),
             Ok(answer) => {
                 let now = openframe_clock::monotonic();
                 replica.answered(now.saturating_duration_since(began));
@@ -233,3 +249,6 @@ fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
     *again.version_mut() = request.version();
     Some(again)
 }
+
+#[cfg(test)]
+mod tests;

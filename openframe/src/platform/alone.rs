@@ -2,13 +2,16 @@
 //! answers the other services at its door.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
 use openframe_auth::JoinKeys;
+use openframe_auth_api::Outcome;
+use openframe_auth_api::internal::AuditRecord;
 use openframe_clock::Clock;
+use openframe_mesh::Told;
 use openframe_pki::Authority;
 use openframe_tokens::internal::Minter;
 use prometheus_client::registry::Registry;
@@ -52,7 +55,8 @@ pub(super) async fn start(base: Base, role: Role) -> anyhow::Result<Started> {
     drop(registry.set(metrics));
     let tls =
         openframe_pki::services_server(Arc::clone(&membership.certificate), &membership.root_pem)?;
-    doors.open_mesh(mesh_door, Arc::new(tls), (router, role.rules()), &health);
+    let told = refusals(&platform, role);
+    doors.open_mesh(mesh_door, Arc::new(tls), (router, role.rules(), told), &health);
     let agents_here = sockets.agents_url();
     let mut url = settings.url.clone();
     if role == Role::Gateway {
@@ -105,6 +109,40 @@ async fn join(
     let with = (health, clock.clone());
     let membership = Membership::join((role, issuer), root_pem, with, stop.clone()).await?;
     Ok((membership, keys))
+}
+
+/// Puts refused services on the audit trail: one line a second at most, since whoever is refused asks
+/// as often as it likes.
+fn refusals(platform: &Platform, role: Role) -> Told {
+    let (auth, tenant_id) = (platform.auth(role.name()), platform.tenant);
+    let free_at = Mutex::new(openframe_clock::monotonic());
+    Arc::new(move |peer: &str, path: &str| {
+        let now = openframe_clock::monotonic();
+        {
+            let mut free_at = free_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if now < *free_at {
+                return;
+            }
+            *free_at = now + Duration::from_secs(1);
+        }
+        let record = AuditRecord {
+            tenant_id,
+            actor_kind: if peer.is_empty() { "nobody" } else { "service" }.to_owned(),
+            actor: peer.to_owned(),
+            action: "service.ask".to_owned(),
+            target: role.name().to_owned(),
+            outcome: Outcome::Refused,
+            detail: format!("path={:?}", path.chars().take(128).collect::<String>()),
+            remote_address: String::new(),
+            request_id: String::new(),
+        };
+        let auth = auth.clone();
+        tokio::spawn(async move {
+            if let Err(fault) = auth.record(&record).await {
+                tracing::warn!("a refusal is not on the audit trail: {fault}");
+            }
+        });
+    })
 }
 
 async fn platform(

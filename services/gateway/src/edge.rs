@@ -15,7 +15,7 @@ use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, COOKIE};
+use http::header::{CONNECTION, CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use openframe_agent_api::LINK_PATH;
 use openframe_agent_api::enrolment::{ENROL_PATH, RECOVER_PATH, RENEW_PATH};
@@ -38,6 +38,9 @@ use forward::{Way, headers_for_service};
 pub(crate) use intake::Intake;
 use lasting::{until, wanted_upgrade};
 use record::{Noted, Record};
+
+/// How long people's connections are asked to be others before they are closed.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// What every request shares.
 pub(crate) struct Shared {
@@ -96,8 +99,11 @@ impl Edge {
 
     /// Asks every agent to connect elsewhere, each at a moment of its own, and ends event streams
     /// and tunnels. Waits until all are gone; those that are not when `grace` is over are cut off.
+    /// Meanwhile each answer to a person asks for another connection, so that none is closed while
+    /// somebody sends on it.
     pub async fn drain(&self, grace: Duration) {
-        self.shared.agents.leave(grace).await;
+        let farewell = tokio::time::sleep(FAREWELL.min(grace));
+        tokio::join!(self.shared.agents.leave(grace), farewell);
     }
 
     /// Returns when every change that was begun is done.
@@ -125,6 +131,8 @@ pub(crate) async fn answer(
     let (api, https) = (is_api(path), client.https);
     let insist = https && !headers::is_loopback(&headers::host(&request));
     request.extensions_mut().insert(client);
+    // A connection of HTTP/1.1 cannot say otherwise that it is about to end (RFC 9112, 9.6).
+    let one_at_a_time = request.version() < http::Version::HTTP_2;
     let mut response = match tower::ServiceExt::oneshot(router, request).await {
         Ok(response) => response,
         Err(never) => match never {},
@@ -132,6 +140,9 @@ pub(crate) async fn answer(
     response.extensions_mut().clear();
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         headers::remove_hop(response.headers_mut());
+        if one_at_a_time && shared.agents.drain.has_begun() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
     }
     headers::secure(response.headers_mut(), api, insist);
     response.headers_mut().insert(REQUEST_ID, id);

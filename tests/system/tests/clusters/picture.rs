@@ -1,10 +1,13 @@
 //! What is true of services in processes of their own.
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use openframe_ids::DeviceId;
 use openframe_system::picture::{Picture, REPLICAS};
 use openframe_system::{Process, Server, executable, script, until};
+use tokio_util::sync::CancellationToken;
 
 /// Runs a command on the device to its end, asking again when something does not answer.
 async fn works(server: &Server, device: DeviceId, what: &str) {
@@ -31,6 +34,46 @@ async fn any_replica_may_die_and_the_others_go_on() {
         server.picture().unwrap().restart().unwrap();
         works(&server, device.id, &format!("with {replica:?} again")).await;
     }
+}
+
+/// Each replica is stopped in good order and started again, while people ask and a device reports:
+/// nobody is refused, and nothing that was acknowledged is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_restart_fails_no_request() {
+    let mut server = Server::start().unwrap();
+    let (_agent, device) = server.agent().await.unwrap();
+    let (asked, stop) = (Arc::new(AtomicU64::new(0)), CancellationToken::new());
+    let people = (0..4).map(|_| {
+        let (devices, asked, stop) = (server.devices().unwrap(), Arc::clone(&asked), stop.clone());
+        tokio::spawn(async move {
+            let mut failed = Vec::new();
+            while !stop.is_cancelled() {
+                if let Err(fault) = devices.device(device.id).await {
+                    failed.push(openframe_fault::chain(&fault));
+                }
+                asked.fetch_add(1, Ordering::SeqCst);
+            }
+            failed
+        })
+    });
+    let people: Vec<_> = people.collect();
+    for replica in REPLICAS {
+        let picture = server.picture().unwrap();
+        tokio::task::block_in_place(|| picture.stop(replica).and_then(|()| picture.restart()))
+            .unwrap();
+        let from = asked.load(Ordering::SeqCst);
+        until("more requests", || async {
+            (asked.load(Ordering::SeqCst) > from + 50).then_some(())
+        })
+        .await;
+    }
+    stop.cancel();
+    let mut failed = Vec::new();
+    for person in people {
+        failed.extend(person.await.unwrap());
+    }
+    assert!(failed.is_empty(), "{} of {asked:?}: {failed:?}", failed.len());
+    works(&server, device.id, "after all restarts").await;
 }
 
 #[test]

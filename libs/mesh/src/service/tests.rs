@@ -1,0 +1,136 @@
+//! Services against each other, over real connections.
+
+use std::sync::Mutex;
+
+use axum::Router;
+use axum::routing::get;
+use http_body_util::BodyExt as _;
+use openframe_pki::{
+    Authority, ServiceCertificate, ServiceKey, ServiceRoot, service_client, services_server,
+};
+use tokio::net::TcpListener;
+use tokio::runtime::{Handle, Runtime};
+
+use super::*;
+use crate::{Peer, Rule, serve};
+
+const RULES: &[Rule] = &[Rule { prefix: "/", services: &["gateway"] }];
+
+/// An authority, and the certificate that the asking service shows.
+struct Mesh {
+    authority: Authority,
+    own: Arc<ServiceCertificate>,
+}
+
+/// A replica, and what it refused.
+struct Replica {
+    address: String,
+    certificate: Arc<ServiceCertificate>,
+    refused: Arc<Mutex<Vec<String>>>,
+}
+
+impl Mesh {
+    fn new(name: &str) -> Self {
+        openframe_pki::install_provider();
+        let (authority, _) = Authority::create(openframe_clock::Clock::system().now()).unwrap();
+        let own = issue(&authority, name);
+        Self { authority, own }
+    }
+
+    async fn replica(&self, name: &str) -> Replica {
+        self.replica_on(&Handle::current(), name).await
+    }
+
+    async fn replica_on(&self, runtime: &Handle, name: &str) -> Replica {
+        let certificate = issue(&self.authority, name);
+        let tls = services_server(Arc::clone(&certificate), self.authority.root_pem()).unwrap();
+        let listener = runtime.spawn(TcpListener::bind("127.0.0.1:0")).await.unwrap().unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let router = Router::new().route("/", get(async || "here"));
+        let refused = Arc::<Mutex<Vec<String>>>::default();
+        let told = Arc::clone(&refused);
+        let tell = Arc::new(move |peer: &str, path: &str| {
+            told.lock().unwrap().push(format!("{peer} {path}"));
+        });
+        let service = (router, RULES, tell as _);
+        runtime.spawn(serve(listener, Arc::new(tls), service, CancellationToken::new()));
+        Replica { address, certificate, refused }
+    }
+
+    async fn find(&self, addresses: Vec<String>) -> Peer {
+        let root = ServiceRoot::new(self.authority.root_pem()).unwrap();
+        let tls = service_client(Some(Arc::clone(&self.own)), root, "devices").unwrap();
+        Peer::Service(Service::find("devices", addresses, tls, CancellationToken::new()).await)
+    }
+}
+
+fn issue(authority: &Authority, name: &str) -> Arc<ServiceCertificate> {
+    let (key, issued) = new(authority, name);
+    Arc::new(ServiceCertificate::new(&key, &issued).unwrap())
+}
+
+fn new(authority: &Authority, name: &str) -> (ServiceKey, openframe_pki::IssuedService) {
+    let key = ServiceKey::generate().unwrap();
+    let now = openframe_clock::Clock::system().now();
+    let issued = authority.issue_service(&key.csr_pem().unwrap(), name, now).unwrap();
+    (key, issued)
+}
+
+async fn ask(peer: &Peer) -> Result<String, Fault> {
+    let answer = peer.call(Request::get("/").body(Body::empty()).unwrap()).await?;
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.map_err(down)?.to_bytes();
+    Ok(format!("{status} {}", String::from_utf8_lossy(&body)))
+}
+
+#[tokio::test]
+async fn certificates_are_replaced_while_requests_go_on() {
+    let mesh = Mesh::new("gateway");
+    let replica = mesh.replica("devices").await;
+    let peer = mesh.find(vec![replica.address.clone()]).await;
+    for round in 0..100 {
+        if round % 10 == 5 {
+            for (certificate, name) in [(&mesh.own, "gateway"), (&replica.certificate, "devices")] {
+                let (key, issued) = new(&mesh.authority, name);
+                certificate.replace(&key, &issued).unwrap();
+            }
+            // A connection of its own, with the new certificates.
+            let again = mesh.find(vec![replica.address.clone()]).await;
+            assert_eq!(ask(&again).await.unwrap(), "200 here");
+        }
+        assert_eq!(ask(&peer).await.unwrap(), "200 here");
+    }
+}
+
+#[tokio::test]
+async fn another_services_certificate_is_refused_on_either_side() {
+    let mesh = Mesh::new("monitoring");
+    let replica = mesh.replica("devices").await;
+    let peer = mesh.find(vec![replica.address.clone()]).await;
+    let answer = ask(&peer).await.unwrap();
+    assert!(answer.starts_with("403 ") && answer.contains("service_not_allowed"), "{answer}");
+    assert_eq!(*replica.refused.lock().unwrap(), ["monitoring /"]);
+    let mesh = Mesh::new("gateway");
+    let false_one = mesh.replica("monitoring").await;
+    let refused = ask(&mesh.find(vec![false_one.address.clone()]).await).await.unwrap_err();
+    assert_eq!(refused.code(), "peer_down");
+}
+
+#[tokio::test]
+async fn a_replica_that_dies_or_never_answers_is_not_noticed() {
+    let mesh = Mesh::new("gateway");
+    // With all of its sockets, as a process dies.
+    let mut life = Some(Runtime::new().unwrap());
+    let dying = mesh.replica_on(life.as_ref().unwrap().handle(), "devices").await;
+    let staying = mesh.replica("devices").await;
+    // It accepts, and that is all.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addresses = [&dying.address, &staying.address, &silent.local_addr().unwrap().to_string()];
+    let peer = mesh.find(addresses.map(String::clone).to_vec()).await;
+    for round in 0..200 {
+        if round == 50 {
+            life.take().unwrap().shutdown_background();
+        }
+        assert_eq!(ask(&peer).await.unwrap(), "200 here", "round {round}");
+    }
+}
