@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::routing::get;
 use futures::future::try_join_all;
 use http::{Request, StatusCode};
-use openframe_mesh::{Peer, Rule, Service, serve};
+use openframe_mesh::{Metrics, Peer, Rule, Service, serve};
 use openframe_pki::{
     Authority, ServiceCertificate, ServiceKey, ServiceRoot, service_client, services_server,
 };
@@ -68,7 +68,8 @@ async fn start(asked: &Arc<AtomicU64>) -> anyhow::Result<Peer> {
     }
     let root = ServiceRoot::new(authority.root_pem())?;
     let tls = service_client(Some(certificate("gateway")?), root, "devices")?;
-    Ok(Peer::Service(Service::find("devices", addresses, tls, stop).await))
+    let found = ("devices", addresses);
+    Ok(Peer::Service(Service::find(found, tls, Metrics::new("gateway"), stop).await))
 }
 
 /// Asks for `path` again and again until `seconds` are over; `next` says whom. Gives the latencies,

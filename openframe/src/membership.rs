@@ -10,7 +10,7 @@ use openframe_auth_api::AuthClient;
 use openframe_auth_api::internal::JoinRequest;
 use openframe_clock::Clock;
 use openframe_ids::TenantId;
-use openframe_mesh::{Client, Peer, Service};
+use openframe_mesh::{Client, Metrics, Peer, Service};
 use openframe_pki::{
     Authority, IssuedService, ServiceCertificate, ServiceKey, ServiceRoot, service_client,
 };
@@ -51,7 +51,8 @@ impl Issuer {
         let folder = Path::new(&mesh.identity);
         let root_pem = secret(&folder.join(ROOT))?;
         let tls = service_client(None, ServiceRoot::new(&root_pem)?, Role::Auth.name())?;
-        let auth = Service::find(Role::Auth.name(), mesh.auth.clone(), tls, stop.clone()).await;
+        let (found, unread) = ((Role::Auth.name(), mesh.auth.clone()), Metrics::new("nobody"));
+        let auth = Service::find(found, tls, unread, stop.clone()).await;
         let auth = Box::new(AuthClient::new(Client::anonymous(Peer::Service(auth))));
         Ok((Self::There { auth, key: secret(&folder.join(JOIN_KEY))? }, root_pem))
     }
@@ -108,14 +109,14 @@ impl Membership {
     /// The service `role` at these addresses.
     pub(crate) async fn peer(
         &self,
-        role: Role,
-        addresses: &[String],
+        (role, addresses): (Role, &[String]),
+        metrics: &Metrics,
         stop: &CancellationToken,
     ) -> anyhow::Result<Peer> {
         let own = Some(Arc::clone(&self.certificate));
         let tls = service_client(own, self.root.clone(), role.name())?;
-        let found = Service::find(role.name(), addresses.to_vec(), tls, stop.clone());
-        Ok(Peer::Service(found.await))
+        let found = (role.name(), addresses.to_vec());
+        Ok(Peer::Service(Service::find(found, tls, metrics.clone(), stop.clone()).await))
     }
 }
 

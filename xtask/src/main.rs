@@ -33,11 +33,7 @@ enum Chore {
     /// Install what the tests need, and say what and why
     Setup,
     /// Set up, then run every check and test
-    Test {
-        /// Go on after a failed step
-        #[arg(long)]
-        keep_going: bool,
-    },
+    Test(test::Choice),
     /// Compare the generated documents with the checked-in ones
     Golden {
         /// Write them instead
@@ -58,7 +54,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Up { options } => up(&options),
         Chore::Setup => setup::setup(),
-        Chore::Test { keep_going } => test::test(keep_going),
+        Chore::Test(choice) => test::test(choice),
         Chore::Golden { write } => golden::golden(write),
         Chore::Lab { what } => lab::lab(&what),
         Chore::Tidy => tidy::tidy(),

@@ -22,7 +22,7 @@ const STEPS: [Step; 13] = [
     ("executables", || cargo(&["build", "-p", "openframe", "-p", "openframe-agent"])),
     ("golden files", || golden::golden(false)),
     ("tests", || cargo(&["test", "--workspace", "--no-fail-fast"])),
-    ("clusters", lab::test),
+    (CLUSTERS, lab::test),
     ("beside Prometheus", prometheus::compare),
     ("console", console),
     ("console in Chromium", || run("node", &["console/web/e2e/run.mjs"])),
@@ -31,25 +31,44 @@ const STEPS: [Step; 13] = [
     }),
 ];
 
-/// Runs every step; stops at the first that fails unless `keep_going`.
-pub(crate) fn test(keep_going: bool) -> anyhow::Result<()> {
-    take(&STEPS, keep_going)
+/// The step that needs the clusters of the lab.
+const CLUSTERS: &str = "clusters";
+
+/// What the person who runs the tests chooses.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct Choice {
+    /// Go on after a failed step
+    #[arg(long)]
+    keep_going: bool,
+    /// Leave out what needs real clusters of PostgreSQL, Cassandra and Redis
+    #[arg(long)]
+    embedded_only: bool,
+}
+
+/// Runs every step; stops at the first that fails unless told to go on.
+pub(crate) fn test(choice: Choice) -> anyhow::Result<()> {
+    take(&STEPS, choice)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the table says how long each step took")]
-fn take(steps: &[Step], keep_going: bool) -> anyhow::Result<()> {
+fn take(steps: &[Step], choice: Choice) -> anyhow::Result<()> {
     let mut table = Vec::new();
-    let mut failed = 0;
+    let (mut passed, mut failed) = (0, 0);
     // Ctrl+C ends the step's own programs; what the step must take down again is still taken down.
     let stopped = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGINT, Arc::clone(&stopped))?;
     for (name, step) in steps {
+        if choice.embedded_only && *name == CLUSTERS {
+            table.push(format!("left out       {name} (--embedded-only)"));
+            continue;
+        }
         line(&format!("== {name}"));
         let started = Instant::now();
         let result = step();
         let seconds = started.elapsed().as_secs();
         let verdict = if result.is_ok() { "passed" } else { "FAILED" };
         table.push(format!("{verdict}  {seconds:>5} s  {name}"));
+        passed += usize::from(result.is_ok());
         if let Err(error) = result {
             // Nothing has failed yet, and no later step can run; the caller's exit code says so.
             if error.is::<setup::NeedsRoot>() {
@@ -57,7 +76,7 @@ fn take(steps: &[Step], keep_going: bool) -> anyhow::Result<()> {
             }
             line(&format!("{error:#}"));
             failed += 1;
-            if !keep_going || stopped.load(Ordering::Relaxed) {
+            if !choice.keep_going || stopped.load(Ordering::Relaxed) {
                 break;
             }
         }
@@ -66,7 +85,7 @@ fn take(steps: &[Step], keep_going: bool) -> anyhow::Result<()> {
     for row in &table {
         line(row);
     }
-    line(&format!("{} passed, {failed} failed", table.len() - failed));
+    line(&format!("{passed} passed, {failed} failed"));
     if failed > 0 {
         bail!("{failed} step(s) failed");
     }
@@ -99,12 +118,22 @@ mod tests {
 
     #[test]
     fn missing_packages_are_told_from_failed_tests() {
+        let choice = Choice::default();
         for keep_going in [false, true] {
-            let error = take(&[NEEDS_ROOT, FAILS], keep_going).unwrap_err();
+            let going = Choice { keep_going, ..choice };
+            let error = take(&[NEEDS_ROOT, FAILS], going).unwrap_err();
             assert!(error.is::<NeedsRoot>(), "{error:#}");
         }
-        let error = take(&[FAILS], false).unwrap_err();
+        let error = take(&[FAILS], choice).unwrap_err();
         assert!(!error.is::<NeedsRoot>(), "{error:#}");
-        take(&[("passes", || Ok(()))], false).unwrap();
+        take(&[("passes", || Ok(()))], choice).unwrap();
+    }
+
+    #[test]
+    fn clusters_are_left_out_only_when_asked() {
+        const CLUSTERS_FAIL: Step = (CLUSTERS, || bail!("there are none"));
+        take(&[CLUSTERS_FAIL], Choice::default()).unwrap_err();
+        let choice = Choice { embedded_only: true, ..Choice::default() };
+        take(&[CLUSTERS_FAIL], choice).unwrap();
     }
 }

@@ -11,11 +11,13 @@
 mod client;
 mod endpoint;
 pub mod identity;
+mod metrics;
 mod peer;
 mod serve;
 mod service;
 
 pub use client::{Answer, Client, Credential, query};
+pub use metrics::Metrics;
 pub use peer::{Connector, Late, Peer, in_time};
 pub use serve::{Rule, Told, serve};
 pub use service::Service;

@@ -18,6 +18,7 @@ use hyper::body::{Body as _, Incoming};
 use openframe_fault::{BoxError, Fault};
 use tokio_util::sync::CancellationToken;
 
+use crate::Metrics;
 use crate::endpoint::{Budget, Endpoint, Tls};
 use crate::peer::down;
 
@@ -40,6 +41,7 @@ struct Parts {
     tls: Tls,
     replicas: ArcSwap<Vec<Arc<Endpoint>>>,
     budget: Budget,
+    metrics: Metrics,
 }
 
 impl std::fmt::Debug for Service {
@@ -52,9 +54,9 @@ impl Service {
     /// The service `name`, whose replicas are found at `addresses` from now on until `stop`. `tls`
     /// trusts nobody else: see [`openframe_pki::service_client`].
     pub async fn find(
-        name: &str,
-        addresses: Vec<String>,
+        (name, addresses): (&str, Vec<String>),
         tls: rustls::ClientConfig,
+        metrics: Metrics,
         stop: CancellationToken,
     ) -> Self {
         let parts = Parts {
@@ -63,6 +65,7 @@ impl Service {
             tls: Tls::new(&tls),
             replicas: ArcSwap::default(),
             budget: Budget::default(),
+            metrics,
         };
         let own = Self(Arc::new(parts));
         own.resolve().await;
@@ -132,6 +135,24 @@ impl Service {
 
     /// Sends one request and returns the head of the answer.
     pub(crate) async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Fault> {
+        let began = openframe_clock::monotonic();
+        let answer = self.send_somewhere(request).await;
+        let took = openframe_clock::monotonic().saturating_duration_since(began);
+        let status = answer.as_ref().ok().map(Response::status);
+        self.0.metrics.called(&self.0.name, status, took);
+        answer
+    }
+
+    /// Whether a request may be made once more.
+    fn may_retry(&self) -> bool {
+        let allowed = self.0.budget.retry();
+        if allowed {
+            self.0.metrics.retried(&self.0.name);
+        }
+        allowed
+    }
+
+    async fn send_somewhere(&self, request: Request<Body>) -> Result<Response<Body>, Fault> {
         self.0.budget.request();
         let mut request = self.addressed(request)?;
         let mut cause: BoxError = "it has no replica".into();
@@ -142,7 +163,7 @@ impl Service {
                 // It says itself that it cannot: others may.
                 Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
                     replica.failed();
-                    match again.filter(|_| self.0.budget.retry()) {
+                    match again.filter(|_| self.may_retry()) {
                         Some(left) => (request, refused) = (left, Some(answer)),
                         None => return Ok(answer.map(Body::new)),
                     }
@@ -151,7 +172,7 @@ impl Service {
                 Err((error, unsent)) => {
                     replica.failed();
                     cause = error;
-                    match unsent.or_else(|| again.filter(|_| self.0.budget.retry())) {
+                    match unsent.or_else(|| again.filter(|_| self.may_retry())) {
                         Some(left) => request = left,
                         None => break,
                     }
@@ -214,6 +235,7 @@ impl Service {
                 tls: self.0.tls.clone(),
                 replicas: ArcSwap::from_pointee(vec![Arc::clone(replica)]),
                 budget: Budget::default(),
+                metrics: self.0.metrics.clone(),
             };
             (address, Self(Arc::new(parts)))
         };

@@ -11,7 +11,7 @@ use openframe_auth::JoinKeys;
 use openframe_auth_api::Outcome;
 use openframe_auth_api::internal::AuditRecord;
 use openframe_clock::Clock;
-use openframe_mesh::Told;
+use openframe_mesh::{Metrics, Told};
 use openframe_pki::Authority;
 use openframe_tokens::internal::Minter;
 use prometheus_client::registry::Registry;
@@ -41,8 +41,9 @@ pub(super) async fn start(base: Base, role: Role) -> anyhow::Result<Started> {
     settings.auth.agents_url.clone_from(&settings.agents_url);
     let mesh_door = sockets.mesh.take().context("a service of its own listens for the others")?;
     let (membership, keys) = join(&settings, (role, &health), &clock, &stop).await?;
-    let platform = platform(&settings, &membership, clock.clone(), &stop).await?;
     let (mut services, mut metrics) = (Services::default(), Registry::default());
+    let calls = Metrics::register(role.name(), &mut metrics);
+    let platform = platform(&settings, &membership, (clock.clone(), &calls), &stop).await?;
     let place = Place::Clusters(&settings.stores, &health);
     let mut start = Start { settings: &settings, place, health: &health, metrics: &mut metrics };
     let router = match keys {
@@ -148,7 +149,7 @@ fn refusals(platform: &Platform, role: Role) -> Told {
 async fn platform(
     settings: &Settings,
     membership: &Membership,
-    clock: Clock,
+    (clock, calls): (Clock, &Metrics),
     stop: &CancellationToken,
 ) -> anyhow::Result<Platform> {
     let mesh = &settings.mesh;
@@ -158,10 +159,10 @@ async fn platform(
         root: Some(membership.root.clone()),
         tenant: membership.tenant,
         peers: Peers {
-            gateway: membership.peer(Role::Gateway, &mesh.gateway, stop).await?,
-            auth: membership.peer(Role::Auth, &mesh.auth, stop).await?,
-            devices: membership.peer(Role::Devices, &mesh.devices, stop).await?,
-            monitoring: membership.peer(Role::Monitoring, &mesh.monitoring, stop).await?,
+            gateway: membership.peer((Role::Gateway, &mesh.gateway), calls, stop).await?,
+            auth: membership.peer((Role::Auth, &mesh.auth), calls, stop).await?,
+            devices: membership.peer((Role::Devices, &mesh.devices), calls, stop).await?,
+            monitoring: membership.peer((Role::Monitoring, &mesh.monitoring), calls, stop).await?,
         },
     })
 }

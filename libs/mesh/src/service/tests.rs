@@ -8,6 +8,7 @@ use http_body_util::BodyExt as _;
 use openframe_pki::{
     Authority, ServiceCertificate, ServiceKey, ServiceRoot, service_client, services_server,
 };
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
 
@@ -20,6 +21,8 @@ const RULES: &[Rule] = &[Rule { prefix: "/", services: &["gateway"] }];
 struct Mesh {
     authority: Authority,
     own: Arc<ServiceCertificate>,
+    metrics: Metrics,
+    registry: Registry,
 }
 
 /// A replica, and what it refused.
@@ -34,7 +37,9 @@ impl Mesh {
         openframe_pki::install_provider();
         let (authority, _) = Authority::create(openframe_clock::Clock::system().now()).unwrap();
         let own = issue(&authority, name);
-        Self { authority, own }
+        let mut registry = Registry::default();
+        let metrics = Metrics::register("gateway", &mut registry);
+        Self { authority, own, metrics, registry }
     }
 
     async fn replica(&self, name: &str) -> Replica {
@@ -60,7 +65,8 @@ impl Mesh {
     async fn find(&self, addresses: Vec<String>) -> Peer {
         let root = ServiceRoot::new(self.authority.root_pem()).unwrap();
         let tls = service_client(Some(Arc::clone(&self.own)), root, "devices").unwrap();
-        Peer::Service(Service::find("devices", addresses, tls, CancellationToken::new()).await)
+        let (found, stop) = (("devices", addresses), CancellationToken::new());
+        Peer::Service(Service::find(found, tls, self.metrics.clone(), stop).await)
     }
 }
 
@@ -133,4 +139,9 @@ async fn a_replica_that_dies_or_never_answers_is_not_noticed() {
         }
         assert_eq!(ask(&peer).await.unwrap(), "200 here", "round {round}");
     }
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &mesh.registry).unwrap();
+    let counted =
+        "openframe_mesh_requests_total{from=\"gateway\",to=\"devices\",status=\"2xx\"} 200";
+    assert!(text.contains(counted), "{text}");
 }
