@@ -9,6 +9,7 @@
 //! service answers as a 500 (its router carries `fault::layer`).
 
 mod client;
+mod deadline;
 mod endpoint;
 pub mod identity;
 mod metrics;

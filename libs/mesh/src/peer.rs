@@ -19,7 +19,7 @@ use hyper_util::service::TowerToHyperService;
 use openframe_fault::{Fault, Kind};
 use tower::ServiceExt as _;
 
-use crate::Service;
+use crate::{Service, deadline};
 
 /// How long a call may take until the head of its answer is here.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -121,7 +121,10 @@ impl Peer {
 
     /// Sends one request and returns the head of the answer; the body streams. Fails with
     /// `Unavailable` when nobody answers in time.
-    pub async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Fault> {
+    pub async fn call(&self, mut request: Request<Body>) -> Result<Response<Body>, Fault> {
+        if matches!(self, Self::Service(_)) {
+            deadline::tell(request.headers_mut(), deadline::left(DEADLINE));
+        }
         in_time(self.send(request)).await
     }
 
@@ -192,9 +195,10 @@ async fn upgrade_local(
     sender.send_request(request).await
 }
 
-/// Waits for an answer as long as a call may take; fails with `Unavailable` after that.
+/// Waits for an answer as long as a call may take, or whoever asks for it waits; fails with
+/// `Unavailable` after that.
 pub async fn in_time<T>(answer: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    match tokio::time::timeout(DEADLINE, answer).await {
+    match tokio::time::timeout(deadline::left(DEADLINE), answer).await {
         Ok(answer) => answer,
         Err(late) => Err(Fault::unavailable(
             "peer_too_slow",

@@ -1,6 +1,7 @@
 //! A service's door for the other services: mutual TLS, and who may ask for what.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -17,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::deadline;
 use crate::identity::PeerService;
 
 /// How long a handshake may take.
@@ -27,6 +29,9 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 const ACCEPT_WAIT: Duration = Duration::from_millis(100);
 /// Connections are asked so often whether they live, and this long for an answer.
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(10));
+/// Requests of all services under way at the same time; what is more is refused at once, since a queue
+/// would only make all of them late.
+const UNDER_WAY_LIMIT: u32 = 4096;
 /// Requests on one connection at the same time.
 const STREAMS: u32 = 1024;
 
@@ -42,6 +47,10 @@ pub struct Rule {
 /// Is told of each refusal: which service (empty for none), and the path.
 pub type Told = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
+/// What is the same for every connection: who may ask for what, who is told of refusals, and how many
+/// requests are under way.
+type Limits = (&'static [Rule], Told, Arc<AtomicU32>);
+
 /// Serves the other services on `listener` until `stop`; returns when the requests under way have
 /// ended. Each connection shows which service it is of; a request that no rule allows is refused
 /// before the router sees it.
@@ -51,12 +60,14 @@ pub async fn serve(
     (router, rules, told): (Router, &'static [Rule], Told),
     stop: CancellationToken,
 ) {
+    let under_way = Arc::<AtomicU32>::default();
     let (tasks, acceptor) = (TaskTracker::new(), TlsAcceptor::from(tls));
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, _)) => {
                 let (acceptor, stop) = (acceptor.clone(), stop.clone());
-                let service = (router.clone(), rules, Arc::clone(&told));
+                let limits = (rules, Arc::clone(&told), Arc::clone(&under_way));
+                let service = (router.clone(), limits);
                 tasks.spawn(async move {
                     if let Err(error) = connection(stream, acceptor, service, stop).await {
                         tracing::debug!("a service's connection has ended: {error}");
@@ -77,7 +88,7 @@ pub async fn serve(
 async fn connection(
     stream: TcpStream,
     acceptor: TlsAcceptor,
-    (router, rules, told): (Router, &'static [Rule], Told),
+    (router, (rules, told, under_way)): (Router, Limits),
     stop: CancellationToken,
 ) -> Result<(), openframe_fault::BoxError> {
     stream.set_nodelay(true)?;
@@ -85,8 +96,10 @@ async fn connection(
     let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     // A certificate of the root's that is no service's, such as a device's, is nobody's here.
     let peer = shown.and_then(|leaf| service_name(leaf).ok()).map(Arc::<str>::from);
-    let check =
-        move |request, next| checked((peer.clone(), Arc::clone(&told)), rules, request, next);
+    let check = move |request, next| {
+        let own = (peer.clone(), Arc::clone(&told), Arc::clone(&under_way));
+        checked(own, rules, request, next)
+    };
     let router = router.layer(from_fn(check));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
@@ -107,7 +120,7 @@ async fn connection(
 }
 
 async fn checked(
-    (peer, told): (Option<Arc<str>>, Told),
+    (peer, told, under_way): (Option<Arc<str>>, Told, Arc<AtomicU32>),
     rules: &[Rule],
     mut request: Request,
     next: Next,
@@ -128,5 +141,31 @@ async fn checked(
     if let Some(peer) = peer {
         request.extensions_mut().insert(PeerService(peer));
     }
-    next.run(request).await
+    let Some(_place) = Place::take(&under_way) else {
+        let message = "this replica has as much to do as it can; try again";
+        return Fault::unavailable("overloaded", message).into_response();
+    };
+    let left = deadline::told(request.headers_mut());
+    let answer = deadline::within(left, next.run(request)).await;
+    answer.unwrap_or_else(|| {
+        let message = "whoever asked does not wait any longer";
+        Fault::unavailable("deadline_over", message).into_response()
+    })
+}
+
+/// A place among the requests under way; free again when dropped.
+struct Place(Arc<AtomicU32>);
+
+impl Place {
+    /// None when there are as many as this process can do well: others may take the request.
+    fn take(under_way: &Arc<AtomicU32>) -> Option<Self> {
+        let place = Self(Arc::clone(under_way));
+        (under_way.fetch_add(1, Ordering::Relaxed) < UNDER_WAY_LIMIT).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }

@@ -51,7 +51,7 @@ impl Mesh {
         let tls = services_server(Arc::clone(&certificate), self.authority.root_pem()).unwrap();
         let listener = runtime.spawn(TcpListener::bind("127.0.0.1:0")).await.unwrap().unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let router = Router::new().route("/", get(async || "here"));
+        let router = Router::new().route("/", get(async || "here")).route("/never", get(never));
         let refused = Arc::<Mutex<Vec<String>>>::default();
         let told = Arc::clone(&refused);
         let tell = Arc::new(move |peer: &str, path: &str| {
@@ -81,6 +81,20 @@ fn new(authority: &Authority, name: &str) -> (ServiceKey, openframe_pki::IssuedS
     let issued = authority.issue_service(&key.csr_pem().unwrap(), name, now).unwrap();
     (key, issued)
 }
+
+/// Answers never, and says when it is given up.
+async fn never() -> &'static str {
+    struct GivenUp;
+    impl Drop for GivenUp {
+        fn drop(&mut self) {
+            GIVEN_UP.add_permits(1);
+        }
+    }
+    let _said = GivenUp;
+    std::future::pending().await
+}
+
+static GIVEN_UP: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(0);
 
 async fn ask(peer: &Peer) -> Result<String, Fault> {
     let answer = peer.call(Request::get("/").body(Body::empty()).unwrap()).await?;
@@ -144,4 +158,18 @@ async fn a_replica_that_dies_or_never_answers_is_not_noticed() {
     let counted =
         "openframe_mesh_requests_total{from=\"gateway\",to=\"devices\",status=\"2xx\"} 200";
     assert!(text.contains(counted), "{text}");
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_given_up() {
+    let mesh = Mesh::new("gateway");
+    let replica = mesh.replica("devices").await;
+    let peer = mesh.find(vec![replica.address.clone()]).await;
+    let request = Request::get("/never").body(Body::empty()).unwrap();
+    // As within a request whose caller waits for so long.
+    let call = crate::deadline::within(Some(Duration::from_millis(100)), peer.call(request));
+    if let Some(answer) = call.await {
+        assert_eq!(answer.unwrap_err().code(), "peer_too_slow");
+    }
+    GIVEN_UP.acquire().await.unwrap().forget();
 }
