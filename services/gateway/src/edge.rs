@@ -7,6 +7,7 @@ mod record;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -39,8 +40,10 @@ pub(crate) use intake::Intake;
 use lasting::{until, wanted_upgrade};
 use record::{Noted, Record};
 
-/// How long people's connections are asked to be others before they are closed.
+/// Once nobody has asked for this long, whatever is in front has noticed that we leave.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// The farewell's end, also where somebody goes on asking.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(3);
 
 /// What every request shares.
 pub(crate) struct Shared {
@@ -56,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) intake: Intake,
     /// Changes that services work on.
     pub(crate) work: TaskTracker,
+    /// How many requests of people there were.
+    pub(crate) asked: AtomicU64,
     pub(crate) config: Config,
 }
 
@@ -99,11 +104,11 @@ impl Edge {
 
     /// Asks every agent to connect elsewhere, each at a moment of its own, and ends event streams
     /// and tunnels. Waits until all are gone; those that are not when `grace` is over are cut off.
-    /// Meanwhile each answer to a person asks for another connection, so that none is closed while
-    /// somebody sends on it.
+    /// Meanwhile people are served, and each answer asks for another connection, so that none is
+    /// closed while somebody sends on it.
     pub async fn drain(&self, grace: Duration) {
-        let farewell = tokio::time::sleep(FAREWELL.min(grace));
-        tokio::join!(self.shared.agents.leave(grace), farewell);
+        let farewell = tokio::time::timeout(FAREWELL_LIMIT.min(grace), self.shared.unasked());
+        drop(tokio::join!(self.shared.agents.leave(grace), farewell));
     }
 
     /// Returns when every change that was begun is done.
@@ -168,6 +173,7 @@ async fn users(
     Extension(client): Extension<Client>,
     request: Request,
 ) -> Result<Response, Fault> {
+    shared.asked.fetch_add(1, Ordering::Relaxed);
     let table = shared.routes.load_full();
     let route = table.find(request.method(), request.uri().path());
     client.noted.route(route.map_or("console", |route| route.path));
@@ -186,6 +192,17 @@ async fn from_agents(
 }
 
 impl Shared {
+    /// Returns once no person has asked for a while.
+    async fn unasked(&self) {
+        loop {
+            let asked = self.asked.load(Ordering::Relaxed);
+            tokio::time::sleep(FAREWELL).await;
+            if self.asked.load(Ordering::Relaxed) == asked {
+                return;
+            }
+        }
+    }
+
     async fn agent(&self, mut request: Request, client: &Client) -> Result<Response, Fault> {
         headers::check(&mut request)?;
         let remote = client.remote.to_string();

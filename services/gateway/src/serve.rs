@@ -40,6 +40,8 @@ use socket::Socket;
 const ACCEPT_WAIT: Duration = Duration::from_millis(100);
 /// Headers of a request at most.
 const MAX_HEADERS: usize = 100;
+/// How long a connection without a request gets to send one when the server stops.
+const FIRST_REQUEST_LIMIT: Duration = Duration::from_millis(500);
 /// How long a connection that should end gets to say so.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
 /// HTTP/2 connections are asked so often whether they live.
@@ -122,6 +124,8 @@ impl Door {
         let tasks = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
+                // Who has come is let in: closing the listener would break what waits in its queue.
+                biased;
                 accepted = listener.accept() => accepted,
                 () = self.stop.cancelled() => break,
             };
@@ -250,6 +254,11 @@ impl Door {
             ended = &mut connection => return self.ended(ended),
             overdue = activity.overdue(config) => self.overdue(overdue),
             () = self.stop.cancelled() => {
+                // A request may be on its way on a connection that is new.
+                tokio::select! {
+                    ended = &mut connection => return self.ended(ended),
+                    () = activity.began(FIRST_REQUEST_LIMIT) => {}
+                }
                 end(connection.as_mut());
                 tokio::select! {
                     ended = &mut connection => return self.ended(ended),

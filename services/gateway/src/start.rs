@@ -1,6 +1,7 @@
 //! Puts the gateway together. Binds nothing: the executable owns the sockets.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -88,6 +89,7 @@ pub fn start(config: Config, deps: Deps<'_>) -> Running {
         agents,
         intake: Intake::new(&config),
         work: tokio_util::task::TaskTracker::new(),
+        asked: AtomicU64::default(),
         config,
     };
     let internal = crate::http::router(links);

@@ -1,5 +1,5 @@
-//! The whole picture: an ingress, two of each service but monitoring, each a process of its own, on the
-//! lab's clusters.
+//! The whole picture: an ingress and two of each service, each a process of its own, on the lab's
+//! clusters.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,10 +14,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::{Process, executable, until};
 
 /// The replicas, in the worst order to start them in: each service needs those that come later.
-pub const REPLICAS: [Replica; 7] = [
+pub const REPLICAS: [Replica; 8] = [
     ("gateway", 1),
     ("gateway", 2),
     ("monitoring", 1),
+    ("monitoring", 2),
     ("devices", 1),
     ("devices", 2),
     ("auth", 1),
@@ -105,16 +106,20 @@ impl Picture {
     }
 
     /// The settings of `HAProxy`: connections are passed on as they are, so that TLS ends in the
-    /// gateways.
+    /// gateways, and to those that say they are ready.
     fn ingress_text(&self) -> anyhow::Result<String> {
         let mut text = "global\n  maxconn 2000\ndefaults\n  mode tcp\n  timeout connect 2s\n  \
                         timeout client 1h\n  timeout server 1h\n  retries 3\n  option redispatch\n"
             .to_owned();
         for port in [8443, 8444] {
             let network = &self.network;
-            writeln!(text, "listen at{port}\n  bind {network}.1:{port}\n  balance leastconn")?;
+            writeln!(
+                text,
+                "listen at{port}\n  bind {network}.1:{port}\n  balance leastconn\n  \
+                 option httpchk GET /readyz"
+            )?;
             for number in [1, 2] {
-                let check = "check inter 200ms fastinter 100ms fall 2 rise 1";
+                let check = "check port 8445 inter 100ms fall 2 rise 1";
                 let gateway = self.gateway(number, port);
                 writeln!(text, "  server gateway{number} {gateway} {check}")?;
             }
@@ -224,7 +229,8 @@ impl Picture {
     pub fn begin(&mut self, replica: Replica) -> anyhow::Result<()> {
         let (role, number) = replica;
         let mut command = Command::new(executable("openframe")?);
-        command.args(["run", "--role", role, "--admin-listen", "http://127.0.0.1:0"]);
+        let admin = self.mesh(replica).replace(":9443", ":8445");
+        command.args(["run", "--role", role, "--admin-listen", &format!("http://{admin}")]);
         command.arg("--config").arg(self.config());
         let data = self.folder.join("data").join(format!("{role}{number}"));
         fs::create_dir_all(&data)?;

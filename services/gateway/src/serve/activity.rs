@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::Config;
 
@@ -12,6 +12,8 @@ use crate::Config;
 #[derive(Debug)]
 pub(crate) struct Activity {
     state: Mutex<State>,
+    /// Told when the first request comes.
+    first: Notify,
     /// Told when the last request ends.
     rest: Notify,
 }
@@ -58,13 +60,15 @@ impl Activity {
     pub(crate) fn new() -> Arc<Self> {
         let now = Instant::now();
         let state = Mutex::new(State { began: false, active: 0, unread: 0, moved: now });
-        Arc::new(Self { state, rest: Notify::new() })
+        Arc::new(Self { state, first: Notify::new(), rest: Notify::new() })
     }
 
     /// A request has come.
     pub(crate) fn begin(self: &Arc<Self>) -> Active {
         let mut state = self.lock();
-        state.began = true;
+        if !std::mem::replace(&mut state.began, true) {
+            self.first.notify_waiters();
+        }
         state.active += 1;
         state.moved = Instant::now();
         Active { activity: Arc::clone(self), unread: false }
@@ -83,6 +87,14 @@ impl Activity {
                 return overdue;
             }
             sleep((shortest / 4).max(Duration::from_millis(50))).await;
+        }
+    }
+
+    /// Returns when there was a request, or none came within `limit`.
+    pub(crate) async fn began(&self, limit: Duration) {
+        let first = self.first.notified();
+        if !self.lock().began {
+            drop(timeout(limit, first).await);
         }
     }
 
