@@ -100,12 +100,10 @@ async fn start_all(base: Base) -> anyhow::Result<Started> {
     let place = Place::Folder(&settings.data);
     let mut start = Start { settings: &settings, place, health: &health, metrics: &mut metrics };
     let keys = (&authority, openframe_auth::JoinKeys::default());
-    let telemetry = folder.join("monitoring");
-    let telemetry = (telemetry.as_path(), authority.root_pem());
     let routers = [
         services.start_auth(&platform, keys, &mut start).await?,
         services.start_devices(&platform, &mut start).await?,
-        services.start_monitoring(&platform, telemetry, &mut start).await?,
+        services.start_monitoring(&platform, authority.root_pem(), &mut start).await?,
         services.start_gateway(&platform, &mut start)?,
     ];
     for (late, router) in late.iter().zip(routers) {

@@ -132,15 +132,19 @@ impl Services {
         Ok(router)
     }
 
-    /// Starts the monitoring service, whose telemetry is kept in `folder`. `root_pem` is trusted in
-    /// servers of webhooks, beside the machine's roots.
+    /// Starts the monitoring service. `root_pem` is trusted in servers of webhooks, beside the
+    /// machine's roots.
     pub(crate) async fn start_monitoring(
         &mut self,
         platform: &Platform,
-        (folder, root_pem): (&Path, &str),
+        root_pem: &str,
         start: &mut Start<'_>,
     ) -> anyhow::Result<Router> {
-        let opened = start.place.monitoring(folder).await?;
+        let log = openframe_monitoring_cassandra::Options {
+            retention_days: start.settings.monitoring.retention_days,
+            clock: platform.clock.clone(),
+        };
+        let opened = start.place.monitoring(log).await?;
         start.health.watch_store("monitoring.database", opened.probe).await;
         let roots = webhook_roots(root_pem, &start.settings.webhook_roots);
         let sender = openframe_monitoring::Webhooks::new(openframe_pki::public_client(&roots)?);

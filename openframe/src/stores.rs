@@ -69,25 +69,35 @@ impl Place<'_> {
         }
     }
 
-    /// Telemetry in `folder`; rules, alerts and notifications where the place is.
+    /// Telemetry, rules, alerts and notifications.
     pub(crate) async fn monitoring(
         &self,
-        folder: &Path,
+        log: openframe_monitoring_cassandra::Options,
     ) -> anyhow::Result<Opened<openframe_monitoring::store::Stores>> {
-        let options = openframe_monitoring_embedded::Options::default();
         match self {
-            Place::Folder(_) => {
-                let opened = openframe_monitoring_embedded::Embedded::open(folder, options).await?;
+            Place::Folder(folder) => {
+                let options = openframe_monitoring_embedded::Options::default();
+                let folder = folder.join("monitoring");
+                let opened =
+                    openframe_monitoring_embedded::Embedded::open(&folder, options).await?;
                 let (stores, database) = opened;
                 Ok(Opened { stores, probe: file_probe(database) })
             }
             Place::Clusters(settings, health) => {
-                let log = openframe_monitoring_embedded::Embedded::open_log(folder, options)?;
                 let migrations = &openframe_monitoring_postgres::MIGRATIONS;
                 let connect = async || postgres(settings, "monitoring", migrations).await;
                 let database = health.until("monitoring.database", connect).await;
                 let alerts = openframe_monitoring_postgres::SqlAlerts::new(database.clone());
-                let stores = openframe_monitoring::store::Stores { log, alerts: Arc::new(alerts) };
+                let open = async || {
+                    let cassandra = cassandra(settings, "monitoring").await?;
+                    cassandra.check(openframe_monitoring_cassandra::MIGRATIONS).await?;
+                    let options = log.clone();
+                    Ok(openframe_monitoring_cassandra::CassandraLog::new(cassandra, options)
+                        .await?)
+                };
+                let log = Arc::new(health.until("monitoring.samples", open).await);
+                let alerts = Arc::new(alerts);
+                let stores = openframe_monitoring::store::Stores { log, alerts, shared: true };
                 Ok(Opened { stores, probe: postgres_probe(database) })
             }
         }
@@ -107,9 +117,14 @@ pub(crate) async fn migrate(settings: &StoreSettings) -> anyhow::Result<Vec<(Str
         done.push((format!("PostgreSQL schema {}", place.schema), applied));
         database.close().await;
     }
-    let database = cassandra(settings, "devices").await?;
-    let applied = database.migrate(openframe_devices_cassandra::MIGRATIONS).await?;
-    done.push((format!("Cassandra keyspace {}_devices", settings.prefix), applied));
+    for (service, migrations) in [
+        ("devices", openframe_devices_cassandra::MIGRATIONS),
+        ("monitoring", openframe_monitoring_cassandra::MIGRATIONS),
+    ] {
+        let database = cassandra(settings, service).await?;
+        let applied = database.migrate(migrations).await?;
+        done.push((format!("Cassandra keyspace {}_{service}", settings.prefix), applied));
+    }
     Ok(done)
 }
 

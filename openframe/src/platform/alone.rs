@@ -177,10 +177,7 @@ async fn start_service(
     match role {
         Role::Gateway => services.start_gateway(platform, start),
         Role::Devices => services.start_devices(platform, start).await,
-        Role::Monitoring => {
-            let folder = start.settings.data.join("monitoring");
-            services.start_monitoring(platform, (&folder, &membership.root_pem), start).await
-        }
+        Role::Monitoring => services.start_monitoring(platform, &membership.root_pem, start).await,
         Role::Auth => anyhow::bail!("the auth service starts with its keys"),
     }
 }

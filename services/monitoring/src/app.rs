@@ -3,14 +3,16 @@
 pub mod alerting;
 mod channels;
 mod evaluation;
+mod following;
 mod ingest;
 mod intake;
 pub mod labels;
+mod leading;
 pub mod query;
 mod turns;
 mod upkeep;
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use openframe_auth_api::Audit;
 use openframe_clock::Clock;
@@ -71,6 +73,14 @@ struct Inner {
     clock: Clock,
     log: Arc<dyn TelemetryLog>,
     head: RwLock<Head>,
+    /// Whether there are other replicas.
+    shared: bool,
+    /// What was read of the logs of other replicas.
+    followed: Mutex<following::Followed>,
+    /// Held while they are read.
+    follow_turn: Semaphore,
+    /// Whether this replica decides about alerts.
+    lease: leading::Lease,
     /// What is kept, and until when.
     kept: Mutex<upkeep::Kept>,
     /// Places for those who decode a request.
@@ -94,7 +104,7 @@ struct Inner {
 impl Monitoring {
     /// The service on an empty head; [`Monitoring::load`] fills it.
     pub(crate) fn new(config: Config, clock: Clock, parts: Parts) -> Self {
-        let Parts { stores: Stores { log, alerts }, audit, sender, metrics } = parts;
+        let Parts { stores: Stores { log, alerts, shared }, audit, sender, metrics } = parts;
         let (live, _) = broadcast::channel(config.live_queue.max(1));
         let (head, kept) = (RwLock::default(), Mutex::default());
         let decoding = Arc::new(Semaphore::new(DECODED_AT_ONCE));
@@ -105,6 +115,10 @@ impl Monitoring {
             clock,
             log,
             head,
+            shared,
+            followed: Mutex::default(),
+            follow_turn: Semaphore::new(1),
+            lease: leading::Lease::default(),
             kept,
             decoding,
             queries,
@@ -131,9 +145,14 @@ impl Monitoring {
     }
 
     /// The newest value of each series of a device that has not ended.
-    pub fn latest(&self, caller: &Caller, id: DeviceId) -> Result<Vec<(Labels, Sample)>, Error> {
+    pub async fn latest(
+        &self,
+        caller: &Caller,
+        id: DeviceId,
+    ) -> Result<Vec<(Labels, Sample)>, Error> {
         need(caller, Permission::TelemetryRead)?;
         let own = [Matcher::equal(DEVICE, id.to_string())];
+        self.catch_up().await;
         let mut values = {
             let head = self.head();
             if !head.any(caller.tenant, &own) {
@@ -198,6 +217,11 @@ impl Monitoring {
     // A poisoned head is still usable: samples are added one by one.
     fn head(&self) -> RwLockReadGuard<'_, Head> {
         self.0.head.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn followed(&self) -> MutexGuard<'_, following::Followed> {
+        // What a record described is complete or will be described again.
+        self.0.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn head_mut(&self) -> RwLockWriteGuard<'_, Head> {

@@ -12,7 +12,7 @@ pub struct Config {
     /// How many days samples are kept, at least 1. Default 7.
     pub retention_days: u32,
     /// Bytes of the log of samples on disk; at the limit the oldest samples go first, before their
-    /// time. Default 8 GiB.
+    /// time. Has no meaning where samples are on Cassandra. Default 8 GiB.
     pub log_bytes: u64,
     /// Bytes of samples and series in memory; at the limit the oldest samples go first, before their
     /// time. Default 1 GiB.

@@ -129,7 +129,7 @@ async fn latest(
     Asking(caller): Asking,
     Path(id): Path<DeviceId>,
 ) -> Result<Json<Latest>, Fault> {
-    let items = app.latest(&caller, id)?.into_iter().map(view).collect();
+    let items = app.latest(&caller, id).await?.into_iter().map(view).collect();
     Ok(Json(Latest { items }))
 }
 

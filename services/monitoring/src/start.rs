@@ -66,6 +66,7 @@ impl Running {
 pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
     let metrics = Metrics::register(deps.metrics);
     let interval = config.upkeep_interval();
+    let shared = deps.stores.shared;
     let parts = Parts { stores: deps.stores, audit: deps.audit, sender: deps.sender, metrics };
     let app = Monitoring::new(config, deps.clock.clone(), parts);
     let replayed = app.load().await.map_err(Error::Log)?;
@@ -78,6 +79,10 @@ pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
     tasks.spawn(tasks::upkeep(app.clone(), interval, stop.clone()));
     tasks.spawn(tasks::evaluate(app.clone(), stop.clone()));
     tasks.spawn(tasks::deliver(app.clone(), stop.clone()));
+    if shared {
+        tasks.spawn(tasks::follow(app.clone(), stop.clone()));
+        tasks.spawn(tasks::agree(app.clone(), stop.clone()));
+    }
     let router = http::router(app.clone(), deps.verifier, deps.clock);
     Ok(Running { router, tasks, stop, app })
 }

@@ -32,6 +32,49 @@ pub(crate) async fn upkeep(app: Monitoring, interval: Duration, stop: Cancellati
     }
 }
 
+/// How often the logs of other replicas are looked at.
+const FOLLOW_EVERY: Duration = Duration::from_millis(250);
+/// How often replicas agree on who decides about alerts.
+const AGREE_EVERY: Duration = Duration::from_secs(1);
+
+/// Takes in what other replicas store until told to stop.
+pub(crate) async fn follow(app: Monitoring, stop: CancellationToken) {
+    let mut said = false;
+    while stop.run_until_cancelled(tokio::time::sleep(FOLLOW_EVERY)).await.is_some() {
+        let read = stop.run_until_cancelled(app.follow()).await;
+        match read {
+            Some(Err(error)) if !said => {
+                tracing::warn!(
+                    "what other replicas store is not read: {}",
+                    openframe_fault::chain(&error)
+                );
+                said = true;
+            }
+            Some(Ok(_)) => said = false,
+            Some(Err(_)) | None => {}
+        }
+    }
+}
+
+/// Agrees with other replicas on who decides about alerts, and on what was decided, until told to
+/// stop.
+pub(crate) async fn agree(app: Monitoring, stop: CancellationToken) {
+    let mut said = false;
+    while stop.run_until_cancelled(tokio::time::sleep(AGREE_EVERY)).await.is_some() {
+        match app.agree().await {
+            Ok(()) => said = false,
+            Err(error) if !said => {
+                tracing::warn!("alerts wait: {}", openframe_fault::chain(&error));
+                said = true;
+            }
+            Err(_) => {}
+        }
+    }
+    if let Err(error) = app.resign().await {
+        tracing::debug!("another replica decides about alerts later: {error}");
+    }
+}
+
 /// How long a failed delivery may wait beyond its time.
 const LOOK: Duration = Duration::from_secs(1);
 /// Channels that are served at the same time.

@@ -40,7 +40,7 @@ impl Sender for Nobody {
 pub(crate) fn parts(log: &MemoryLog) -> Parts {
     let log = Arc::new(log.clone()) as Arc<dyn TelemetryLog>;
     Parts {
-        stores: Stores { log, alerts: Arc::new(MemoryAlerts::default()) },
+        stores: Stores { log, alerts: Arc::new(MemoryAlerts::default()), shared: false },
         audit: Arc::new(Trail::default()),
         sender: Arc::new(Nobody),
         metrics: Metrics::default(),

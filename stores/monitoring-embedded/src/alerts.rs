@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use openframe_ids::{ChannelId, RuleId, TenantId};
 use openframe_monitoring::domain::alert::{Channel, Rule};
 use openframe_monitoring::store::alerts::{
-    Alerts, Attempt, Kept, MAX_WAITING, Notification, Step, StoreError,
+    Alerts, Attempt, Kept, MAX_WAITING, Notification, Step, StoreError, Written,
 };
 use uuid::Uuid;
 
@@ -87,9 +87,24 @@ async fn notify(db: &mut Connection, wanted: &[Notification]) -> Result<(), Stor
     Ok(())
 }
 
+/// Whether nobody has changed rules or alerts since version `seen`; counts a change if so.
+async fn current(db: &mut Connection, seen: i64) -> Result<bool, StoreError> {
+    let changed = sqlx::query!("update board set version = version + 1 where version = $1", seen);
+    let changed = changed.execute(&mut *db).await.map_err(failed)?;
+    Ok(changed.rows_affected() == 1)
+}
+
 #[async_trait]
 impl Alerts for SqlAlerts {
+    async fn version(&self) -> Result<i64, StoreError> {
+        let row = sqlx::query!(r#"select version as "version!: i64" from board"#);
+        let row = row.fetch_one(&mut *reading(&self.0).await?).await.map_err(failed)?;
+        Ok(row.version)
+    }
+
     async fn load(&self) -> Result<Kept, StoreError> {
+        // The version first: what changes while the rest is read is read again.
+        let version = self.version().await?;
         let mut db = reading(&self.0).await?;
         let rules = sqlx::query!(r#"select body as "body!" from rule order by id"#);
         let rules = rules.fetch_all(&mut *db).await.map_err(failed)?;
@@ -98,14 +113,18 @@ impl Alerts for SqlAlerts {
         let rules = rules.iter().map(|row| record::rule(&row.body).map_err(StoreError));
         let alerts = alerts.iter().map(|row| record::alert(&row.body).map_err(StoreError));
         Ok(Kept {
+            version,
             rules: rules.collect::<Result<_, _>>()?,
             alerts: alerts.collect::<Result<_, _>>()?,
         })
     }
 
-    async fn put_rule(&self, rule: &Rule) -> Result<bool, StoreError> {
+    async fn put_rule(&self, rule: &Rule, seen: i64) -> Result<Written, StoreError> {
         let body = record::write_rule(rule).map_err(StoreError)?;
         let mut transaction = writing(&self.0).await?;
+        if !current(&mut transaction, seen).await? {
+            return Ok(Written::Stale);
+        }
         let written = sqlx::query!(
             "insert into rule (id, tenant, name, body) values ($1, $2, $3, $4)
              on conflict (id) do update set name = excluded.name, body = excluded.body",
@@ -116,21 +135,30 @@ impl Alerts for SqlAlerts {
         )
         .execute(&mut *transaction)
         .await;
-        let is_free = taken(written)?;
-        if is_free {
-            transaction.commit().await.map_err(failed)?;
+        if !taken(written)? {
+            return Ok(Written::Refused);
         }
-        Ok(is_free)
+        transaction.commit().await.map_err(failed)?;
+        Ok(Written::Done(seen + 1))
     }
 
-    async fn delete_rule(&self, id: RuleId, wanted: &[Notification]) -> Result<(), StoreError> {
+    async fn delete_rule(
+        &self,
+        id: RuleId,
+        wanted: &[Notification],
+        seen: i64,
+    ) -> Result<Written, StoreError> {
         let mut transaction = writing(&self.0).await?;
+        if !current(&mut transaction, seen).await? {
+            return Ok(Written::Stale);
+        }
         let alerts = sqlx::query!("delete from alert where rule = $1", id.0);
         alerts.execute(&mut *transaction).await.map_err(failed)?;
         let rules = sqlx::query!("delete from rule where id = $1", id.0);
         rules.execute(&mut *transaction).await.map_err(failed)?;
         notify(&mut transaction, wanted).await?;
-        transaction.commit().await.map_err(failed)
+        transaction.commit().await.map_err(failed)?;
+        Ok(Written::Done(seen + 1))
     }
 
     async fn channels(&self, tenant: TenantId) -> Result<Vec<Channel>, StoreError> {
@@ -175,24 +203,35 @@ impl Alerts for SqlAlerts {
         Ok(is_free)
     }
 
-    async fn delete_channel(&self, tenant: TenantId, id: ChannelId) -> Result<bool, StoreError> {
+    async fn delete_channel(
+        &self,
+        tenant: TenantId,
+        id: ChannelId,
+        seen: i64,
+    ) -> Result<Written, StoreError> {
         let mut transaction = writing(&self.0).await?;
+        if !current(&mut transaction, seen).await? {
+            return Ok(Written::Stale);
+        }
         let gone =
             sqlx::query!("delete from channel where id = $1 and tenant = $2", id.0, tenant.0)
                 .execute(&mut *transaction)
                 .await
                 .map_err(failed)?;
         if gone.rows_affected() == 0 {
-            return Ok(false);
+            return Ok(Written::Refused);
         }
         let outbox = sqlx::query!("delete from outbox where channel = $1", id.0);
         outbox.execute(&mut *transaction).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
-        Ok(true)
+        Ok(Written::Done(seen + 1))
     }
 
-    async fn commit(&self, step: &Step) -> Result<(), StoreError> {
+    async fn commit(&self, step: &Step, seen: i64) -> Result<Written, StoreError> {
         let mut transaction = writing(&self.0).await?;
+        if !current(&mut transaction, seen).await? {
+            return Ok(Written::Stale);
+        }
         for alert in &step.put {
             let labels = record::labels(&alert.labels).map_err(StoreError)?;
             let body = record::write_alert(alert).map_err(StoreError)?;
@@ -215,7 +254,23 @@ impl Alerts for SqlAlerts {
                 .map_err(failed)?;
         }
         notify(&mut transaction, &step.notify).await?;
-        transaction.commit().await.map_err(failed)
+        transaction.commit().await.map_err(failed)?;
+        Ok(Written::Done(seen + 1))
+    }
+
+    async fn lead(&self, holder: Uuid, now_ms: i64, until_ms: i64) -> Result<bool, StoreError> {
+        let mut transaction = writing(&self.0).await?;
+        let taken = sqlx::query!(
+            "update leader set holder = $1, until_ms = $2 where holder = $1 or until_ms < $3",
+            holder,
+            until_ms,
+            now_ms
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(taken.rows_affected() == 1)
     }
 
     async fn due(&self, now_ms: i64, limit: u32) -> Result<Vec<Notification>, StoreError> {
@@ -239,6 +294,21 @@ impl Alerts for SqlAlerts {
             body: row.body,
         });
         Ok(rows.collect())
+    }
+
+    async fn claim(&self, notification: &Notification, until_ms: i64) -> Result<bool, StoreError> {
+        let mut transaction = writing(&self.0).await?;
+        let taken = sqlx::query!(
+            "update outbox set due_ms = $1 where key = $2 and due_ms = $3",
+            until_ms,
+            notification.key,
+            notification.due_ms
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(taken.rows_affected() == 1)
     }
 
     async fn tried(

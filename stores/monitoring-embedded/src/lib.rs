@@ -12,7 +12,7 @@ mod reserve;
 use std::path::Path;
 use std::sync::Arc;
 
-use openframe_monitoring::store::{Stores, TelemetryLog};
+use openframe_monitoring::store::Stores;
 use openframe_sqlite::Database;
 
 pub use alerts::SqlAlerts;
@@ -46,16 +46,11 @@ impl Embedded {
     /// Opens the stores in `dir`, or makes them; returns their database as well, to be watched. The
     /// caller keeps other processes out of the folder.
     pub async fn open(dir: &Path, options: Options) -> Result<(Stores, Database), OpenError> {
-        let log = Self::open_log(dir, options)?;
-        let database = Database::open(&dir.join("alerts.db"), &MIGRATIONS).await?;
-        let alerts = Arc::new(SqlAlerts::new(database.clone()));
-        Ok((Stores { log, alerts }, database))
-    }
-
-    /// Opens the telemetry log alone: rules and alerts are kept elsewhere.
-    pub fn open_log(dir: &Path, options: Options) -> Result<Arc<dyn TelemetryLog>, OpenError> {
         let log = Log::open(&dir.join("telemetry"), options);
         let log = log.map_err(|cause| OpenError::Log { dir: dir.to_owned(), cause })?;
-        Ok(Arc::new(log))
+        let log = Arc::new(log);
+        let database = Database::open(&dir.join("alerts.db"), &MIGRATIONS).await?;
+        let alerts = Arc::new(SqlAlerts::new(database.clone()));
+        Ok((Stores { log, alerts, shared: false }, database))
     }
 }

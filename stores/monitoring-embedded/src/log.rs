@@ -96,7 +96,7 @@ fn line(damage: &Damage) -> String {
 
 #[async_trait]
 impl TelemetryLog for Log {
-    async fn append(&self, record: Bytes) -> Result<u64, LogError> {
+    async fn append(&self, _chapter: u64, record: Bytes) -> Result<u64, LogError> {
         self.wal.append(record).await.map_err(failed)
     }
 

@@ -96,14 +96,16 @@ pub async fn log(store: &dyn Alerts, acts: &[Act]) -> String {
 }
 
 async fn act(store: &dyn Alerts, (what, n, value): Act) -> String {
+    // Now and then somebody has not seen the last change.
+    let seen = store.version().await.unwrap_or(-1) - i64::from((n, value) == (0, 0));
     match what {
-        0 => format!("{:?}", store.put_rule(&rule(n, value)).await.ok()),
+        0 => format!("{:?}", store.put_rule(&rule(n, value), seen).await.ok()),
         1 => {
             let wanted = [notification(n, value)];
-            format!("{:?}", store.delete_rule(RuleId(id(1, n)), &wanted).await.ok())
+            format!("{:?}", store.delete_rule(RuleId(id(1, n)), &wanted, seen).await.ok())
         }
         2 | 3 => format!("{:?}", store.add_channel(&channel(n, value)).await.ok()),
-        4 => format!("{:?}", store.delete_channel(tenant(n), ChannelId(id(2, n))).await.ok()),
+        4 => format!("{:?}", store.delete_channel(tenant(n), ChannelId(id(2, n)), seen).await.ok()),
         5 => format!("{:?}", store.channel(ChannelId(id(2, n))).await.ok()),
         6 => {
             let mut tried = String::new();
@@ -118,13 +120,28 @@ async fn act(store: &dyn Alerts, (what, n, value): Act) -> String {
             }
             tried
         }
+        7 => {
+            let (from, until) = (i64::from(value), i64::from(value) + 2);
+            format!("{:?}", store.lead(id(3, n), from, until).await.ok())
+        }
+        8 => {
+            let mut claimed = String::new();
+            for one in store.due(i64::from(value), 1).await.unwrap_or_default() {
+                // The second one comes too late.
+                for until in [i64::from(value) + 1, i64::from(value) + 2] {
+                    let done = store.claim(&one, until).await.ok();
+                    write!(claimed, "{} {done:?}", one.key).unwrap_or_default();
+                }
+            }
+            claimed
+        }
         _ => {
             let step = Step {
                 put: vec![alert(n, value), alert(n.wrapping_add(1), value)],
                 gone: vec![(RuleId(id(1, value / 2)), labels(value))],
                 notify: vec![notification(n, value), notification(n, value)],
             };
-            format!("{:?}", store.commit(&step).await.ok())
+            format!("{:?}", store.commit(&step, seen).await.ok())
         }
     }
 }
@@ -136,7 +153,8 @@ pub async fn waiting_after(store: &dyn Alerts, made: u32) -> Vec<String> {
         let key = number.to_string();
         let step =
             Step { notify: vec![Notification { key, ..notification(1, 0) }], ..Step::default() };
-        store.commit(&step).await.unwrap_or_default();
+        let seen = store.version().await.unwrap_or_default();
+        store.commit(&step, seen).await.ok();
     }
     let mut waiting = Vec::new();
     while let Some(one) = store.due(i64::MAX, 1).await.unwrap_or_default().pop() {

@@ -11,7 +11,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn engines_agree(acts in proptest::collection::vec((0..9u8, 0..4u8, 0..6u8), 1..40)) {
+    fn engines_agree(acts in proptest::collection::vec((0..12u8, 0..4u8, 0..6u8), 1..40)) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let (memory, sqlite) = runtime.block_on(async {
             let folder = tempfile::tempdir().unwrap();

@@ -54,8 +54,8 @@ proptest! {
             for step in steps {
                 match step {
                     Step::Append(bytes) => {
-                        let number = model.append(Bytes::from(bytes.clone())).await.unwrap();
-                        assert_eq!(log.append(Bytes::from(bytes)).await.unwrap(), number);
+                        let number = model.append(0, Bytes::from(bytes.clone())).await.unwrap();
+                        assert_eq!(log.append(0, Bytes::from(bytes)).await.unwrap(), number);
                     }
                     Step::Trim(number) => {
                         let keep = || Box::new([Bytes::from_static(b"kept")].into_iter());

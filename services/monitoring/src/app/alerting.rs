@@ -14,7 +14,7 @@ use super::evaluation::notifications;
 use super::{Live, Monitoring, need};
 use crate::Error;
 use crate::domain::alert::{self, Alert, Definition, Look, Rule, State, Transition, evaluate};
-use crate::store::alerts::Step;
+use crate::store::alerts::{Kept, Step, Written};
 
 /// Without samples for so long, the platform was away, milliseconds.
 const AWAY_MS: i64 = 60_000;
@@ -44,6 +44,8 @@ pub struct AlertShown {
 /// Every rule and alert, as the store has them; values are newer.
 #[derive(Debug, Default)]
 pub(super) struct Board {
+    /// The store's, when it was read.
+    pub(super) version: i64,
     pub(super) entries: HashMap<RuleId, OnBoard>,
     /// Until then nothing is over, Unix milliseconds: devices report again after an absence.
     pub(super) settled_ms: i64,
@@ -77,36 +79,70 @@ impl Monitoring {
     /// Reads rules and alerts back, after the log. Time in which nothing was received counts for no
     /// alert.
     pub(crate) async fn load_alerts(&self) -> Result<(), Error> {
-        let kept = self.0.alerts.load().await?;
-        let now_ms = self.now_ms();
         let left_ms = self.received_ms().unwrap_or(i64::MIN);
-        let mut resumed = Step::default();
-        let mut board = Board::default();
-        if now_ms.saturating_sub(left_ms) > AWAY_MS {
-            let grace_ms = i64::from(self.0.config.start_grace_s) * 1_000;
-            board.settled_ms = now_ms.saturating_add(grace_ms);
-        }
-        for rule in kept.rules {
-            board.entries.insert(rule.id, OnBoard::new(rule));
-        }
-        for alert in kept.alerts {
-            let Some(entry) = board.entries.get_mut(&alert.rule) else { continue };
-            let back = alert::resumed(alert.clone(), left_ms, now_ms);
-            if back != alert {
-                resumed.put.push(back.clone());
+        loop {
+            let kept = self.0.alerts.load().await?;
+            let now_ms = self.now_ms();
+            let mut board = Board { version: kept.version, ..Board::default() };
+            if now_ms.saturating_sub(left_ms) > AWAY_MS {
+                let grace_ms = i64::from(self.0.config.start_grace_s) * 1_000;
+                board.settled_ms = now_ms.saturating_add(grace_ms);
             }
-            entry.alerts.push(back);
+            for rule in kept.rules {
+                board.entries.insert(rule.id, OnBoard::new(rule));
+            }
+            let mut resumed = Step::default();
+            for alert in kept.alerts {
+                let Some(entry) = board.entries.get_mut(&alert.rule) else { continue };
+                let back = alert::resumed(alert.clone(), left_ms, now_ms);
+                if back != alert {
+                    resumed.put.push(back.clone());
+                }
+                entry.alerts.push(back);
+            }
+            if resumed != Step::default() {
+                match self.0.alerts.commit(&resumed, board.version).await? {
+                    Written::Done(version) => board.version = version,
+                    // Another replica has begun as well.
+                    Written::Stale | Written::Refused => continue,
+                }
+            }
+            *self.board() = board;
+            return Ok(());
         }
-        if resumed != Step::default() {
-            self.0.alerts.commit(&resumed).await?;
+    }
+
+    /// Takes in what other replicas have changed by now, so that whoever has changed something finds
+    /// it whichever replica answers next. Without the store, the board stays as it is.
+    async fn look_at_board(&self) {
+        if let Err(error) = self.meet_board().await {
+            tracing::debug!("the alerts shown may be old: {}", openframe_fault::chain(&error));
         }
-        *self.board() = board;
+    }
+
+    /// Takes in what other replicas have changed, if they have.
+    pub(super) async fn meet_board(&self) -> Result<(), Error> {
+        if self.0.shared && self.0.alerts.version().await? != self.board().version {
+            let _turn = self.turn().await;
+            self.refresh_board().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what other replicas have changed, and tells it. The caller has the turn.
+    pub(super) async fn refresh_board(&self) -> Result<(), Error> {
+        let kept = self.0.alerts.load().await?;
+        let changed = self.board().take_in(kept, self.now_ms());
+        for (rule, alert) in changed {
+            self.tell_alert(&rule, alert);
+        }
         Ok(())
     }
 
     /// The tenant's rules, by name.
-    pub fn rules(&self, caller: &Caller) -> Result<Vec<RuleShown>, Error> {
+    pub async fn rules(&self, caller: &Caller) -> Result<Vec<RuleShown>, Error> {
         need(caller, Permission::TelemetryRead)?;
+        self.look_at_board().await;
         let board = self.board();
         let own = board.entries.values().filter(|entry| entry.rule.tenant == caller.tenant);
         let mut own: Vec<_> = own.map(OnBoard::shown).collect();
@@ -128,61 +164,89 @@ impl Monitoring {
         // Parsing can take long, so it keeps nobody waiting.
         let checked = tokio::task::spawn_blocking(move || promql::check(&expr)).await;
         checked.map_err(|error| Error::Encode(error.into()))?.map_err(Error::Query)?;
+        let mut rule = Rule { id: RuleId::new(), tenant, definition, created_ms: self.now_ms() };
+        self.meet_board().await?;
         let _turn = self.turn().await;
-        let known = self.0.alerts.channels(tenant).await?;
-        let missing = definition.channels.iter().find(|id| known.iter().all(|it| it.id != **id));
-        if let Some(id) = missing {
+        let mut told = false;
+        loop {
+            let (version, old) = self.check_rule(&rule, id).await?;
+            (rule.id, rule.created_ms) = old.unwrap_or((rule.id, rule.created_ms));
+            if !std::mem::replace(&mut told, true) {
+                let action = if old.is_some() { "rule.change" } else { "rule.create" };
+                let detail = format!("name={:?}", rule.definition.name);
+                self.record(ask, action, rule.id.to_string(), detail).await?;
+            }
+            match self.0.alerts.put_rule(&rule, version).await? {
+                Written::Done(version) => return Ok(self.board().put(rule, version)),
+                Written::Refused => return Err(Error::NameTaken),
+                Written::Stale => self.refresh_board().await?,
+            }
+        }
+    }
+
+    /// Whether a rule may be put on the board as it is now: which version that is, and the id and age
+    /// of the rule that it replaces.
+    async fn check_rule(
+        &self,
+        rule: &Rule,
+        id: Option<RuleId>,
+    ) -> Result<(i64, Option<(RuleId, i64)>), Error> {
+        let (version, old, count) = {
+            let board = self.board();
+            let old = id.map(|id| board.own(rule.tenant, id)).transpose()?;
+            (board.version, old, board.count(rule.tenant))
+        };
+        let known = self.0.alerts.channels(rule.tenant).await?;
+        let mut wanted = rule.definition.channels.iter();
+        if let Some(id) = wanted.find(|id| known.iter().all(|it| it.id != **id)) {
             return Err(Error::BadRule(format!("there is no channel {id}; make it first")));
         }
-        let (old, count) = {
-            let board = self.board();
-            (id.map(|id| board.own(tenant, id)).transpose()?, board.count(tenant))
-        };
         if old.is_none() && count >= self.0.config.max_rules {
             return Err(Error::TooManyRules(self.0.config.max_rules));
         }
-        let (id, created_ms) = old.unwrap_or_else(|| (RuleId::new(), self.now_ms()));
-        let action = if old.is_some() { "rule.change" } else { "rule.create" };
-        self.record(ask, action, id.to_string(), format!("name={:?}", definition.name)).await?;
-        let rule = Rule { id, tenant, definition, created_ms };
-        if !self.0.alerts.put_rule(&rule).await? {
-            return Err(Error::NameTaken);
-        }
-        let mut board = self.board();
-        let entry = board.entries.entry(id).or_insert_with(|| OnBoard::new(rule.clone()));
-        entry.rule = rule;
-        (entry.evaluated_ms, entry.error) = (None, None);
-        Ok(entry.shown())
+        Ok((version, old))
     }
 
     /// Removes a rule. What fires because of it is over.
     pub async fn delete_rule(&self, ask: &Ask, id: RuleId) -> Result<(), Error> {
         need(&ask.caller, Permission::AlertsWrite)?;
+        self.meet_board().await?;
         let _turn = self.turn().await;
-        let (rule, alerts) = {
-            let board = self.board();
-            board.own(ask.caller.tenant, id)?;
-            let entry = board.entries.get(&id).ok_or(Error::NoSuchRule)?;
-            (entry.rule.clone(), entry.alerts.clone())
-        };
-        self.record(ask, "rule.delete", id.to_string(), String::new()).await?;
-        let now_ms = self.now_ms();
-        let look = Look { at_ms: now_ms, settling: false };
-        let over = evaluate(&rule, alerts, BTreeMap::new(), look);
-        let over: Vec<_> = over.into_iter().filter(|it| it.what == Transition::Resolved).collect();
-        let notify = notifications(&rule, &over, now_ms).map_err(Error::Encode)?;
-        self.0.alerts.delete_rule(id, &notify).await?;
-        self.board().entries.remove(&id);
-        self.0.wake.notify_one();
-        for change in over {
-            self.tell_alert(&rule, change.alert);
+        let mut told = false;
+        loop {
+            let (rule, alerts, version) = {
+                let board = self.board();
+                board.own(ask.caller.tenant, id)?;
+                let entry = board.entries.get(&id).ok_or(Error::NoSuchRule)?;
+                (entry.rule.clone(), entry.alerts.clone(), board.version)
+            };
+            if !std::mem::replace(&mut told, true) {
+                self.record(ask, "rule.delete", id.to_string(), String::new()).await?;
+            }
+            let now_ms = self.now_ms();
+            let look = Look { at_ms: now_ms, settling: false };
+            let mut over = evaluate(&rule, alerts, BTreeMap::new(), look);
+            over.retain(|change| change.what == Transition::Resolved);
+            let notify = notifications(&rule, &over, now_ms).map_err(Error::Encode)?;
+            match self.0.alerts.delete_rule(id, &notify, version).await? {
+                Written::Done(version) => self.board().remove(id, version),
+                Written::Stale | Written::Refused => {
+                    self.refresh_board().await?;
+                    continue;
+                }
+            }
+            self.0.wake.notify_one();
+            for change in over {
+                self.tell_alert(&rule, change.alert);
+            }
+            return Ok(());
         }
-        Ok(())
     }
 
     /// The tenant's alerts, newest first.
-    pub fn alerts(&self, caller: &Caller) -> Result<Vec<AlertShown>, Error> {
+    pub async fn alerts(&self, caller: &Caller) -> Result<Vec<AlertShown>, Error> {
         need(caller, Permission::TelemetryRead)?;
+        self.look_at_board().await;
         let board = self.board();
         let own = board.entries.values().filter(|entry| entry.rule.tenant == caller.tenant);
         let shown = |entry: &OnBoard| {
@@ -226,6 +290,56 @@ impl Monitoring {
 }
 
 impl Board {
+    fn put(&mut self, rule: Rule, version: i64) -> RuleShown {
+        self.version = version;
+        let entry = self.entries.entry(rule.id).or_insert_with(|| OnBoard::new(rule.clone()));
+        entry.rule = rule;
+        (entry.evaluated_ms, entry.error) = (None, None);
+        entry.shown()
+    }
+
+    fn remove(&mut self, id: RuleId, version: i64) {
+        self.version = version;
+        self.entries.remove(&id);
+    }
+
+    /// Becomes what the store has, with what only this replica knows; returns the alerts that have
+    /// changed, those that are gone as over.
+    fn take_in(&mut self, kept: Kept, now_ms: i64) -> Vec<(Rule, Alert)> {
+        let mut before = std::mem::take(&mut self.entries);
+        self.version = kept.version;
+        for rule in kept.rules {
+            let known = before.get(&rule.id).filter(|known| known.rule == rule);
+            let looked = known.map(|known| (known.evaluated_ms, known.error.clone()));
+            let (evaluated_ms, error) = looked.unwrap_or_default();
+            let alerts = Vec::new();
+            self.entries.insert(rule.id, OnBoard { rule, alerts, evaluated_ms, error });
+        }
+        let mut changed = Vec::new();
+        for mut alert in kept.alerts {
+            let Some(entry) = self.entries.get_mut(&alert.rule) else { continue };
+            let old = before.get_mut(&alert.rule).map(|known| &mut known.alerts);
+            let old = old.and_then(|old| {
+                let at = old.iter().position(|it| it.labels == alert.labels)?;
+                Some(old.swap_remove(at))
+            });
+            match old {
+                Some(old) if alert::same_but_value(&old, &alert) => alert.value = old.value,
+                Some(_) | None => changed.push((entry.rule.clone(), alert.clone())),
+            }
+            entry.alerts.push(alert);
+        }
+        for gone in before.into_values() {
+            for mut alert in gone.alerts {
+                if alert.state == State::Firing {
+                    (alert.state, alert.resolved_ms) = (State::Resolved, Some(now_ms));
+                }
+                changed.push((gone.rule.clone(), alert));
+            }
+        }
+        changed
+    }
+
     fn own(&self, tenant: TenantId, id: RuleId) -> Result<(RuleId, i64), Error> {
         let entry = self.entries.get(&id).filter(|entry| entry.rule.tenant == tenant);
         entry.map(|entry| (id, entry.rule.created_ms)).ok_or(Error::NoSuchRule)

@@ -11,12 +11,15 @@ use super::{Monitoring, need};
 use crate::Error;
 use crate::domain::alert::Channel;
 use crate::notify::{self, Refusal};
-use crate::store::alerts::{Attempt, Notification, StoreError};
+use crate::store::alerts::{Attempt, Notification, StoreError, Written};
 
 /// Channels of a tenant at most.
 const MAX_CHANNELS: usize = 200;
 /// Notifications looked up at once: more than are on their way at the same time.
 const ROUND: u32 = 256;
+/// A replica that has begun to send gets so long before another one does, milliseconds: longer than
+/// an attempt can take.
+const CLAIM_MS: i64 = 20_000;
 /// Time before the second attempt, milliseconds; doubled for each that follows.
 const FIRST_WAIT_MS: i64 = 5_000;
 /// Time between two attempts at most, milliseconds.
@@ -72,15 +75,26 @@ impl Monitoring {
             return Err(Error::NoSuchChannel);
         }
         let _turn = self.turn().await;
-        let rules = self.board().told_by(tenant, id);
-        if !rules.is_empty() {
-            return Err(Error::ChannelInUse(rules));
-        }
-        self.record(ask, "channel.delete", id.to_string(), String::new()).await?;
-        if self.0.alerts.delete_channel(tenant, id).await? {
-            Ok(())
-        } else {
-            Err(Error::NoSuchChannel)
+        let mut told = false;
+        loop {
+            let (rules, version) = {
+                let board = self.board();
+                (board.told_by(tenant, id), board.version)
+            };
+            if !rules.is_empty() {
+                return Err(Error::ChannelInUse(rules));
+            }
+            if !std::mem::replace(&mut told, true) {
+                self.record(ask, "channel.delete", id.to_string(), String::new()).await?;
+            }
+            match self.0.alerts.delete_channel(tenant, id, version).await? {
+                Written::Done(version) => {
+                    self.board().version = version;
+                    return Ok(());
+                }
+                Written::Refused => return Err(Error::NoSuchChannel),
+                Written::Stale => self.refresh_board().await?,
+            }
         }
     }
 
@@ -100,6 +114,10 @@ impl Monitoring {
             // Removed meanwhile, and its notifications with it.
             return Ok(());
         };
+        if !self.0.alerts.claim(&one, self.now_ms().saturating_add(CLAIM_MS)).await? {
+            // Another replica sends it.
+            return Ok(());
+        }
         let sender = Arc::clone(&self.0.sender);
         let answer = sender.post(&channel.webhook_url, &one.key, &one.body).await;
         let now_ms = self.now_ms();

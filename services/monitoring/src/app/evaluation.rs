@@ -10,10 +10,11 @@ use openframe_promql as promql;
 use tokio::time::Instant;
 
 use super::Monitoring;
+use super::alerting::Board;
 use crate::domain::alert::{AlertLabels, Change, Look, Rule, Transition, evaluate};
 use crate::domain::labels::NAME;
 use crate::notify;
-use crate::store::alerts::{Notification, Step};
+use crate::store::alerts::{Notification, Step, Written};
 
 /// Alerts of one rule at most: more says that the rule is wrong.
 const MAX_ALERTS: usize = 10_000;
@@ -113,19 +114,35 @@ impl Monitoring {
         look: Look,
     ) -> Result<(), String> {
         let _turn = self.turn().await;
-        let before = {
-            let board = self.board();
-            let entry = board.entries.get(&rule.id).filter(|entry| entry.rule == *rule);
-            entry.map(|entry| entry.alerts.clone())
+        let (changes, step) = loop {
+            let before = {
+                let board = self.board();
+                let entry = board.entries.get(&rule.id).filter(|entry| entry.rule == *rule);
+                entry.map(|entry| (entry.alerts.clone(), board.version))
+            };
+            // Changed or removed meanwhile: the next round is about the new one.
+            let Some((before, version)) = before else { return Ok(()) };
+            let changes = evaluate(rule, before, found.clone(), look);
+            if !self.leads() {
+                self.board().renew(rule, changes);
+                return Ok(());
+            }
+            let step = step(rule, &changes, look.at_ms).map_err(|error| error.to_string())?;
+            if step == Step::default() {
+                break (changes, step);
+            }
+            let kept = self.0.alerts.commit(&step, version).await;
+            match kept.map_err(|error| openframe_fault::chain(&error))? {
+                Written::Done(version) => {
+                    self.board().version = version;
+                    break (changes, step);
+                }
+                Written::Stale | Written::Refused => {
+                    let fresh = self.refresh_board().await;
+                    fresh.map_err(|error| openframe_fault::chain(&error))?;
+                }
+            }
         };
-        // Changed or removed meanwhile: the next round is about the new one.
-        let Some(before) = before else { return Ok(()) };
-        let changes = evaluate(rule, before, found, look);
-        let step = step(rule, &changes, look.at_ms).map_err(|error| error.to_string())?;
-        if step != Step::default() {
-            let kept = self.0.alerts.commit(&step).await;
-            kept.map_err(|error| openframe_fault::chain(&error))?;
-        }
         let stay = changes.iter().filter(|change| change.what != Transition::Dropped);
         if let Some(entry) = self.board().entries.get_mut(&rule.id) {
             entry.alerts = stay.map(|change| change.alert.clone()).collect();
@@ -136,6 +153,19 @@ impl Monitoring {
         let changed = changes.into_iter().filter(|change| change.what != Transition::Kept);
         changed.for_each(|change| self.tell_alert(rule, change.alert));
         Ok(())
+    }
+}
+
+impl Board {
+    /// Notes the values of alerts that go on; what has changed is the leader's to say.
+    fn renew(&mut self, rule: &Rule, changes: Vec<Change>) {
+        let Some(entry) = self.entries.get_mut(&rule.id) else { return };
+        for change in changes.into_iter().filter(|change| change.what == Transition::Kept) {
+            let own = entry.alerts.iter_mut().find(|alert| alert.labels == change.alert.labels);
+            if let Some(own) = own {
+                own.value = change.alert.value;
+            }
+        }
     }
 }
 

@@ -205,12 +205,13 @@ impl Monitoring {
         used.sort_unstable();
         used.dedup();
         // Described in every record until one is durable: another record may reach the disk first.
-        record.series = self.head().describe(&used);
+        let chapter = self.0.log.chapter(record.received_ms);
+        record.series = self.head().describe(&used, chapter);
         for part in record.split(MAX_RECORD_BYTES) {
-            let appended = self.0.log.append(Bytes::from(part.encode())).await;
+            let appended = self.0.log.append(chapter, Bytes::from(part.encode())).await;
             let number = appended.map_err(Error::Log)?;
             self.note(part.received_ms, number);
-            let new = self.head_mut().apply(&part);
+            let new = self.head_mut().apply(&part, chapter);
             self.0.metrics.stored.inc_by(new as u64);
         }
         Ok(())

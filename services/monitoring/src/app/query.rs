@@ -130,6 +130,7 @@ impl Monitoring {
         let Ok(Ok(place)) = tokio::time::timeout_at(deadline.into(), place).await else {
             return Err(Error::Query(promql::Error::TimedOut("query queue")));
         };
+        self.catch_up().await;
         // The place is held until the work has really ended, whoever still waits.
         let work = move |app: &Self, limits| Ok((work(app, limits)?, Place(place)));
         self.apart(deadline, work).await

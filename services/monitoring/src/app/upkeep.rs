@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -18,7 +19,9 @@ const DESCRIBED_BYTES: usize = 256 << 10;
 /// Series that are swept under one lock.
 const SWEPT_AT_ONCE: usize = 2_048;
 /// Records read back between two looks at the head's size.
-const READ_AT_ONCE: u64 = 1_024;
+pub(super) const READ_AT_ONCE: u64 = 1_024;
+/// The wait before logs that could not be read are read again.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 /// The newest samples stay in memory whatever its limit, milliseconds.
 const ALWAYS_MS: i64 = 600_000;
 
@@ -60,7 +63,7 @@ impl Monitoring {
             .log
             .replay(&mut |number, bytes| match Record::decode(bytes) {
                 Ok(record) => {
-                    self.head_mut().apply(&record);
+                    self.head_mut().apply(&record, 0);
                     self.note(record.received_ms, number);
                     read += 1;
                     if read.is_multiple_of(READ_AT_ONCE) && self.head_is_over() {
@@ -73,6 +76,16 @@ impl Monitoring {
         if unknown > 0 {
             replayed.damage.push(format!("{unknown} records have an unknown form"));
         }
+        // The logs of other replicas, each read for itself.
+        replayed.records += loop {
+            match self.follow().await {
+                Ok(count) => break count,
+                Err(error) => {
+                    tracing::warn!("samples are not read: {}", openframe_fault::chain(&error));
+                    tokio::time::sleep(READ_AGAIN).await;
+                }
+            }
+        };
         let lost = self.head_mut().settle(self.oldest_ms(now_ms), now_ms);
         if lost > 0 {
             replayed.damage.push(format!("{lost} samples belong to series described nowhere"));
@@ -82,11 +95,17 @@ impl Monitoring {
 
     /// Remembers about one record an hour, and the newest.
     pub(super) fn note(&self, received_ms: i64, number: u64) {
+        self.received(received_ms);
         let mut kept = self.kept();
-        kept.received_ms = kept.received_ms.max(Some(received_ms));
         if kept.hours.back().is_none_or(|(last, _)| received_ms >= last.saturating_add(HOUR_MS)) {
             kept.hours.push_back((received_ms, number));
         }
+    }
+
+    /// Remembers when the platform last received samples.
+    pub(super) fn received(&self, received_ms: i64) {
+        let mut kept = self.kept();
+        kept.received_ms = kept.received_ms.max(Some(received_ms));
     }
 
     /// When the platform last received samples, Unix milliseconds.
@@ -132,13 +151,13 @@ impl Monitoring {
         Ok(())
     }
 
-    fn head_is_over(&self) -> bool {
+    pub(super) fn head_is_over(&self) -> bool {
         self.head().bytes() > self.0.config.head_bytes
     }
 
     /// Forgets old samples, more of them when the head is over its limit, and series that have
     /// ended. In parts, so that nobody waits for all of it.
-    fn sweep(&self, now_ms: i64) {
+    pub(super) fn sweep(&self, now_ms: i64) {
         let (numbers, bytes) = {
             let head = self.head();
             (head.numbers(), head.bytes())

@@ -253,6 +253,11 @@ pub fn resumed(mut alert: Alert, left_ms: i64, now_ms: i64) -> Alert {
     alert
 }
 
+/// Whether two are the same alert in the same state, whatever their values.
+pub fn same_but_value(a: &Alert, b: &Alert) -> bool {
+    *a == Alert { value: a.value, ..b.clone() }
+}
+
 fn begin(rule: &Rule, labels: AlertLabels, value: f64, now_ms: i64) -> Change {
     let alert = Alert {
         rule: rule.id,

@@ -31,8 +31,8 @@ pub struct TooManySeries;
 struct Series {
     tenant: TenantId,
     labels: Labels,
-    /// Whether the log describes it.
-    durable: bool,
+    /// The last chapter of the log that describes it.
+    described: Option<u64>,
     /// When it was last written to, Unix milliseconds.
     used_ms: i64,
     column: Column,
@@ -103,7 +103,7 @@ impl Head {
         self.tenants.entry(tenant).or_default().insert(number, &labels);
         // Their bytes are counted already.
         let column = self.orphans.remove(&number).unwrap_or_default();
-        let series = Series { tenant, labels, durable: false, used_ms: i64::MIN, column };
+        let series = Series { tenant, labels, described: None, used_ms: i64::MIN, column };
         self.bytes += overhead(&series);
         self.series.insert(number, series);
     }
@@ -114,10 +114,14 @@ impl Head {
         }
     }
 
-    /// What the log must be told of these series before it can hold samples of them.
-    pub fn describe(&self, numbers: &[SeriesRef]) -> Vec<(SeriesRef, TenantId, Labels)> {
+    /// What a chapter of the log must be told of these series before it can hold samples of them.
+    pub fn describe(
+        &self,
+        numbers: &[SeriesRef],
+        chapter: u64,
+    ) -> Vec<(SeriesRef, TenantId, Labels)> {
         let known = numbers.iter().filter_map(|number| Some((*number, self.series.get(number)?)));
-        let new = known.filter(|(_, series)| !series.durable);
+        let new = known.filter(|(_, series)| series.described != Some(chapter));
         new.map(|(number, series)| (number, series.tenant, series.labels.clone())).collect()
     }
 
@@ -135,21 +139,26 @@ impl Head {
         Some(series)
     }
 
+    /// Whether there is a series of this number.
+    pub fn knows(&self, number: SeriesRef) -> bool {
+        self.series.contains_key(&number)
+    }
+
     /// Whether a series has a sample at this instant.
     pub fn has(&self, number: SeriesRef, t: i64) -> bool {
         self.series.get(&number).is_some_and(|series| series.column.at(t).is_some())
     }
 
-    /// Takes in what has become durable. The same again changes nothing. Returns how many samples
-    /// were new.
-    pub fn apply(&mut self, record: &Record) -> usize {
+    /// Takes in what has become durable in a chapter of the log. The same again changes nothing.
+    /// Returns how many samples were new.
+    pub fn apply(&mut self, record: &Record, chapter: u64) -> usize {
         for (number, tenant, labels) in &record.series {
             self.reserve(*number);
             if !self.series.contains_key(number) {
                 self.insert(*number, *tenant, labels.clone());
             }
             if let Some(series) = self.series.get_mut(number) {
-                series.durable = true;
+                series.described = Some(chapter);
             }
         }
         for table in &record.tables {
@@ -278,8 +287,8 @@ impl Head {
 
     /// Everything but samples: what must stand in the log before its oldest part may go.
     pub fn descriptions(&self) -> (Vec<(SeriesRef, TenantId, Labels)>, Vec<Table>) {
-        let durable = self.series.iter().filter(|(_, series)| series.durable);
-        let series = durable.map(|(n, series)| (*n, series.tenant, series.labels.clone()));
+        let described = self.series.iter().filter(|(_, series)| series.described.is_some());
+        let series = described.map(|(n, series)| (*n, series.tenant, series.labels.clone()));
         (series.collect(), self.tables.all())
     }
 

@@ -36,7 +36,7 @@ async fn rules(
     State(app): State<Monitoring>,
     Asking(caller): Asking,
 ) -> Result<Json<api::RuleList>, Fault> {
-    let items = app.rules(&caller)?.into_iter().map(rule).collect();
+    let items = app.rules(&caller).await?.into_iter().map(rule).collect();
     Ok(Json(api::RuleList { items }))
 }
 
@@ -87,7 +87,7 @@ async fn alerts(
     State(app): State<Monitoring>,
     Asking(caller): Asking,
 ) -> Result<Json<api::AlertList>, Fault> {
-    let items = app.alerts(&caller)?.into_iter().map(alert).collect();
+    let items = app.alerts(&caller).await?.into_iter().map(alert).collect();
     Ok(Json(api::AlertList { items }))
 }
 

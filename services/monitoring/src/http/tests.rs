@@ -42,7 +42,11 @@ impl World {
         let minter = Minter::generate();
         let mut registry = Registry::default();
         let deps = Deps {
-            stores: Stores { log: Arc::new(log.clone()), alerts: Arc::new(alerts.clone()) },
+            stores: Stores {
+                log: Arc::new(log.clone()),
+                alerts: Arc::new(alerts.clone()),
+                shared: false,
+            },
             clock: clock.clone(),
             verifier: minter.verifier("monitoring"),
             audit: Arc::new(Trail::default()),

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use openframe_fault::BoxError;
 use openframe_ids::{ChannelId, RuleId, TenantId};
+use uuid::Uuid;
 
 use crate::domain::alert::{Alert, AlertLabels, Channel, Rule};
 
@@ -43,9 +44,11 @@ pub struct Step {
     pub notify: Vec<Notification>,
 }
 
-/// Everything kept of rules, for a start.
+/// Everything kept of rules.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Kept {
+    /// Rises with every change of a rule or an alert.
+    pub version: i64,
     /// The rules of every tenant.
     pub rules: Vec<Rule>,
     /// Their alerts.
@@ -63,18 +66,40 @@ pub enum Attempt {
     GivenUp(String),
 }
 
+/// How a change of rules or alerts went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It is durable; this is the version since.
+    Done(i64),
+    /// Nothing was done: another replica has changed something since the version that was seen.
+    Stale,
+    /// Nothing was done, for the method's own reason.
+    Refused,
+}
+
 /// Keeps rules, alerts, channels and notifications not delivered yet. What has returned is durable;
 /// each method is one transaction and reads what was written before.
+///
+/// Several replicas may use one store. Whoever changes rules or alerts says which version it has
+/// `seen`, so that nothing is decided on what is no longer true.
 #[async_trait]
 pub trait Alerts: Send + Sync + 'static {
+    /// The version of rules and alerts.
+    async fn version(&self) -> Result<i64, StoreError>;
+
     /// All rules and alerts.
     async fn load(&self) -> Result<Kept, StoreError>;
 
-    /// Makes or replaces a rule. `false` when the tenant has another one of that name.
-    async fn put_rule(&self, rule: &Rule) -> Result<bool, StoreError>;
+    /// Makes or replaces a rule. Refused when the tenant has another one of that name.
+    async fn put_rule(&self, rule: &Rule, seen: i64) -> Result<Written, StoreError>;
 
     /// Removes a rule with its alerts, and tells whom it concerns.
-    async fn delete_rule(&self, id: RuleId, notify: &[Notification]) -> Result<(), StoreError>;
+    async fn delete_rule(
+        &self,
+        id: RuleId,
+        notify: &[Notification],
+        seen: i64,
+    ) -> Result<Written, StoreError>;
 
     /// A tenant's channels, by name.
     async fn channels(&self, tenant: TenantId) -> Result<Vec<Channel>, StoreError>;
@@ -85,14 +110,28 @@ pub trait Alerts: Send + Sync + 'static {
     /// Makes a channel. `false` when there is one of that id, or of that name in the tenant.
     async fn add_channel(&self, channel: &Channel) -> Result<bool, StoreError>;
 
-    /// Removes a channel with what was to be sent by it. `false` when there is none.
-    async fn delete_channel(&self, tenant: TenantId, id: ChannelId) -> Result<bool, StoreError>;
+    /// Removes a channel with what was to be sent by it. Refused when there is none.
+    async fn delete_channel(
+        &self,
+        tenant: TenantId,
+        id: ChannelId,
+        seen: i64,
+    ) -> Result<Written, StoreError>;
 
     /// Does all of `step`, or nothing. Notifications by a channel that is gone are left out.
-    async fn commit(&self, step: &Step) -> Result<(), StoreError>;
+    async fn commit(&self, step: &Step, seen: i64) -> Result<Written, StoreError>;
+
+    /// Makes `holder` the one that decides about alerts until `until_ms`, unless another one is at
+    /// `now_ms`; both in Unix milliseconds. Says whether it is. It only saves work that would be
+    /// refused as stale: nothing depends on clocks.
+    async fn lead(&self, holder: Uuid, now_ms: i64, until_ms: i64) -> Result<bool, StoreError>;
 
     /// For each channel the oldest notification, if it is due: so they arrive in order.
     async fn due(&self, now_ms: i64, limit: u32) -> Result<Vec<Notification>, StoreError>;
+
+    /// Takes a notification that is due, so that no other replica tries it before `until_ms`. `false`
+    /// when another one has taken it since it was read.
+    async fn claim(&self, notification: &Notification, until_ms: i64) -> Result<bool, StoreError>;
 
     /// Keeps how an attempt at `now_ms` went: with the notification and with its channel.
     async fn tried(

@@ -7,18 +7,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use uuid::Uuid;
 
 pub use alerts::MemoryAlerts;
 
-use super::{LogError, Records, Replayed, Stores, TelemetryLog, Visit};
+use super::{Follow, LogError, Origin, Records, Replayed, Stores, TelemetryLog, Visit};
 
 /// A log in memory. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryLog(Arc<Mutex<State>>);
+pub struct MemoryLog {
+    own: Arc<Mutex<State>>,
+    /// The logs of all replicas, in the order in which they began.
+    all: Arc<Mutex<Vec<Arc<Mutex<State>>>>>,
+    /// The last record that was read of each.
+    read: Arc<Mutex<Vec<u64>>>,
+    /// How long a chapter is, milliseconds; without one there is but one chapter, and one log.
+    chapter_ms: Option<i64>,
+}
 
 #[derive(Debug, Default)]
 struct State {
     records: BTreeMap<u64, Bytes>,
+    /// The chapter of each record.
+    chapters: BTreeMap<u64, u64>,
     last: u64,
     mark: u64,
     /// Appends fail.
@@ -28,14 +39,28 @@ struct State {
 }
 
 impl State {
-    fn append(&mut self, record: Bytes) -> u64 {
+    fn append(&mut self, chapter: u64, record: Bytes) -> u64 {
         self.last += 1;
         self.records.insert(self.last, record);
+        self.chapters.insert(self.last, chapter);
         self.last
     }
 }
 
 impl MemoryLog {
+    /// The log of the first of several replicas; chapters are so long.
+    pub fn of_replicas(chapter_ms: i64) -> Self {
+        Self { chapter_ms: Some(chapter_ms), ..Self::default() }.another()
+    }
+
+    /// The log of another replica, or of this one after a restart.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        let own = Arc::<Mutex<State>>::default();
+        locked(&self.all).push(Arc::clone(&own));
+        Self { own, read: Arc::default(), ..self.clone() }
+    }
+
     /// Loses a record, as a damaged disk would.
     pub fn damage(&self, number: u64) {
         self.state().records.remove(&number);
@@ -53,24 +78,55 @@ impl MemoryLog {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A poisoned map is still a whole map: no method here leaves it half written.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.own)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A poisoned map is still a whole map: no method here leaves it half written.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Stores that forget everything when dropped.
 pub fn stores() -> Stores {
-    Stores { log: Arc::new(MemoryLog::default()), alerts: Arc::new(MemoryAlerts::default()) }
+    let (log, alerts) = (Arc::new(MemoryLog::default()), Arc::new(MemoryAlerts::default()));
+    Stores { log, alerts, shared: false }
 }
 
 #[async_trait]
 impl TelemetryLog for MemoryLog {
-    async fn append(&self, record: Bytes) -> Result<u64, LogError> {
+    fn chapter(&self, received_ms: i64) -> u64 {
+        let chapter = self.chapter_ms.map_or(0, |length| received_ms.div_euclid(length));
+        u64::try_from(chapter).unwrap_or(0)
+    }
+
+    async fn append(&self, chapter: u64, record: Bytes) -> Result<u64, LogError> {
         let mut state = self.state();
         if state.broken {
             return Err(LogError("made to fail".into()));
         }
-        Ok(state.append(record))
+        Ok(state.append(chapter, record))
+    }
+
+    async fn follow(&self, since_ms: i64, visit: Follow<'_>) -> Result<u64, LogError> {
+        let (mut count, first) = (0, self.chapter(since_ms));
+        let (all, mut read) = (locked(&self.all).clone(), locked(&self.read));
+        read.resize(all.len(), 0);
+        for ((log, read), writer) in all.iter().zip(read.iter_mut()).zip(1..) {
+            if Arc::ptr_eq(log, &self.own) {
+                continue;
+            }
+            let state = locked(log);
+            for (number, record) in state.records.range(*read + 1..) {
+                *read = *number;
+                let chapter = state.chapters.get(number).copied().unwrap_or(0);
+                if chapter >= first {
+                    visit(Origin { writer: Some(Uuid::from_u128(writer)), chapter }, record);
+                    count += 1;
+                }
+            }
+        }
+        Ok(count)
     }
 
     async fn replay(&self, visit: Visit<'_>) -> Result<Replayed, LogError> {
@@ -89,7 +145,7 @@ impl TelemetryLog for MemoryLog {
     async fn trim_to(&self, number: u64, keep: Records) -> Result<(), LogError> {
         let mut state = self.state();
         for record in keep {
-            state.append(record);
+            state.append(0, record);
         }
         state.mark = state.mark.max(number.min(state.last + 1));
         let mark = state.mark;

@@ -87,7 +87,7 @@ impl Storage for Small {
 /// Appends until the disk is full; returns how many records were taken.
 async fn fill(log: &Log) -> u64 {
     let mut taken = 0;
-    while log.append(Bytes::from_static(&[7; 100])).await.is_ok() {
+    while log.append(0, Bytes::from_static(&[7; 100])).await.is_ok() {
         taken += 1;
     }
     assert!(log.failure().is_some());
@@ -118,7 +118,7 @@ async fn a_full_disk_is_tried_without_reading_and_works_only_once_there_is_room(
     disk.state().capacity += 1_000;
     log.reopen().await.unwrap();
     assert_eq!((log.failure(), disk.state().reads), (None, reads));
-    log.append(Bytes::from_static(b"more")).await.unwrap();
+    log.append(0, Bytes::from_static(b"more")).await.unwrap();
     assert_eq!(records(&log).await, taken + 1);
 }
 
@@ -130,7 +130,7 @@ async fn old_records_can_go_from_a_full_disk() {
     let second = log.parts().await.unwrap()[1].0;
     log.trim_to(second, keep(2)).await.unwrap();
     assert_eq!(log.failure(), None);
-    log.append(Bytes::from_static(b"more")).await.unwrap();
+    log.append(0, Bytes::from_static(b"more")).await.unwrap();
     assert_eq!(records(&log).await, taken - (second - 1) + 3);
 }
 
@@ -142,9 +142,9 @@ async fn trimming_that_does_not_fit_loses_nothing_and_can_be_tried_again() {
     let second = log.parts().await.unwrap()[1].0;
     log.trim_to(second, keep(20)).await.unwrap_err();
     assert!(log.failure().is_some());
-    log.append(Bytes::from_static(b"no")).await.unwrap_err();
+    log.append(0, Bytes::from_static(b"no")).await.unwrap_err();
     assert!(records(&log).await >= taken);
     log.trim_to(second, keep(2)).await.unwrap();
     assert_eq!(log.failure(), None);
-    log.append(Bytes::from_static(b"more")).await.unwrap();
+    log.append(0, Bytes::from_static(b"more")).await.unwrap();
 }

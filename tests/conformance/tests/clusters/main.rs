@@ -7,6 +7,7 @@
 
 mod cassandra;
 mod postgres;
+mod samples;
 
 use std::path::Path;
 use std::sync::Arc;

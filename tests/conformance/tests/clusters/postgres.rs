@@ -62,7 +62,7 @@ async fn postgres_keeps_the_auth_services_rules() {
 #[ignore = "needs the lab"]
 fn postgres_and_the_model_agree_on_alerts() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let acts = proptest::collection::vec((0..9_u8, 0..4_u8, 0..6_u8), 1..40);
+    let acts = proptest::collection::vec((0..12_u8, 0..4_u8, 0..6_u8), 1..40);
     let mut runner = TestRunner::new(ProptestConfig::with_cases(12));
     let agree = runner.run(&acts, |acts| {
         let (model, real) = runtime.block_on(async {

@@ -12,13 +12,13 @@ use tokio::net::TcpListener;
 
 /// What a receiver got, and how many requests it refuses first.
 #[derive(Debug, Default)]
-struct Inbox {
+pub(crate) struct Inbox {
     refuse: usize,
     refused: Vec<String>,
-    taken: Vec<(String, Webhook)>,
+    pub(crate) taken: Vec<(String, Webhook)>,
 }
 
-type Shared = Arc<Mutex<Inbox>>;
+pub(crate) type Shared = Arc<Mutex<Inbox>>;
 
 async fn take(
     State(inbox): State<Shared>,
@@ -36,7 +36,7 @@ async fn take(
 }
 
 /// Starts a receiver on loopback; returns its address and what it gets.
-async fn receiver(refuse: usize) -> (String, Shared) {
+pub(crate) async fn receiver(refuse: usize) -> (String, Shared) {
     let inbox = Shared::new(Mutex::new(Inbox { refuse, ..Inbox::default() }));
     let router = Router::new().route("/hook", axum::routing::post(take));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -46,7 +46,7 @@ async fn receiver(refuse: usize) -> (String, Shared) {
     (url, inbox)
 }
 
-fn definition(name: &str, expr: &str) -> RuleDefinition {
+pub(crate) fn definition(name: &str, expr: &str) -> RuleDefinition {
     RuleDefinition {
         name: name.to_owned(),
         expr: expr.to_owned(),

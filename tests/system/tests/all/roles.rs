@@ -170,7 +170,7 @@ async fn ask(server: &Server, row: (&str, &str), caller: &HeaderMap) -> char {
 
 #[tokio::test]
 async fn each_operation_is_open_to_whom_it_should_be() {
-    let server = Server::start().unwrap();
+    let mut server = Server::start().unwrap();
     let callers = callers(&server).await;
     let mut wrong = Vec::new();
     for (operation, wanted, body) in TABLE {
@@ -191,7 +191,13 @@ async fn each_operation_is_open_to_whom_it_should_be() {
         (!refused.is_empty()).then_some(refused)
     })
     .await;
-    assert_eq!(refusals.len(), 4, "one line each, of those who were refused: {refusals:?}");
+    // Each replica of the auth service writes its own.
+    let replicas = if server.picture().is_some() { 2 } else { 1 };
+    let refused: BTreeSet<_> = refusals.iter().map(|entry| &entry.actor).collect();
+    assert!(
+        refused.len() == 4 && refusals.len() <= 4 * replicas,
+        "one line each, of those who were refused: {refusals:?}"
+    );
     assert!(refusals.iter().all(|it| it.remote_address == "127.0.0.1"));
 }
 

@@ -11,6 +11,14 @@ mod alerts;
 mod commands;
 #[path = "../all/devices.rs"]
 mod devices;
+#[path = "../all/every_route.rs"]
+mod every_route;
+#[path = "../all/fleet.rs"]
+mod fleet;
 mod picture;
+#[path = "../all/recovery.rs"]
+mod recovery;
+#[path = "../all/roles.rs"]
+mod roles;
 #[path = "../all/telemetry.rs"]
 mod telemetry;

@@ -4,10 +4,17 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
+use http::StatusCode;
 use openframe_ids::DeviceId;
+use openframe_monitoring_api::{ChannelDefinition, RuleDefinition};
 use openframe_system::picture::{Picture, REPLICAS};
+use openframe_system::remote_write::{Label, Sample, TimeSeries, WriteRequest};
 use openframe_system::{Process, Server, executable, script, until};
+use prost::Message as _;
 use tokio_util::sync::CancellationToken;
+
+use crate::alerts::{definition, receiver};
 
 /// Runs a command on the device to its end, asking again when something does not answer.
 async fn works(server: &Server, device: DeviceId, what: &str) {
@@ -29,7 +36,6 @@ async fn any_replica_may_die_and_the_others_go_on() {
     let (_agent, device) = server.agent().await.unwrap();
     for replica in REPLICAS {
         server.picture().unwrap().kill(replica).unwrap();
-        // Monitoring has one replica; commands do not need it.
         works(&server, device.id, &format!("without {replica:?}")).await;
         server.picture().unwrap().restart().unwrap();
         works(&server, device.id, &format!("with {replica:?} again")).await;
@@ -74,6 +80,61 @@ async fn a_rolling_restart_fails_no_request() {
     }
     assert!(failed.is_empty(), "{} of {asked:?}: {failed:?}", failed.len());
     works(&server, device.id, "after all restarts").await;
+}
+
+#[expect(clippy::disallowed_methods, reason = "samples must be of now, or they would be too old")]
+fn probe(round: usize) -> Bytes {
+    let label = |name: &str, value: String| Label { name: name.into(), value };
+    let timestamp = jiff::Timestamp::now().as_millisecond();
+    let series = TimeSeries {
+        labels: vec![label("__name__", "probe".into()), label("round", round.to_string())],
+        samples: vec![Sample { value: 1.0, timestamp }],
+    };
+    let request = WriteRequest { timeseries: vec![series] }.encode_to_vec();
+    snap::raw::Encoder::new().compress_vec(&request).unwrap().into()
+}
+
+/// A replica of monitoring is killed right after it has acknowledged a sample on which a rule fires:
+/// the other one has the sample, and the alert is told once.
+#[tokio::test]
+async fn samples_and_alerts_outlive_each_replica_of_monitoring() {
+    const ROUNDS: usize = 4;
+    let mut server = Server::start_with(&["monitoring.evaluation_interval_s=1"]).unwrap();
+    let (webhook_url, inbox) = receiver(0).await;
+    let monitoring = server.monitoring().unwrap();
+    let channel = ChannelDefinition { name: "chat".to_owned(), webhook_url };
+    let channel = monitoring.create_channel(&channel).await.unwrap();
+    let wanted = RuleDefinition { channels: vec![channel.id], ..definition("probe", "probe > 0") };
+    monitoring.create_rule(&wanted).await.unwrap();
+    for round in 0..ROUNDS {
+        let body = probe(round);
+        until("a sample to be taken", || async {
+            let status = server.remote_write(body.clone()).await.ok()?;
+            (status == StatusCode::NO_CONTENT).then_some(())
+        })
+        .await;
+        let replica = ("monitoring", u8::try_from(round % 2 + 1).unwrap());
+        server.picture().unwrap().kill(replica).unwrap();
+        let query = format!("probe{{round=\"{round}\"}}");
+        until("the sample", || async {
+            let answer = server.monitoring().ok()?.query(&query, None).await.ok()?;
+            answer.pointer("/data/result/0").is_some().then_some(())
+        })
+        .await;
+        until("the message", || async {
+            (inbox.lock().unwrap().taken.len() > round).then_some(())
+        })
+        .await;
+        server.picture().unwrap().restart().unwrap();
+    }
+    let mut told = Vec::new();
+    for (_, message) in &inbox.lock().unwrap().taken {
+        assert_eq!(message.status, "firing");
+        told.extend(message.alerts.iter().map(|alert| alert.labels["round"].clone()));
+    }
+    told.sort();
+    let want: Vec<_> = (0..ROUNDS).map(|round| round.to_string()).collect();
+    assert_eq!(told, want, "each once");
 }
 
 #[test]

@@ -29,6 +29,7 @@ const START_MS: i64 = 1_700_000_000_000;
 
 struct World {
     log: MemoryLog,
+    replicas: MemoryLog,
     alerts: MemoryAlerts,
     clock: ManualClock,
     tenant: TenantId,
@@ -38,13 +39,23 @@ impl World {
     fn new() -> Self {
         let clock = ManualClock::new(Timestamp::from_millisecond(START_MS).unwrap());
         let (log, alerts) = (MemoryLog::default(), MemoryAlerts::default());
-        Self { log, alerts, clock, tenant: TenantId::new() }
+        let replicas = MemoryLog::of_replicas(21_600_000);
+        Self { log, replicas, alerts, clock, tenant: TenantId::new() }
     }
 
     async fn open(&self, sender: Arc<dyn Sender>) -> Monitoring {
-        let parts = testing::parts(&self.log);
+        self.open_on(&self.log, false, sender).await
+    }
+
+    /// One more replica.
+    async fn replica(&self, sender: Arc<dyn Sender>) -> Monitoring {
+        self.open_on(&self.replicas.another(), true, sender).await
+    }
+
+    async fn open_on(&self, log: &MemoryLog, shared: bool, sender: Arc<dyn Sender>) -> Monitoring {
+        let parts = testing::parts(log);
         let alerts = Arc::new(self.alerts.clone());
-        let stores = Stores { alerts, ..parts.stores };
+        let stores = Stores { alerts, shared, ..parts.stores };
         let parts = Parts { stores, sender, ..parts };
         let app = Monitoring::new(Config::default(), self.clock.clock(), parts);
         app.load().await.unwrap();
@@ -84,20 +95,13 @@ impl World {
     }
 
     async fn rule(&self, app: &Monitoring, for_s: u32, channels: Vec<ChannelId>) {
-        let definition = Definition {
-            name: "up".to_owned(),
-            expr: "up > 0".to_owned(),
-            for_s,
-            severity: Severity::Info,
-            summary: String::new(),
-            channels,
-        };
+        let definition = Definition { for_s, channels, ..definition() };
         let ask = testing::ask(self.caller(Role::Owner));
         app.put_rule(&ask, None, definition).await.unwrap();
     }
 
-    fn states(&self, app: &Monitoring) -> Vec<State> {
-        let all = app.alerts(&self.caller(Role::ReadOnly)).unwrap();
+    async fn states(&self, app: &Monitoring) -> Vec<State> {
+        let all = app.alerts(&self.caller(Role::ReadOnly)).await.unwrap();
         all.iter().map(|shown| shown.alert.state).collect()
     }
 
@@ -109,6 +113,17 @@ impl World {
             (message.status, message.alerts.len())
         };
         due.iter().map(read).collect()
+    }
+}
+
+fn definition() -> Definition {
+    Definition {
+        name: "up".to_owned(),
+        expr: "up > 0".to_owned(),
+        for_s: 0,
+        severity: Severity::Info,
+        summary: String::new(),
+        channels: Vec::new(),
     }
 }
 
@@ -148,18 +163,18 @@ async fn an_absence_ends_no_alert_before_devices_could_report() {
     world.up(&app, &["a", "b"]).await;
     world.rule(&app, 0, vec![channel]).await;
     app.evaluate_rules(world.now_ms()).await;
-    assert_eq!(world.states(&app), [State::Firing, State::Firing]);
+    assert_eq!(world.states(&app).await, [State::Firing, State::Firing]);
     // Ten minutes: nothing of before is looked at any more.
     world.advance(600);
     let app = world.open(nobody()).await;
     world.advance(15);
     app.evaluate_rules(world.now_ms()).await;
-    assert_eq!(world.states(&app), [State::Firing, State::Firing]);
+    assert_eq!(world.states(&app).await, [State::Firing, State::Firing]);
     // One reports again in time, the other does not.
     world.up(&app, &["a"]).await;
     world.advance(120);
     app.evaluate_rules(world.now_ms()).await;
-    let states: BTreeSet<_> = world.states(&app).into_iter().collect();
+    let states: BTreeSet<_> = world.states(&app).await.into_iter().collect();
     assert_eq!(states, [State::Firing, State::Resolved].into());
 }
 
@@ -176,13 +191,13 @@ async fn an_absence_is_no_time_in_which_a_condition_held() {
     let app = world.open(nobody()).await;
     world.up(&app, &["a"]).await;
     app.evaluate_rules(world.now_ms()).await;
-    assert_eq!(world.states(&app), [State::Pending]);
+    assert_eq!(world.states(&app).await, [State::Pending]);
     world.advance(15);
     app.evaluate_rules(world.now_ms()).await;
-    assert_eq!(world.states(&app), [State::Pending]);
+    assert_eq!(world.states(&app).await, [State::Pending]);
     world.advance(15);
     app.evaluate_rules(world.now_ms()).await;
-    assert_eq!(world.states(&app), [State::Firing]);
+    assert_eq!(world.states(&app).await, [State::Firing]);
 }
 
 #[tokio::test]
@@ -195,7 +210,7 @@ async fn a_channel_that_a_rule_tells_is_not_removed() {
     let refused = app.delete_channel(&ask, channel).await.unwrap_err();
     assert!(matches!(&refused, Error::ChannelInUse(rules) if rules == &["up"]), "{refused}");
     assert!(refused.to_string().starts_with("the channel is told by \"up\";"), "{refused}");
-    let rule = app.rules(&ask.caller).unwrap()[0].rule.id;
+    let rule = app.rules(&ask.caller).await.unwrap()[0].rule.id;
     app.delete_rule(&ask, rule).await.unwrap();
     app.delete_channel(&ask, channel).await.unwrap();
 }
@@ -247,4 +262,116 @@ async fn a_channel_that_does_not_answer_keeps_no_other_waiting() {
     }
     stop.cancel();
     delivering.await.unwrap();
+}
+
+/// Every replica takes in what the others have done.
+async fn meet(replicas: &[&Monitoring]) {
+    for replica in replicas {
+        replica.follow().await.unwrap();
+        replica.agree().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_replica_decides_and_another_takes_over() {
+    let world = World::new();
+    let (a, b) = (world.replica(nobody()).await, world.replica(nobody()).await);
+    let both = [&a, &b];
+    meet(&both).await;
+    let channel = world.channel(&a, "chat").await;
+    // Through the one that does not decide.
+    world.rule(&b, 0, vec![channel]).await;
+    meet(&both).await;
+    world.up(&b, &["x"]).await;
+    meet(&both).await;
+    // Both look at the rule; the one that does not decide goes first.
+    for replica in [&b, &a] {
+        replica.evaluate_rules(world.now_ms()).await;
+    }
+    assert_eq!(world.waiting().await, [("firing".to_owned(), 1)]);
+    meet(&both).await;
+    assert_eq!(world.states(&b).await, [State::Firing]);
+    // The first one sleeps, believing that it leads. The other one takes over in time.
+    world.advance(301);
+    b.follow().await.unwrap();
+    b.agree().await.unwrap();
+    b.evaluate_rules(world.now_ms()).await;
+    assert_eq!(world.states(&b).await, [State::Resolved]);
+    let told = world.alerts.load().await.unwrap();
+    // It wakes up and decides on what is no longer true: nothing comes of it.
+    world.up(&b, &["y"]).await;
+    a.evaluate_rules(world.now_ms()).await;
+    assert_eq!(world.alerts.load().await.unwrap(), told);
+    a.follow().await.unwrap();
+    a.agree().await.unwrap();
+    assert_eq!(world.states(&a).await, [State::Resolved]);
+    b.evaluate_rules(world.now_ms() + 15_000).await;
+    meet(&both).await;
+    assert_eq!(world.states(&a).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_replica_that_lags_behind_decides_nothing() {
+    let world = World::new();
+    let (app, other) = (world.replica(nobody()).await, world.replica(nobody()).await);
+    world.rule(&app, 0, Vec::new()).await;
+    world.up(&app, &["x"]).await;
+    app.lag();
+    app.agree().await.unwrap();
+    assert!(!app.leads());
+    app.evaluate_rules(world.now_ms()).await;
+    assert!(world.states(&app).await.is_empty());
+    meet(&[&app, &other]).await;
+    assert!(app.leads() && !other.leads());
+    app.evaluate_rules(world.now_ms()).await;
+    assert_eq!(world.states(&app).await, [State::Firing]);
+    // One that stops in good order keeps nobody waiting.
+    app.resign().await.unwrap();
+    other.agree().await.unwrap();
+    assert!(other.leads() && !app.leads());
+}
+
+#[tokio::test]
+async fn replicas_that_change_rules_at_once_lose_neither_change() {
+    let world = World::new();
+    let (a, b) = (world.replica(nobody()).await, world.replica(nobody()).await);
+    let channel = world.channel(&a, "chat").await;
+    world.rule(&a, 0, vec![channel]).await;
+    let ask = testing::ask(world.caller(Role::Owner));
+    // Neither knows yet what the other has done.
+    let taken = b.put_rule(&ask, None, definition()).await;
+    assert!(matches!(taken, Err(Error::NameTaken)), "{taken:?}");
+    let refused = b.delete_channel(&ask, channel).await.unwrap_err();
+    assert!(matches!(refused, Error::ChannelInUse(_)), "{refused}");
+    let rule = b.rules(&ask.caller).await.unwrap()[0].rule.id;
+    b.delete_rule(&ask, rule).await.unwrap();
+    let gone = a.delete_rule(&ask, rule).await.unwrap_err();
+    assert!(matches!(gone, Error::NoSuchRule), "{gone}");
+    b.delete_channel(&ask, channel).await.unwrap();
+    let missing = Definition { channels: vec![channel], ..definition() };
+    let refused = a.put_rule(&ask, None, missing).await.unwrap_err();
+    assert!(matches!(refused, Error::BadRule(_)), "{refused}");
+}
+
+/// Two replicas that see the same message send it once.
+#[tokio::test]
+async fn a_message_is_sent_by_one_replica() {
+    let world = World::new();
+    let (sent, mut received) = mpsc::unbounded_channel();
+    let sender = Arc::new(Stuck(sent));
+    let other = Arc::clone(&sender) as Arc<dyn Sender>;
+    let (a, b) = (world.replica(other).await, world.replica(sender).await);
+    let channel = world.channel(&a, "chat").await;
+    world.rule(&a, 0, vec![channel]).await;
+    world.up(&a, &["x"]).await;
+    meet(&[&a, &b]).await;
+    a.evaluate_rules(world.now_ms()).await;
+    let due = [a.due().await.unwrap(), b.due().await.unwrap()];
+    for (replica, due) in [&a, &b].into_iter().zip(due) {
+        for one in due {
+            replica.try_one(one).await.unwrap();
+        }
+    }
+    assert!(received.try_recv().is_ok());
+    assert!(received.try_recv().is_err());
 }

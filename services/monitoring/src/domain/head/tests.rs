@@ -67,13 +67,13 @@ fn series_match_by_their_labels_and_tenants_do_not_see_each_other() {
 fn a_series_is_described_until_the_log_knows_it() {
     let mut head = Head::default();
     let number = head.resolve(TENANT, &labels("up", "a"), 10, 0).unwrap();
-    let series = head.describe(&[number]);
+    let series = head.describe(&[number], 0);
     assert_eq!(series.len(), 1);
     let record = Record { series, ..Record::default() };
-    head.apply(&record);
-    assert!(head.describe(&[number]).is_empty());
+    head.apply(&record, 0);
+    assert!(head.describe(&[number], 0).is_empty());
     let mut again = Head::default();
-    again.apply(&record);
+    again.apply(&record, 0);
     assert_eq!(again.resolve(TENANT, &labels("up", "a"), 10, 0), Ok(number));
     assert_eq!(again.resolve(TENANT, &labels("up", "b"), 10, 0), Ok(number + 1));
 }
@@ -87,11 +87,14 @@ fn a_number_that_the_log_mentions_is_never_given_to_another_series() {
         described(7, "known"),
     ] {
         let mut head = Head::default();
-        head.apply(&mention);
+        head.apply(&mention, 0);
         head.settle(i64::MIN, 0);
         let number = head.resolve(TENANT, &labels("new", "a"), 10, 0).unwrap();
         assert_eq!(number, 8, "{mention:?}");
-        head.apply(&Record { series: head.describe(&[number]), ..record(&[(number, 5, 2.0)]) });
+        head.apply(
+            &Record { series: head.describe(&[number], 0), ..record(&[(number, 5, 2.0)]) },
+            0,
+        );
         assert_eq!(all(&head), [("new".to_owned(), vec![(5, 2.0)])]);
     }
 }
@@ -99,21 +102,21 @@ fn a_number_that_the_log_mentions_is_never_given_to_another_series() {
 #[test]
 fn samples_wait_for_their_description_only_while_the_log_is_read() {
     let mut head = Head::default();
-    head.apply(&record(&[(1, 10, 1.0), (2, 10, 2.0), (2, 20, 2.0)]));
-    head.apply(&described(1, "one"));
+    head.apply(&record(&[(1, 10, 1.0), (2, 10, 2.0), (2, 20, 2.0)]), 0);
+    head.apply(&described(1, "one"), 0);
     assert_eq!(head.settle(15, 0), 1, "one of the lost ones was still wanted");
     assert_eq!(all(&head), [("one".to_owned(), vec![(10, 1.0)])]);
-    head.apply(&record(&[(2, 30, 2.0)]));
-    head.apply(&described(2, "two"));
+    head.apply(&record(&[(2, 30, 2.0)]), 0);
+    head.apply(&described(2, "two"), 0);
     assert_eq!(all(&head).len(), 1, "afterwards they belong to nobody");
 }
 
 #[test]
 fn a_table_that_names_an_unknown_series_is_asked_for_again() {
     let mut head = Head::default();
-    head.apply(&described(1, "one"));
+    head.apply(&described(1, "one"), 0);
     let tables = vec![table(1, &[1, REFUSED]), table(2, &[1, 2])];
-    head.apply(&Record { tables, ..record(&[]) });
+    head.apply(&Record { tables, ..record(&[]) }, 0);
     head.settle(i64::MIN, 0);
     assert!(head.use_table((TENANT, DEVICE), 1, 0).is_some());
     assert!(head.use_table((TENANT, DEVICE), 2, 0).is_none());
@@ -122,11 +125,11 @@ fn a_table_that_names_an_unknown_series_is_asked_for_again() {
 #[test]
 fn a_device_has_its_last_few_tables() {
     let mut head = Head::default();
-    head.apply(&described(1, "one"));
+    head.apply(&described(1, "one"), 0);
     for hash in 1..=20 {
         head.use_table((TENANT, DEVICE), 1, i64::try_from(hash).unwrap());
         let received_ms = i64::try_from(hash).unwrap();
-        head.apply(&Record { received_ms, tables: vec![table(hash, &[1])], ..record(&[]) });
+        head.apply(&Record { received_ms, tables: vec![table(hash, &[1])], ..record(&[]) }, 0);
     }
     let mut kept: Vec<u64> = head.descriptions().1.iter().map(|table| table.hash).collect();
     kept.sort_unstable();
@@ -139,10 +142,10 @@ fn a_series_goes_with_its_last_sample_unless_it_was_used_lately() {
     let old = head.resolve(TENANT, &labels("old", "a"), 10, 10).unwrap();
     let used = head.resolve(TENANT, &labels("used", "b"), 10, 90).unwrap();
     let new = head.resolve(TENANT, &labels("new", "a"), 10, 10).unwrap();
-    let all_of_it = head.describe(&[old, used, new]);
+    let all_of_it = head.describe(&[old, used, new], 0);
     let samples = vec![(old, 10, 1.0), (used, 10, 1.0), (new, 60, 1.0)];
     let tables = vec![table(1, &[old]), table(2, &[used, new])];
-    head.apply(&Record { received_ms: 10, series: all_of_it, tables, samples });
+    head.apply(&Record { received_ms: 10, series: all_of_it, tables, samples }, 0);
     head.use_table((TENANT, DEVICE), 2, 90);
     let numbers = head.numbers();
     head.forget(&numbers, 50, 50);
@@ -162,9 +165,9 @@ fn a_series_goes_with_its_last_sample_unless_it_was_used_lately() {
 fn what_was_read_does_not_change() {
     let mut head = Head::default();
     let number = head.resolve(TENANT, &labels("up", "a"), 10, 0).unwrap();
-    head.apply(&record(&[(number, 10, 1.0)]));
+    head.apply(&record(&[(number, 10, 1.0)]), 0);
     let before = head.select(TENANT, &[], ALL);
-    head.apply(&record(&[(number, 20, 2.0), (number, 5, 0.0)]));
+    head.apply(&record(&[(number, 20, 2.0), (number, 5, 0.0)]), 0);
     assert_eq!(before[0].samples(), [(10, 1.0)]);
     assert_eq!(all(&head)[0].1, [(5, 0.0), (10, 1.0), (20, 2.0)]);
     let part = head.select(TENANT, &[], (10, 15));
@@ -176,9 +179,9 @@ fn what_was_read_does_not_change() {
 fn a_series_that_has_ended_has_no_newest_value() {
     let mut head = Head::default();
     let number = head.resolve(TENANT, &labels("up", "a"), 10, 0).unwrap();
-    head.apply(&record(&[(number, 1, f64::NAN)]));
+    head.apply(&record(&[(number, 1, f64::NAN)]), 0);
     assert!(head.newest(TENANT, &[])[0].1.1.is_nan());
-    head.apply(&record(&[(number, 2, f64::from_bits(0x7ff0_0000_0000_0002))]));
+    head.apply(&record(&[(number, 2, f64::from_bits(0x7ff0_0000_0000_0002))]), 0);
     assert!(head.newest(TENANT, &[]).is_empty() && head.any(TENANT, &[]));
 }
 
@@ -194,7 +197,7 @@ proptest! {
         for (n, t) in times.into_iter().enumerate() {
             let value = f64::from(u32::try_from(n).unwrap());
             prop_assert_eq!(head.has(number, t), model.contains_key(&t));
-            let new = head.apply(&record(&[(number, t, value)]));
+            let new = head.apply(&record(&[(number, t, value)]), 0);
             prop_assert_eq!(new == 1, !model.contains_key(&t));
             // Later values have greater bits here.
             model.insert(t, value);
@@ -223,7 +226,7 @@ proptest! {
             let mut head = Head::default();
             let number = head.resolve(TENANT, &labels("up", "a"), 10, 0).unwrap();
             for (t, value) in writes {
-                head.apply(&record(&[(number, *t, f64::from(*value))]));
+                head.apply(&record(&[(number, *t, f64::from(*value))]), 0);
             }
             all(&head)
         };

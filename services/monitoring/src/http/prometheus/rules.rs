@@ -16,7 +16,7 @@ const GROUP: &str = "openframe";
 
 /// `GET /alerts`: the pending and the firing ones.
 pub(super) async fn alerts(State(app): State<Monitoring>, Asking(caller): Asking) -> Answer {
-    let data = app.alerts(&caller).and_then(|all| {
+    let data = app.alerts(&caller).await.and_then(|all| {
         let shown: Vec<Value> = all.iter().filter_map(alert).collect();
         Ok((Data::of(&json!({ "alerts": shown }))?, None))
     });
@@ -35,7 +35,7 @@ pub(super) async fn rules(
     };
     let wanted = fits("type", "alert") && fits("rule_group[]", GROUP) && fits("file[]", "");
     let data = async {
-        let (rules, alerts) = (app.rules(&caller)?, app.alerts(&caller)?);
+        let (rules, alerts) = (app.rules(&caller).await?, app.alerts(&caller).await?);
         let alerts = if form.get("exclude_alerts") == Some("true") { Vec::new() } else { alerts };
         let names = rules.iter().filter(|it| fits("rule_name[]", &it.rule.definition.name));
         let shown: Vec<Value> = names.map(|it| rule(it, &alerts)).collect();

@@ -4,9 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use openframe_ids::{ChannelId, RuleId, TenantId};
+use uuid::Uuid;
 
 use crate::domain::alert::{Alert, Channel, Rule};
-use crate::store::alerts::{Alerts, Attempt, Kept, MAX_WAITING, Notification, Step, StoreError};
+use crate::store::alerts::{
+    Alerts, Attempt, Kept, MAX_WAITING, Notification, Step, StoreError, Written,
+};
 
 /// Rules, alerts and notifications in memory. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +17,9 @@ pub struct MemoryAlerts(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
+    version: i64,
+    /// Who decides about alerts, and until when.
+    leader: Option<(Uuid, i64)>,
     rules: Vec<Rule>,
     alerts: Vec<Alert>,
     channels: Vec<Channel>,
@@ -21,6 +27,11 @@ struct State {
 }
 
 impl State {
+    fn changed(&mut self) -> Written {
+        self.version += 1;
+        Written::Done(self.version)
+    }
+
     fn notify(&mut self, wanted: &[Notification]) {
         for one in wanted {
             let reachable = self.channels.iter().any(|channel| channel.id == one.channel);
@@ -48,30 +59,46 @@ impl MemoryAlerts {
 
 #[async_trait]
 impl Alerts for MemoryAlerts {
-    async fn load(&self) -> Result<Kept, StoreError> {
-        let state = self.state();
-        Ok(Kept { rules: state.rules.clone(), alerts: state.alerts.clone() })
+    async fn version(&self) -> Result<i64, StoreError> {
+        Ok(self.state().version)
     }
 
-    async fn put_rule(&self, rule: &Rule) -> Result<bool, StoreError> {
+    async fn load(&self) -> Result<Kept, StoreError> {
+        let state = self.state();
+        let (rules, alerts) = (state.rules.clone(), state.alerts.clone());
+        Ok(Kept { version: state.version, rules, alerts })
+    }
+
+    async fn put_rule(&self, rule: &Rule, seen: i64) -> Result<Written, StoreError> {
         let mut state = self.state();
+        if state.version != seen {
+            return Ok(Written::Stale);
+        }
         let same_name = |other: &Rule| {
             other.tenant == rule.tenant && other.definition.name == rule.definition.name
         };
         if state.rules.iter().any(|other| other.id != rule.id && same_name(other)) {
-            return Ok(false);
+            return Ok(Written::Refused);
         }
         state.rules.retain(|other| other.id != rule.id);
         state.rules.push(rule.clone());
-        Ok(true)
+        Ok(state.changed())
     }
 
-    async fn delete_rule(&self, id: RuleId, notify: &[Notification]) -> Result<(), StoreError> {
+    async fn delete_rule(
+        &self,
+        id: RuleId,
+        notify: &[Notification],
+        seen: i64,
+    ) -> Result<Written, StoreError> {
         let mut state = self.state();
+        if state.version != seen {
+            return Ok(Written::Stale);
+        }
         state.rules.retain(|rule| rule.id != id);
         state.alerts.retain(|alert| alert.rule != id);
         state.notify(notify);
-        Ok(())
+        Ok(state.changed())
     }
 
     async fn channels(&self, tenant: TenantId) -> Result<Vec<Channel>, StoreError> {
@@ -98,19 +125,30 @@ impl Alerts for MemoryAlerts {
         Ok(true)
     }
 
-    async fn delete_channel(&self, tenant: TenantId, id: ChannelId) -> Result<bool, StoreError> {
+    async fn delete_channel(
+        &self,
+        tenant: TenantId,
+        id: ChannelId,
+        seen: i64,
+    ) -> Result<Written, StoreError> {
         let mut state = self.state();
+        if state.version != seen {
+            return Ok(Written::Stale);
+        }
         let before = state.channels.len();
         state.channels.retain(|channel| channel.id != id || channel.tenant != tenant);
-        let gone = state.channels.len() < before;
-        if gone {
-            state.outbox.retain(|one| one.channel != id);
+        if state.channels.len() == before {
+            return Ok(Written::Refused);
         }
-        Ok(gone)
+        state.outbox.retain(|one| one.channel != id);
+        Ok(state.changed())
     }
 
-    async fn commit(&self, step: &Step) -> Result<(), StoreError> {
+    async fn commit(&self, step: &Step, seen: i64) -> Result<Written, StoreError> {
         let mut state = self.state();
+        if state.version != seen {
+            return Ok(Written::Stale);
+        }
         for alert in &step.put {
             state.alerts.retain(|old| (old.rule, &old.labels) != (alert.rule, &alert.labels));
             state.alerts.push(alert.clone());
@@ -119,7 +157,16 @@ impl Alerts for MemoryAlerts {
             state.alerts.retain(|old| (old.rule, &old.labels) != (*rule, labels));
         }
         state.notify(&step.notify);
-        Ok(())
+        Ok(state.changed())
+    }
+
+    async fn lead(&self, holder: Uuid, now_ms: i64, until_ms: i64) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let free = state.leader.is_none_or(|(known, until)| known == holder || until < now_ms);
+        if free {
+            state.leader = Some((holder, until_ms));
+        }
+        Ok(free)
     }
 
     async fn due(&self, now_ms: i64, limit: u32) -> Result<Vec<Notification>, StoreError> {
@@ -132,6 +179,14 @@ impl Alerts for MemoryAlerts {
         }
         let due = oldest.into_iter().filter(|one| one.due_ms <= now_ms);
         Ok(due.take(limit as usize).cloned().collect())
+    }
+
+    async fn claim(&self, notification: &Notification, until_ms: i64) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let same =
+            |it: &&mut Notification| it.key == notification.key && it.due_ms == notification.due_ms;
+        let found = state.outbox.iter_mut().find(same);
+        Ok(found.map(|one| one.due_ms = until_ms).is_some())
     }
 
     async fn tried(
