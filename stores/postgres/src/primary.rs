@@ -1,7 +1,7 @@
 //! Which node takes writes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -15,10 +15,11 @@ use crate::OpenError;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a node may take to say so.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Whether a node is a standby, and the history that it is on. A primary that was replaced while
-/// nobody could tell it still believes in itself, but on an older timeline.
-const ASK: &str =
-    "select pg_is_in_recovery(), (select timeline_id::bigint from pg_control_checkpoint())";
+/// Whether a node is a standby, and the timeline that a primary writes to. One that was replaced while
+/// nobody could tell it still believes in itself, but on an older timeline. (Not that of the last
+/// checkpoint: a node that has become primary makes one only minutes later.)
+const ASK: &str = "select pg_is_in_recovery(), case when pg_is_in_recovery() then 0 else \
+    ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint end";
 
 /// The nodes of a cluster, and which of them is the primary.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Nodes {
     hosts: Vec<String>,
     pools: Vec<PgPool>,
     primary: AtomicUsize,
+    /// The newest timeline that a primary was found on: whoever is on an older one was replaced.
+    newest: AtomicI64,
     lost: Notify,
 }
 
@@ -33,7 +36,8 @@ impl Nodes {
     /// # Panics
     /// Never with at least one node; with none, when the primary is asked for.
     pub(crate) fn new(hosts: Vec<String>, pools: Vec<PgPool>) -> Self {
-        Self { hosts, pools, primary: AtomicUsize::new(0), lost: Notify::new() }
+        let (primary, newest) = (AtomicUsize::new(0), AtomicI64::new(0));
+        Self { hosts, pools, primary, newest, lost: Notify::new() }
     }
 
     #[expect(
@@ -59,7 +63,10 @@ impl Nodes {
                 Err(error) => cause = Some(error),
             }
         }
-        let Some((_, number)) = found else {
+        let current = found.filter(|(timeline, _)| {
+            self.newest.fetch_max(*timeline, Ordering::AcqRel) <= *timeline
+        });
+        let Some((_, number)) = current else {
             return Err(OpenError::NoPrimary { hosts: self.hosts.join(", "), cause });
         };
         if self.primary.swap(number, Ordering::AcqRel) != number {
