@@ -20,6 +20,10 @@ pub(crate) const DEFINE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one node may take to let a connection in.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often a node says that it lives, and how long it may take to: one that hangs is asked nothing
+/// more after two of these.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+
 /// Where a cluster is, and who comes to it.
 #[derive(Clone)]
 pub struct Cluster {
@@ -52,6 +56,8 @@ impl Cluster {
             .user(&self.user, &self.password)
             .tls_context(Some(self.tls()?))
             .connection_timeout(CONNECT_TIMEOUT)
+            .keepalive_interval(SIGN_OF_LIFE)
+            .keepalive_timeout(SIGN_OF_LIFE)
             .default_execution_profile_handle(profile.into_handle())
             .build()
             .await
