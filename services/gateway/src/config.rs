@@ -47,7 +47,8 @@ pub struct Config {
     /// Requests at the same time on one HTTP/2 connection at most.
     pub streams: u32,
     /// Milliseconds for which an answer of the auth service about a secret is believed. A revoked
-    /// secret works no longer than this.
+    /// secret works no longer than this; while the auth service does not answer at all, whoever it
+    /// knew in the last minute is believed.
     pub identity_cache_ms: u64,
     /// Seconds between two checks that the caller of an event stream or tunnel still may: it ends
     /// when the session, key or role does.

@@ -19,6 +19,11 @@ use subtle::ConstantTimeEq as _;
 const REMEMBERED: u64 = 20_000;
 /// How long a minted token is used again; half of its life.
 const TOKEN_REUSE: Duration = Duration::from_secs(30);
+/// While the auth service does not answer, whoever it knew is believed for so long: a failover of its
+/// database shall stop nobody who is signed in. As long as a token lives, which cannot be called back.
+const LAST_KNOWN: Duration = Duration::from_mins(1);
+/// How long the auth service is waited for when there is somebody to believe.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A caller, and what a page of theirs must send back.
 #[derive(Debug, Clone)]
@@ -42,6 +47,7 @@ pub(crate) struct Identity {
     minter: Minter,
     clock: Clock,
     resolved: Cache<Secret, Result<Arc<Resolved>, Kind>>,
+    last_known: Cache<Secret, Arc<Resolved>>,
     tokens: Cache<(Caller, &'static str), Arc<str>>,
 }
 
@@ -49,7 +55,8 @@ impl Identity {
     pub(crate) fn new(auth: AuthClient, minter: Minter, clock: Clock, believe: Duration) -> Self {
         let resolved = Cache::builder().max_capacity(REMEMBERED).time_to_live(believe).build();
         let tokens = Cache::builder().max_capacity(REMEMBERED).time_to_live(TOKEN_REUSE).build();
-        Self { auth, minter, clock, resolved, tokens }
+        let last_known = Cache::builder().max_capacity(REMEMBERED).time_to_live(LAST_KNOWN).build();
+        Self { auth, minter, clock, resolved, last_known, tokens }
     }
 
     /// The caller that a request's headers name, and the secret that said so. Also removes those
@@ -83,23 +90,39 @@ impl Identity {
         if let Some(known) = self.resolved.get(&secret).await {
             return known.map_err(|_| unauthenticated());
         }
-        let (shown, remote_address) = (kept.shown.clone(), kept.remote_address.clone());
-        let request = ResolveRequest { shown, remote_address };
-        let answer = match self.auth.resolve(&request).await {
-            Ok(answer) => answer,
-            Err(fault) if fault.kind() == Kind::Unauthenticated => {
+        let last_known = self.last_known.get(&secret).await;
+        let answer = match &last_known {
+            None => self.ask_auth(kept).await,
+            Some(_) => match tokio::time::timeout(PATIENCE, self.ask_auth(kept)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(Fault::unavailable("auth_away", "the auth service does not answer")),
+            },
+        };
+        let resolved = match (answer, last_known) {
+            (Ok(resolved), _) => {
+                self.last_known.insert(secret, Arc::clone(&resolved)).await;
+                resolved
+            }
+            (Err(fault), _) if fault.kind() == Kind::Unauthenticated => {
+                self.last_known.invalidate(&secret).await;
                 self.resolved.insert(secret, Err(Kind::Unauthenticated)).await;
                 return Err(unauthenticated());
             }
-            Err(fault) => return Err(fault),
+            (Err(fault), Some(known)) if fault.kind() == Kind::Unavailable => known,
+            (Err(fault), _) => return Err(fault),
         };
+        self.resolved.insert(secret, Ok(Arc::clone(&resolved))).await;
+        Ok(resolved)
+    }
+
+    async fn ask_auth(&self, kept: &Kept) -> Result<Arc<Resolved>, Fault> {
+        let (shown, remote_address) = (kept.shown.clone(), kept.remote_address.clone());
+        let answer = self.auth.resolve(&ResolveRequest { shown, remote_address }).await?;
         let caller = serde_json::from_value(answer.caller).map_err(|error| {
             Fault::new(Kind::Internal, "bad_answer", "something went wrong on our side")
                 .because(error)
         })?;
-        let resolved = Arc::new(Resolved { caller, csrf_token: answer.csrf_token });
-        self.resolved.insert(secret, Ok(Arc::clone(&resolved))).await;
-        Ok(resolved)
+        Ok(Arc::new(Resolved { caller, csrf_token: answer.csrf_token }))
     }
 
     /// Puts something on the audit trail.
@@ -112,6 +135,7 @@ impl Identity {
         if let Some(session) = session_cookie(headers) {
             let secret: Secret = Sha256::digest(session).into();
             self.resolved.invalidate(&secret).await;
+            self.last_known.invalidate(&secret).await;
         }
     }
 

@@ -172,6 +172,29 @@ async fn an_event_stream_ends_with_its_key() {
 }
 
 #[tokio::test]
+async fn whoever_was_known_goes_on_while_the_auth_service_is_away() {
+    let world = World::start(Config { identity_cache_ms: 1, ..Config::default() }).await;
+    let ask = async |key: &str| {
+        // What was just heard is believed without asking.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let head = format!(
+            "POST /api/devices/v1/seen HTTP/1.1\nhost: x\nauthorization: Bearer {key}\ncontent-length: 0"
+        );
+        let answer = world.ask(&head, "").await;
+        answer.get(..12).unwrap_or_default().to_owned()
+    };
+    assert_eq!(ask("k").await, "HTTP/1.1 200");
+    world.services.away.store(true, Ordering::Release);
+    assert_eq!(ask("k").await, "HTTP/1.1 200");
+    assert_eq!(ask("stranger").await, "HTTP/1.1 503");
+    world.services.away.store(false, Ordering::Release);
+    world.services.revoked.store(true, Ordering::Release);
+    assert_eq!(ask("k").await, "HTTP/1.1 401");
+    world.services.away.store(true, Ordering::Release);
+    assert_ne!(ask("k").await, "HTTP/1.1 200", "who was refused is believed no more");
+}
+
+#[tokio::test]
 async fn a_drain_ends_event_streams_and_a_stop_waits_for_requests() {
     let world = World::start(Config::default()).await;
     let mut stream = open_stream(&world).await;

@@ -49,6 +49,8 @@ pub(super) struct Services {
     key: ApiKeyId,
     /// Whether every secret is nobody's.
     pub(super) revoked: AtomicBool,
+    /// Whether the auth service's database is away.
+    pub(super) away: AtomicBool,
     /// Told when a slow change has begun.
     pub(super) began: Notify,
     /// Lets a slow change go on.
@@ -103,6 +105,7 @@ impl World {
             session: SessionId::new(),
             key: ApiKeyId::new(),
             revoked: AtomicBool::new(false),
+            away: AtomicBool::new(false),
             began: Notify::new(),
             go: Notify::new(),
             done: AtomicUsize::new(0),
@@ -214,6 +217,9 @@ async fn resolve(
     State(services): State<Arc<Services>>,
     Json(request): Json<ResolveRequest>,
 ) -> Result<Json<Resolved>, Fault> {
+    if services.away.load(Ordering::Acquire) {
+        return Err(Fault::unavailable("away", "the database does not answer"));
+    }
     let (user, role) = (services.user, Role::Owner);
     let subject = match &request.shown {
         Shown::Session(text) if text == "s" => {
