@@ -60,6 +60,9 @@ pub struct DeviceNews {
     /// Commands that were written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<CommandId>,
+    /// Those of them that are new.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<CommandId>,
 }
 
 /// A device's connection.

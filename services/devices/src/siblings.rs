@@ -40,6 +40,8 @@ pub struct News {
     pub output: bool,
     /// Commands that were written.
     pub commands: BTreeSet<CommandId>,
+    /// Those of them that are new.
+    pub made: BTreeSet<CommandId>,
 }
 
 impl News {
@@ -52,6 +54,7 @@ impl News {
         self.record |= other.record;
         self.inventory |= other.inventory;
         self.output |= other.output;
+        self.made.extend(other.made);
         self.commands.extend(other.commands);
     }
 }
@@ -199,6 +202,7 @@ fn written((tenant_id, device_id): Whose, news: &News) -> DeviceNews {
         inventory: news.inventory,
         output: news.output,
         commands: news.commands.iter().copied().collect(),
+        made: news.made.iter().copied().collect(),
     }
 }
 
@@ -214,7 +218,8 @@ pub(crate) fn read(news: DeviceNews) -> (Whose, News) {
     let whose = (news.tenant_id, news.device_id);
     let commands = news.commands.into_iter().collect();
     let (record, inventory, output) = (news.record, news.inventory, news.output);
-    (whose, News { link, record, inventory, output, commands })
+    let made = news.made.into_iter().collect();
+    (whose, News { link, record, inventory, output, commands, made })
 }
 
 fn link_of(

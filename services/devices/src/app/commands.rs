@@ -110,7 +110,8 @@ impl App {
             }
         }
         self.metrics.commands_created.inc();
-        self.siblings.note(whose, News { commands: [command.id].into(), ..News::default() });
+        let (commands, made) = ([command.id].into(), [command.id].into());
+        self.siblings.note(whose, News { commands, made, ..News::default() });
         self.tell(whose, Happened::Command(Box::new(command.clone())));
         self.push_soon(whose, What::New);
         Ok(command)

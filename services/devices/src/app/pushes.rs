@@ -52,8 +52,10 @@ pub struct Pushes {
 enum Came {
     Out,
     NoLink,
-    /// Not now, or nobody knows.
+    /// Not now.
     Stuck,
+    /// Nobody knows.
+    Unknown,
 }
 
 impl Pushes {
@@ -126,7 +128,7 @@ impl App {
             let device = whose.1;
             let why = openframe_fault::chain(&error);
             tracing::warn!(device.id = %device, "could not push to device {device}: {why}");
-            Some(what)
+            Some(What::ALL)
         });
         if let Some(left) = left {
             self.pushes.keep(whose, left);
@@ -153,7 +155,10 @@ impl App {
                 Came::Out if what == What::New => {}
                 Came::Out => what = What::After(Some(listed.id)),
                 Came::NoLink => return Ok(None),
-                Came::Stuck => return Ok(Some(what)),
+                // It counts as sent and may not be: only with all that is not confirmed it goes out
+                // again. The device runs it once.
+                Came::Unknown if what == What::New => return Ok(Some(What::ALL)),
+                Came::Stuck | Came::Unknown => return Ok(Some(what)),
             }
         }
         Ok(None)
@@ -205,15 +210,21 @@ impl App {
             Err(fault) => {
                 let device = whose.1;
                 tracing::warn!(device.id = %device, "could not push to device {device}: {fault}");
-                (Came::Stuck, true)
+                (Came::Unknown, true)
             }
         }
     }
 
     /// Tells a connected device to stop a command. One that is not told now is when it connects.
     pub(super) async fn say_cancel(&self, whose: Whose, id: CommandId) {
-        if self.say(whose, &Said::Cancel(id)).await.0 == Came::Stuck {
+        if matches!(self.say(whose, &Said::Cancel(id)).await.0, Came::Stuck | Came::Unknown) {
             self.pushes.keep(whose, What::ALL);
         }
+    }
+
+    /// Another replica has made a command, and may die before it has gone out: what is not confirmed
+    /// by the next round is pushed from here too.
+    pub(super) fn push_later(&self, whose: Whose) {
+        self.pushes.keep(whose, What::ALL);
     }
 }

@@ -42,6 +42,9 @@ impl App {
         if news.output {
             self.tell(whose, Happened::Output);
         }
+        if !news.made.is_empty() {
+            self.push_later(whose);
+        }
         for id in news.commands {
             // The command is read only for somebody.
             if self.events.receiver_count() > 0

@@ -35,6 +35,13 @@ async fn a_replica_knows_what_another_has_heard_and_changed() {
     }
     assert_eq!(commands, [made.id]);
 
+    other.idle().await;
+    // As if this one had died before the command went out.
+    other.wire.open.store(true, Ordering::Relaxed);
+    other.app.push_again();
+    other.idle().await;
+    assert_eq!(other.ran(), [made.id]);
+
     own.disconnect(link).await;
     own.app.siblings.tell().await;
     assert_eq!(other.app.connected_since(own.whose()), None);
