@@ -103,14 +103,16 @@ pub(crate) struct StoreSettings {
     pub(crate) prefix: String,
     /// People, keys, audit, alert rules.
     pub(crate) postgres: PostgresSettings,
-    /// Devices, inventories, commands.
+    /// Devices, inventories, commands, samples.
     pub(crate) cassandra: CassandraSettings,
+    /// What replicas tell each other.
+    pub(crate) redis: RedisSettings,
 }
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        let (postgres, cassandra) = Default::default();
-        Self { prefix: "openframe".to_owned(), postgres, cassandra }
+        let (postgres, cassandra, redis) = Default::default();
+        Self { prefix: "openframe".to_owned(), postgres, cassandra, redis }
     }
 }
 
@@ -164,6 +166,32 @@ impl Default for CassandraSettings {
         Self {
             nodes: Vec::new(),
             user: "openframe".to_owned(),
+            password_file: PathBuf::new(),
+            authority: PathBuf::new(),
+        }
+    }
+}
+
+/// A Redis primary with replicas, watched by Sentinels. Nothing is kept there: without it, samples
+/// that another replica took are seen a moment later.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RedisSettings {
+    /// The Sentinels, HOST or HOST:PORT; none to do without Redis.
+    pub(crate) sentinels: Vec<String>,
+    /// The name under which they know the primary.
+    pub(crate) primary: String,
+    /// File with the password of Redis and the Sentinels.
+    pub(crate) password_file: PathBuf,
+    /// File with the authorities, PEM, that the nodes' certificates are checked against.
+    pub(crate) authority: PathBuf,
+}
+
+impl Default for RedisSettings {
+    fn default() -> Self {
+        Self {
+            sentinels: Vec::new(),
+            primary: "openframe".to_owned(),
             password_file: PathBuf::new(),
             authority: PathBuf::new(),
         }

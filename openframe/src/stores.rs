@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use openframe_cassandra::Cluster;
 use openframe_fault::BoxError;
+use openframe_monitoring::store::hints::{Alone, Hints};
 use openframe_sqlite::Database;
 
 use crate::health::{PlatformHealth, Probe};
@@ -97,7 +98,9 @@ impl Place<'_> {
                 };
                 let log = Arc::new(health.until("monitoring.samples", open).await);
                 let alerts = Arc::new(alerts);
-                let stores = openframe_monitoring::store::Stores { log, alerts, shared: true };
+                let hints = hints(settings)?;
+                let stores =
+                    openframe_monitoring::store::Stores { log, alerts, hints, shared: true };
                 Ok(Opened { stores, probe: postgres_probe(database) })
             }
         }
@@ -148,6 +151,26 @@ async fn cassandra(
     Ok(openframe_cassandra::Database::connect(&cluster, &keyspace).await?)
 }
 
+/// Redis, where there is one; without it replicas look for news by themselves.
+fn hints(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Hints>> {
+    let redis = &settings.redis;
+    if redis.sentinels.is_empty() {
+        return Ok(Arc::new(Alone));
+    }
+    let settings = openframe_monitoring_redis::Settings {
+        sentinels: redis.sentinels.clone(),
+        primary: redis.primary.clone(),
+        password: secret(&redis.password_file)?,
+        roots_pem: authority(&redis.authority)?,
+        prefix: format!("{}_monitoring", settings.prefix),
+    };
+    Ok(Arc::new(openframe_monitoring_redis::RedisHints::start(&settings)?))
+}
+
+fn authority(file: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
+}
+
 impl PostgresSettings {
     fn of(&self, service: &str, prefix: &str) -> anyhow::Result<openframe_postgres::Settings> {
         Ok(openframe_postgres::Settings {
@@ -164,13 +187,11 @@ impl PostgresSettings {
 
 impl CassandraSettings {
     fn cluster(&self) -> anyhow::Result<Cluster> {
-        let roots_pem = std::fs::read(&self.authority);
-        let unreadable = || format!("{} cannot be read", self.authority.display());
         Ok(Cluster {
             nodes: self.nodes.clone(),
             user: self.user.clone(),
             password: secret(&self.password_file)?,
-            roots_pem: roots_pem.with_context(unreadable)?,
+            roots_pem: authority(&self.authority)?,
         })
     }
 }

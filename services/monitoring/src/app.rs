@@ -26,6 +26,7 @@ use crate::domain::labels::{DEVICE, Labels};
 use crate::metrics::Metrics;
 use crate::notify::Sender;
 use crate::store::alerts::Alerts;
+use crate::store::hints::Hints;
 use crate::store::{Stores, TelemetryLog};
 use crate::{Config, Error};
 
@@ -75,6 +76,8 @@ struct Inner {
     head: RwLock<Head>,
     /// Whether there are other replicas.
     shared: bool,
+    /// Tells them of new samples.
+    hints: Arc<dyn Hints>,
     /// What was read of the logs of other replicas.
     followed: Mutex<following::Followed>,
     /// Held while they are read.
@@ -104,7 +107,7 @@ struct Inner {
 impl Monitoring {
     /// The service on an empty head; [`Monitoring::load`] fills it.
     pub(crate) fn new(config: Config, clock: Clock, parts: Parts) -> Self {
-        let Parts { stores: Stores { log, alerts, shared }, audit, sender, metrics } = parts;
+        let Parts { stores: Stores { log, alerts, hints, shared }, audit, sender, metrics } = parts;
         let (live, _) = broadcast::channel(config.live_queue.max(1));
         let (head, kept) = (RwLock::default(), Mutex::default());
         let decoding = Arc::new(Semaphore::new(DECODED_AT_ONCE));
@@ -116,6 +119,7 @@ impl Monitoring {
             log,
             head,
             shared,
+            hints,
             followed: Mutex::default(),
             follow_turn: Semaphore::new(1),
             lease: leading::Lease::default(),
@@ -212,6 +216,16 @@ impl Monitoring {
     /// Why telemetry cannot be stored, if so.
     pub fn failure(&self) -> Option<String> {
         self.0.log.failure()
+    }
+
+    /// Why other replicas are not told of new samples at once, if so.
+    pub(crate) fn hint_failure(&self) -> Option<String> {
+        self.0.hints.failure()
+    }
+
+    /// Returns when another replica may have new samples.
+    pub(crate) async fn something_to_read(&self) {
+        self.0.hints.heard().await;
     }
 
     // A poisoned head is still usable: samples are added one by one.

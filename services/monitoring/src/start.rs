@@ -58,7 +58,10 @@ impl Running {
     /// Each part, and what it waits for.
     pub fn ready(&self) -> Vec<Part> {
         let detail = self.app.kept_less().unwrap_or_default();
-        vec![Part { name: "telemetry_log", waiting_for: self.app.failure(), detail }]
+        let log = Part { name: "telemetry_log", waiting_for: self.app.failure(), detail };
+        // Without hints it works all the same.
+        let detail = self.app.hint_failure().unwrap_or_default();
+        vec![log, Part { name: "hints", waiting_for: None, detail }]
     }
 }
 

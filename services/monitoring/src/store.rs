@@ -1,6 +1,7 @@
 //! What must be kept.
 
 pub mod alerts;
+pub mod hints;
 pub mod memory;
 
 use std::sync::Arc;
@@ -17,6 +18,8 @@ pub struct Stores {
     pub log: Arc<dyn TelemetryLog>,
     /// Rules, alerts and notifications.
     pub alerts: Arc<dyn alerts::Alerts>,
+    /// Tells other replicas that there are new samples.
+    pub hints: Arc<dyn hints::Hints>,
     /// Whether other replicas of the service keep the same things there.
     pub shared: bool,
 }

@@ -32,7 +32,7 @@ pub(crate) async fn upkeep(app: Monitoring, interval: Duration, stop: Cancellati
     }
 }
 
-/// How often the logs of other replicas are looked at.
+/// How often the logs of other replicas are looked at, whatever they tell.
 const FOLLOW_EVERY: Duration = Duration::from_millis(250);
 /// How often replicas agree on who decides about alerts.
 const AGREE_EVERY: Duration = Duration::from_secs(1);
@@ -40,7 +40,12 @@ const AGREE_EVERY: Duration = Duration::from_secs(1);
 /// Takes in what other replicas store until told to stop.
 pub(crate) async fn follow(app: Monitoring, stop: CancellationToken) {
     let mut said = false;
-    while stop.run_until_cancelled(tokio::time::sleep(FOLLOW_EVERY)).await.is_some() {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(FOLLOW_EVERY) => {}
+            () = app.something_to_read() => {}
+        }
         let read = stop.run_until_cancelled(app.follow()).await;
         match read {
             Some(Err(error)) if !said => {

@@ -10,7 +10,7 @@ use openframe_tokens::Caller;
 use crate::app::Parts;
 use crate::metrics::Metrics;
 use crate::notify::{Refusal, Sender};
-use crate::store::memory::{MemoryAlerts, MemoryLog};
+use crate::store::memory::{self, MemoryLog};
 use crate::store::{Stores, TelemetryLog};
 
 /// The audit trail in memory.
@@ -40,7 +40,7 @@ impl Sender for Nobody {
 pub(crate) fn parts(log: &MemoryLog) -> Parts {
     let log = Arc::new(log.clone()) as Arc<dyn TelemetryLog>;
     Parts {
-        stores: Stores { log, alerts: Arc::new(MemoryAlerts::default()), shared: false },
+        stores: Stores { log, ..memory::stores() },
         audit: Arc::new(Trail::default()),
         sender: Arc::new(Nobody),
         metrics: Metrics::default(),

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use openframe_monitoring::store::Stores;
+use openframe_monitoring::store::hints::Alone;
 use openframe_sqlite::Database;
 
 pub use alerts::SqlAlerts;
@@ -51,6 +52,6 @@ impl Embedded {
         let log = Arc::new(log);
         let database = Database::open(&dir.join("alerts.db"), &MIGRATIONS).await?;
         let alerts = Arc::new(SqlAlerts::new(database.clone()));
-        Ok((Stores { log, alerts, shared: false }, database))
+        Ok((Stores { log, alerts, hints: Arc::new(Alone), shared: false }, database))
     }
 }

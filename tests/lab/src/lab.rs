@@ -153,6 +153,17 @@ impl Lab {
         cassandra::admin(self)
     }
 
+    /// Where Redis' Sentinels are, the name under which they know the primary, and the password.
+    pub fn redis(&self) -> ([String; 3], &'static str, &str) {
+        let sentinels = [1, 2, 3].map(|n| Node::Sentinel(n).endpoint());
+        (sentinels, redis::PRIMARY_NAME, self.secrets.redis.expose())
+    }
+
+    /// The authority, PEM, that every node's certificate comes from.
+    pub fn authority(&self) -> PathBuf {
+        self.pki.root()
+    }
+
     /// How a schema of the PostgreSQL cluster is reached.
     pub fn postgres(&self, schema: &str) -> openframe_postgres::Settings {
         openframe_postgres::Settings {

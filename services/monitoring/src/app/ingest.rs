@@ -214,6 +214,7 @@ impl Monitoring {
             let new = self.head_mut().apply(&part, chapter);
             self.0.metrics.stored.inc_by(new as u64);
         }
+        self.0.hints.tell();
         Ok(())
     }
 }

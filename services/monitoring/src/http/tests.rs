@@ -14,7 +14,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::remote_write::{self, TimeSeries, WriteRequest};
-use crate::store::memory::{MemoryAlerts, MemoryLog};
+use crate::store::memory::{self, MemoryLog};
 use crate::store::{Stores, TelemetryLog as _};
 use crate::testing::{Nobody, Trail};
 use crate::{Config, Deps, Running, start};
@@ -38,15 +38,10 @@ impl World {
     async fn with(log: MemoryLog, config: Config) -> Self {
         let now = Timestamp::from_millisecond(NOW_MS).unwrap();
         let clock = openframe_clock::ManualClock::new(now).clock();
-        let alerts = MemoryAlerts::default();
         let minter = Minter::generate();
         let mut registry = Registry::default();
         let deps = Deps {
-            stores: Stores {
-                log: Arc::new(log.clone()),
-                alerts: Arc::new(alerts.clone()),
-                shared: false,
-            },
+            stores: Stores { log: Arc::new(log.clone()), ..memory::stores() },
             clock: clock.clone(),
             verifier: minter.verifier("monitoring"),
             audit: Arc::new(Trail::default()),

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 pub use alerts::MemoryAlerts;
 
+use super::hints::Alone;
 use super::{Follow, LogError, Origin, Records, Replayed, Stores, TelemetryLog, Visit};
 
 /// A log in memory. Clones share it.
@@ -90,7 +91,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Stores that forget everything when dropped.
 pub fn stores() -> Stores {
     let (log, alerts) = (Arc::new(MemoryLog::default()), Arc::new(MemoryAlerts::default()));
-    Stores { log, alerts, shared: false }
+    Stores { log, alerts, hints: Arc::new(Alone), shared: false }
 }
 
 #[async_trait]

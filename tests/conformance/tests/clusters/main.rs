@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it, in its helpers as well")]
 
 mod cassandra;
+mod hints;
 mod postgres;
 mod samples;
 
