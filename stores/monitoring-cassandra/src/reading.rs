@@ -13,11 +13,12 @@ use uuid::Uuid;
 
 use crate::group;
 use crate::log::{PART_ROWS, Parts, chapter, failed, locked};
-use crate::statements::ROWS_AT_ONCE;
 use crate::writing::number;
 
 /// Logs that are read at the same time.
-const LOGS_AT_ONCE: usize = 8;
+const LOGS_AT_ONCE: usize = 4;
+/// Parts of one log that are read at the same time by whoever is far behind.
+const PARTS_AT_ONCE: u32 = 4;
 /// After so long without a row a log is looked at less often: most have ended.
 const QUIET: Duration = Duration::from_mins(5);
 /// How often then, and how often chapters are looked at that are over.
@@ -137,9 +138,10 @@ impl Reader {
         now: Instant,
         visit: Follow<'_>,
     ) -> Result<u64, LogError> {
-        let mut count = 0;
+        // Most logs have a few new rows; one that had a whole part may have many.
+        let (mut count, mut parts) = (0, 1);
         while !logs.is_empty() {
-            let found = join_all(logs.iter().map(|log| self.rows(*log))).await;
+            let found = join_all(logs.iter().map(|log| self.rows(*log, parts))).await;
             let mut more = Vec::new();
             for (log, found) in logs.into_iter().zip(found) {
                 let (rows, is_last) = found.map_err(failed)?;
@@ -148,24 +150,35 @@ impl Reader {
                     more.push(log);
                 }
             }
-            logs = more;
+            (logs, parts) = (more, PARTS_AT_ONCE);
         }
         Ok(count)
     }
 
-    /// The next rows of a log, and whether there are no more.
-    async fn rows(&self, (chapter, writer): Log) -> Result<(Rows, bool), Failure> {
+    /// The next rows of a log, from as many parts, and whether there are no more.
+    async fn rows(&self, log: Log, parts: u32) -> Result<(Rows, bool), Failure> {
+        let mut next = locked(&self.state).logs.get(&log).map_or(0, |it| it.next);
+        let first = next / PART_ROWS;
+        let asked = (first..first.saturating_add(parts)).map(|part| self.part(log, part, next));
+        let mut all = Rows::new();
+        for (rows, part) in join_all(asked).await.into_iter().zip(first..) {
+            all.extend(rows?);
+            next = all.last().map_or(next, |(seq, _)| seq.saturating_add(1));
+            if next / PART_ROWS == part {
+                // It is not full, so there is nothing behind it.
+                return Ok((all, true));
+            }
+        }
+        Ok((all, false))
+    }
+
+    async fn part(&self, (chapter, writer): Log, part: u32, next: u32) -> Result<Rows, Failure> {
         let (database, statements) = (&self.parts.database, &self.parts.statements);
         let key = i64::try_from(chapter).unwrap_or(i64::MAX);
-        let next = locked(&self.state).logs.get(&(chapter, writer)).map_or(0, |it| it.next);
-        let part = next / PART_ROWS;
         let wanted = (key, writer, number(part), number(next));
         let rows: Vec<(i32, Vec<u8>)> = database.rows(&statements.read, wanted).await?;
-        let full = rows.len() == ROWS_AT_ONCE;
         let rows = rows.into_iter().map(|(seq, body)| (u32::try_from(seq).unwrap_or(0), body));
-        let rows: Rows = rows.collect();
-        let next = rows.last().map_or(next, |(seq, _)| seq.saturating_add(1));
-        Ok((rows, !full && next / PART_ROWS == part))
+        Ok(rows.collect())
     }
 
     /// Gives the records of rows, and goes on behind them; returns how many.

@@ -3,8 +3,7 @@
 use openframe_cassandra::{Database, Failure};
 use scylla::statement::prepared::PreparedStatement;
 
-/// Rows that are read at once: at most a few MiB each, usually far less.
-pub(crate) const ROWS_AT_ONCE: usize = 16;
+use crate::log::PART_ROWS;
 
 /// Every statement, prepared.
 #[derive(Debug)]
@@ -38,7 +37,7 @@ impl Statements {
                 .prepare(&format!(
                     "select seq, body from {{ks}}.log
                      where chapter = ? and writer = ? and part = ? and seq >= ?
-                     limit {ROWS_AT_ONCE}"
+                     limit {PART_ROWS}"
                 ))
                 .await?,
         })

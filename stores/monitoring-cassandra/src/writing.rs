@@ -10,12 +10,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use openframe_cassandra::Failure;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::group;
-use crate::log::{PART_ROWS, Parts, chapter, locked};
+use crate::log::{PART_ROWS, Parts, locked};
 
 /// Bytes of a row, about, if no single record is larger.
 const GROUP_BYTES: usize = 256 << 10;
+/// Two rows begin this far apart, unless the next one is full already: few rows are read faster.
+const PACE: Duration = Duration::from_millis(25);
 /// The wait before a row is written again.
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -30,10 +33,39 @@ pub(crate) struct Entry {
     pub(crate) _room: OwnedSemaphorePermit,
 }
 
+/// An entry and what goes with it: all that comes until it is time for a row, or the row is full; and
+/// the next entry, if that is of another chapter.
+async fn gather(
+    first: Entry,
+    queue: &mut mpsc::UnboundedReceiver<Entry>,
+    pace: &mut Interval,
+) -> (Vec<Entry>, Option<Entry>) {
+    let (chapter, mut bytes) = (first.chapter, first.record.len());
+    let mut all = vec![first];
+    while bytes < GROUP_BYTES {
+        let entry = tokio::select! {
+            biased;
+            entry = queue.recv() => entry,
+            _ = pace.tick() => break,
+        };
+        match entry {
+            Some(entry) if entry.chapter == chapter => {
+                bytes += entry.record.len();
+                all.push(entry);
+            }
+            other => return (all, other),
+        }
+    }
+    (all, None)
+}
+
 /// Writes what comes until nobody can send any more.
 pub(crate) async fn write(parts: Arc<Parts>, mut queue: mpsc::UnboundedReceiver<Entry>) {
+    // Four a day, never forgotten: a row must not be written over by one that comes very late.
     let mut rows: HashMap<u64, u32> = HashMap::new();
     let (mut next, mut number) = (None, 0);
+    let mut pace = tokio::time::interval(PACE);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let first = match next.take() {
             Some(entry) => entry,
@@ -43,19 +75,8 @@ pub(crate) async fn write(parts: Arc<Parts>, mut queue: mpsc::UnboundedReceiver<
             },
         };
         let chapter = first.chapter;
-        let mut bytes = first.record.len();
-        let mut all = vec![first];
-        while bytes < GROUP_BYTES
-            && next.is_none()
-            && let Ok(entry) = queue.try_recv()
-        {
-            if entry.chapter == chapter {
-                bytes += entry.record.len();
-                all.push(entry);
-            } else {
-                next = Some(entry);
-            }
-        }
+        let all;
+        (all, next) = gather(first, &mut queue, &mut pace).await;
         let row = rows.entry(chapter).or_insert(0);
         parts.persist(chapter, *row, &all).await;
         *row += 1;
@@ -65,7 +86,6 @@ pub(crate) async fn write(parts: Arc<Parts>, mut queue: mpsc::UnboundedReceiver<
                 locked(&parts.late).push((chapter, entry.record));
             }
         }
-        parts.forget(&mut rows);
     }
 }
 
@@ -91,12 +111,6 @@ impl Parts {
         let (part, seq) = (number(seq / PART_ROWS), number(seq));
         let values = (key, self.own, part, seq, body, self.keep_s);
         self.database.write(&self.statements.append, values).await
-    }
-
-    /// Forgets how many rows there are in chapters that nothing is written to any more.
-    fn forget(&self, rows: &mut HashMap<u64, u32>) {
-        let now = chapter(self.clock.now().as_millisecond());
-        rows.retain(|known, _| known.saturating_add(2) >= now);
     }
 }
 
