@@ -12,12 +12,14 @@ use openframe_gateway::Health;
 use openframe_observe::EXPOSITION_TYPE;
 use prometheus_client::registry::Registry;
 
+use crate::health::PlatformHealth;
+
 /// What the admin port reads.
 #[derive(Clone)]
 pub(crate) struct Admin {
     /// Empty until every service has started.
     pub(crate) registry: Arc<OnceLock<Registry>>,
-    pub(crate) health: Arc<dyn Health>,
+    pub(crate) health: Arc<PlatformHealth>,
 }
 
 /// The routes of the admin port.
@@ -33,7 +35,9 @@ pub(crate) fn router(admin: Admin) -> Router {
     )
 }
 
-/// 200 when every part is ready, else 503; names each part and what it waits for.
+/// 200 when every part is ready, else 503; names each part and what it waits for. 404 when the process
+/// stops in good order: `HAProxy` tells by it (`disable-on-404`) whose connections may end by themselves
+/// from whose are cut off.
 async fn ready(State(admin): State<Admin>) -> Response {
     let parts = admin.health.parts();
     let all = parts.iter().all(|part| part.ready);
@@ -43,7 +47,11 @@ async fn ready(State(admin): State<Admin>) -> Response {
         format!("{}: {state} {waits} {}", part.name, part.detail).trim_end().to_owned() + "\n"
     };
     let text: String = parts.iter().map(line).collect();
-    let status = if all { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = match (admin.health.is_stopping(), all) {
+        (true, _) => StatusCode::NOT_FOUND,
+        (false, true) => StatusCode::OK,
+        (false, false) => StatusCode::SERVICE_UNAVAILABLE,
+    };
     (status, text).into_response()
 }
 

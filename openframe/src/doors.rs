@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use axum::Router;
 use openframe_clock::Clock;
 use openframe_gateway::Edge;
 use openframe_mesh::{Rule, Told};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,8 @@ use crate::roles::Role;
 use crate::serve::{self, Bound};
 use crate::settings::Settings;
 
+/// Connections of other services that wait to be let in.
+const BACKLOG: u32 = 1_024;
 /// How long probes under way may take at the very end.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -25,7 +28,8 @@ const PROBE_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) struct Sockets {
     pub(crate) people: Option<Bound>,
     pub(crate) agents: Option<Bound>,
-    pub(crate) mesh: Option<TcpListener>,
+    /// Not listened on before there is somebody who answers.
+    pub(crate) mesh: Option<TcpSocket>,
     pub(crate) admin: Option<Bound>,
 }
 
@@ -129,17 +133,19 @@ impl Doors {
     /// Answers the other services.
     pub(crate) fn open_mesh(
         &mut self,
-        listener: TcpListener,
+        socket: TcpSocket,
         tls: Arc<rustls::ServerConfig>,
         service: (Router, &'static [Rule], Told),
         health: &PlatformHealth,
-    ) {
+    ) -> anyhow::Result<()> {
+        let listener = socket.listen(BACKLOG).context("`mesh.listen` cannot be listened on")?;
         let (token, gone) = (self.stop.clone(), CancellationToken::new());
         health.watch_door("mesh", gone.clone());
         self.servers.spawn(async move {
             let _gone = gone.drop_guard();
             openframe_mesh::serve(listener, tls, service, token).await;
         });
+        Ok(())
     }
 
     /// A certificate that is renewed for as long as the server runs.

@@ -65,6 +65,11 @@ impl PlatformHealth {
         self.stop.cancel();
     }
 
+    /// Whether [`PlatformHealth::stopping`] was called.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
     fn note(&self, name: &'static str, waiting_for: Option<String>) {
         locked(&self.parts).insert(name, part(name, waiting_for, String::new()));
     }
@@ -141,7 +146,7 @@ pub(crate) fn part(name: &str, waiting_for: Option<String>, detail: String) -> P
 impl Health for PlatformHealth {
     fn parts(&self) -> Vec<Part> {
         let mut known = locked(&self.parts).clone();
-        if self.stopping.load(Ordering::Acquire) {
+        if self.is_stopping() {
             let end = Some("the end: the server stops".to_owned());
             known.insert(self.name, part(self.name, end, String::new()));
         }

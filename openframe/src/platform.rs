@@ -60,7 +60,7 @@ pub(crate) async fn start(settings: Settings, role: Option<Role>) -> anyhow::Res
     let health = PlatformHealth::starting(role.unwrap_or(Role::Gateway).name());
     let (mut doors, registry) = (Doors::default(), Arc::new(OnceLock::new()));
     if let Some(bound) = sockets.admin.take() {
-        let (registry, health) = (Arc::clone(&registry), Arc::clone(&health) as _);
+        let (registry, health) = (Arc::clone(&registry), Arc::clone(&health));
         doors.answer_probes(bound, Admin { registry, health });
     }
     let base = Base { settings, sockets, health, doors, registry, stop: CancellationToken::new() };

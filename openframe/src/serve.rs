@@ -1,10 +1,11 @@
 //! Sockets and signals: what only the executable owns.
 
+use std::io;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::address::ListenAddress;
@@ -33,11 +34,20 @@ pub(crate) async fn bind(name: &str, text: &str, proxied: bool) -> anyhow::Resul
     Ok(Bound { listener, address, at })
 }
 
-/// Binds the address for the other services.
-pub(crate) async fn bind_mesh(text: &str) -> anyhow::Result<TcpListener> {
+/// Binds the address for the other services. It is not listened on yet: a connection that nobody
+/// answers would keep a caller waiting who could ask another replica.
+pub(crate) async fn bind_mesh(text: &str) -> anyhow::Result<TcpSocket> {
     anyhow::ensure!(!text.is_empty(), "`mesh.listen`: write HOST:PORT, such as 10.0.0.1:9443");
-    let bound = TcpListener::bind(text).await;
-    bound.with_context(|| format!("`mesh.listen`: {text:?} cannot be listened on"))
+    let bound = async {
+        let found = tokio::net::lookup_host(text).await?.next();
+        let address = found.ok_or_else(|| io::Error::other("there is no such address"))?;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // Connections of a process before this one may linger.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok::<_, io::Error>(socket)
+    };
+    bound.await.with_context(|| format!("`mesh.listen`: {text:?} cannot be listened on"))
 }
 
 /// Lets this process open as many files as the system allows it to, since each connection is one;

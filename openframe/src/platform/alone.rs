@@ -57,7 +57,7 @@ pub(super) async fn start(base: Base, role: Role) -> anyhow::Result<Started> {
     let tls =
         openframe_pki::services_server(Arc::clone(&membership.certificate), &membership.root_pem)?;
     let told = refusals(&platform, role);
-    doors.open_mesh(mesh_door, Arc::new(tls), (router, role.rules(), told), &health);
+    doors.open_mesh(mesh_door, Arc::new(tls), (router, role.rules(), told), &health)?;
     let agents_here = sockets.agents_url();
     let mut url = settings.url.clone();
     if role == Role::Gateway {
