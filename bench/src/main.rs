@@ -1,6 +1,7 @@
 //! Measures the product beside its peers. `bench/RESULTS.md` keeps the figures, each with the
 //! command that made it.
 
+mod chaos;
 mod client;
 mod differ;
 mod fleet;
@@ -59,6 +60,15 @@ enum Measure {
         #[arg(long, default_value_t = 5)]
         seconds: u64,
     },
+    /// Kills, pauses and cuts off each process of the whole picture under load
+    Chaos {
+        /// Only the cases with one of these in their names, such as `kill devices,etcd`
+        #[arg(long, default_value = "")]
+        only: String,
+        /// Addresses may be cut off: this process runs as root in a network of its own
+        #[arg(long)]
+        own_network: bool,
+    },
     /// A real Prometheus writes into the product, and both answer the same queries
     Differ {
         /// The Prometheus executable
@@ -79,6 +89,7 @@ async fn main() -> anyhow::Result<()> {
             ingest::run(&prometheus, ingest::Load { series, requests, rounds }).await
         }
         Measure::Mesh { seconds } => mesh::run(seconds).await,
+        Measure::Chaos { only, own_network } => chaos::run(&only, own_network).await,
         Measure::Differ { prometheus, seconds } => differ::run(&prometheus, seconds).await,
     }
 }

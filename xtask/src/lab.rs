@@ -34,3 +34,24 @@ pub(crate) fn test() -> anyhow::Result<()> {
     let ended = lab(&["down".to_owned()]);
     tested.and(ended)
 }
+
+/// Runs the failure matrix on clusters of its own, as root in a network of its own, where addresses can
+/// be cut off.
+pub(crate) fn chaos(only: &str) -> anyhow::Result<()> {
+    let status = ["run", "--quiet", "-p", "openframe-lab", "--", "status"];
+    anyhow::ensure!(!succeeds("cargo", &status), "a lab is up; take it down: cargo xtask lab down");
+    let built = ["build", "-p", "openframe", "-p", "openframe-agent", "-p", "openframe-bench"];
+    run("cargo", &[&built[..], &["-p", "openframe-lab"]].concat())?;
+    fetch()?;
+    let script = "set -e
+        [ -z \"$2\" ] || ip link set lo up
+        trap 'cargo run --quiet -p openframe-lab -- down' EXIT
+        cargo run --quiet -p openframe-lab -- up
+        cargo run --quiet -p openframe-bench -- chaos --only \"$1\" $2";
+    let own = ["-c", script, "chaos", only];
+    if rustix::process::geteuid().is_root() {
+        run("unshare", &[&["--net", "bash"][..], &own[..], &["--own-network"]].concat())
+    } else {
+        run("bash", &[&own[..], &[""]].concat())
+    }
+}

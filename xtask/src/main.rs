@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask setup|test|tidy|golden|lab`.
+//! The project's chores: `cargo xtask setup|test|tidy|golden|lab|chaos`.
 
 mod golden;
 mod lab;
@@ -46,6 +46,12 @@ enum Chore {
         #[arg(required = true, allow_hyphen_values = true)]
         what: Vec<String>,
     },
+    /// Kill, pause and cut off each process of the whole picture under load, and say what it cost
+    Chaos {
+        /// Only the cases with one of these in their names, such as `kill devices,etcd`
+        #[arg(long, default_value = "")]
+        only: String,
+    },
     /// Check the structure: dependencies, sizes, absences
     Tidy,
 }
@@ -57,6 +63,7 @@ fn main() -> ExitCode {
         Chore::Test(choice) => test::test(choice),
         Chore::Golden { write } => golden::golden(write),
         Chore::Lab { what } => lab::lab(&what),
+        Chore::Chaos { only } => lab::chaos(&only),
         Chore::Tidy => tidy::tidy(),
     };
     match done {

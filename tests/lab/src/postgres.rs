@@ -127,6 +127,7 @@ bootstrap:
     loop_wait: 2
     retry_timeout: 3
     maximum_lag_on_failover: 0
+    failsafe_mode: true
     synchronous_mode: true
     synchronous_mode_strict: false
     postgresql:

@@ -6,11 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use openframe_lab::Lab;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::process::put_wrong;
 use crate::{Process, executable, until};
 
 /// The replicas, in the worst order to start them in: each service needs those that come later.
@@ -24,6 +26,9 @@ pub const REPLICAS: [Replica; 8] = [
     ("auth", 1),
     ("auth", 2),
 ];
+
+/// How long a replica may take to say whether it is ready.
+const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// One process of the picture: its service, and its number there.
 pub type Replica = (&'static str, u8);
@@ -41,6 +46,8 @@ pub struct Picture {
     /// A network of loopback of its own.
     network: String,
     settings: Vec<String>,
+    /// By how much clocks are off, as libfaketime writes it.
+    clocks: Vec<(Replica, String)>,
     processes: Vec<(Replica, Process)>,
     /// The ingress in front of the gateways.
     ingress: Option<Process>,
@@ -66,6 +73,7 @@ impl Picture {
             folder: folder.to_owned(),
             network,
             settings: settings.to_vec(),
+            clocks: Vec::new(),
             processes: Vec::new(),
             ingress: None,
         };
@@ -91,13 +99,15 @@ impl Picture {
 
     /// Where a replica answers the others.
     pub fn mesh(&self, (role, number): Replica) -> String {
+        format!("{}:9443", self.address((role, number)))
+    }
+
+    /// The address that a replica has for itself.
+    pub fn address(&self, (role, number): Replica) -> String {
         let service =
             ["gateway", "auth", "devices", "monitoring"].iter().position(|it| *it == role);
-        format!(
-            "{}.{}:9443",
-            self.network,
-            10 * (service.unwrap_or_default() + 1) + usize::from(number)
-        )
+        let host = 10 * (service.unwrap_or_default() + 1) + usize::from(number);
+        format!("{}.{host}", self.network)
     }
 
     /// Where a gateway listens for people (8443) or agents (8444).
@@ -109,19 +119,16 @@ impl Picture {
     /// gateways, and to those that say they are ready.
     fn ingress_text(&self) -> anyhow::Result<String> {
         let mut text = "global\n  maxconn 2000\ndefaults\n  mode tcp\n  timeout connect 2s\n  \
-                        timeout client 1h\n  timeout server 1h\n  retries 3\n  option redispatch\n"
+                        timeout client 1h\n  timeout server 1h\n  timeout check 500ms\n  \
+                        retries 3\n  option redispatch\n  option httpchk GET /readyz\n  \
+                        http-check disable-on-404\n  default-server check port 8445 inter 100ms \
+                        fall 2 rise 1 on-marked-down shutdown-sessions\n"
             .to_owned();
         for port in [8443, 8444] {
             let network = &self.network;
-            writeln!(
-                text,
-                "listen at{port}\n  bind {network}.1:{port}\n  balance leastconn\n  \
-                 option httpchk GET /readyz"
-            )?;
+            writeln!(text, "listen at{port}\n  bind {network}.1:{port}\n  balance leastconn")?;
             for number in [1, 2] {
-                let check = "check port 8445 inter 100ms fall 2 rise 1";
-                let gateway = self.gateway(number, port);
-                writeln!(text, "  server gateway{number} {gateway} {check}")?;
+                writeln!(text, "  server gateway{number} {}", self.gateway(number, port))?;
             }
         }
         Ok(text)
@@ -166,6 +173,14 @@ impl Picture {
             postgres.database,
             postgres.authority.display().to_string(),
             secret("postgres.password", postgres.password.as_bytes())?
+        )?;
+        let (sentinels, primary, password) = lab.redis();
+        writeln!(
+            text,
+            "[stores.redis]\nsentinels = {sentinels:?}\nprimary = {primary:?}\n\
+             authority = {:?}\npassword_file = {:?}",
+            lab.authority().display().to_string(),
+            secret("redis.password", password.as_bytes())?
         )?;
         writeln!(
             text,
@@ -229,7 +244,7 @@ impl Picture {
     pub fn begin(&mut self, replica: Replica) -> anyhow::Result<()> {
         let (role, number) = replica;
         let mut command = Command::new(executable("openframe")?);
-        let admin = self.mesh(replica).replace(":9443", ":8445");
+        let admin = self.admin(replica);
         command.args(["run", "--role", role, "--admin-listen", &format!("http://{admin}")]);
         command.arg("--config").arg(self.config());
         let data = self.folder.join("data").join(format!("{role}{number}"));
@@ -250,8 +265,16 @@ impl Picture {
         if replica == ("auth", 1) {
             command.arg("--bootstrap-key").arg(self.folder.join("owner.key"));
         }
+        if let Some((_, off)) = self.clocks.iter().find(|(known, _)| *known == replica) {
+            put_wrong(&mut command, off);
+        }
         self.processes.push((replica, Process::start(&mut command)?));
         Ok(())
+    }
+
+    /// Puts a replica's clock wrong from its next start on, by as much as libfaketime understands.
+    pub fn set_clock(&mut self, replica: Replica, off: &str) {
+        self.clocks.push((replica, off.to_owned()));
     }
 
     /// The process of a replica.
@@ -265,6 +288,35 @@ impl Picture {
         self.process(replica)?.kill()?;
         self.processes.retain(|(known, _)| *known != replica);
         Ok(())
+    }
+
+    /// Kills the ingress (SIGKILL).
+    pub fn kill_ingress(&mut self) -> anyhow::Result<()> {
+        let mut ingress = self.ingress.take().context("the ingress does not run")?;
+        ingress.kill()
+    }
+
+    /// Whether every replica runs and says that it is ready.
+    pub async fn is_ready(&self) -> bool {
+        let each = REPLICAS.into_iter().map(|replica| self.says_ready(replica));
+        futures::future::join_all(each).await.into_iter().all(|ready| ready)
+    }
+
+    async fn says_ready(&self, replica: Replica) -> bool {
+        let asked = async {
+            let mut stream = tokio::net::TcpStream::connect(self.admin(replica)).await.ok()?;
+            let request = b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+            stream.write_all(request).await.ok()?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.ok()?;
+            answer.starts_with("HTTP/1.1 200").then_some(())
+        };
+        tokio::time::timeout(READY_WITHIN, asked).await.is_ok_and(|answer| answer.is_some())
+    }
+
+    /// The address at which a replica tells how it is.
+    fn admin(&self, replica: Replica) -> String {
+        format!("{}:8445", self.address(replica))
     }
 
     /// Kills every replica.

@@ -26,6 +26,15 @@ pub fn executable(name: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
+/// Has a program see a clock that is off by as much as libfaketime understands.
+pub(crate) fn put_wrong(command: &mut Command, off: &str) {
+    // Not by the program `faketime`: that stays between, and would be killed in its place. The
+    // dynamic linker knows what `$LIB` is here.
+    command.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketimeMT.so.1").env("FAKETIME", off);
+    // How long things take stays as it is.
+    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+}
+
 /// A process whose lines are read, killed when dropped.
 #[derive(Debug)]
 pub struct Process {

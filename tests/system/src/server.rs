@@ -16,6 +16,7 @@ use openframe_monitoring_api::MonitoringClient;
 use tempfile::TempDir;
 
 use crate::picture::{self, Picture};
+use crate::process::put_wrong;
 use crate::{Process, executable, until};
 
 /// What a server is made of.
@@ -49,8 +50,12 @@ impl Server {
 
     /// Starts a server on an empty folder, with settings as `NAME=VALUE`.
     pub fn start_with(settings: &[&str]) -> anyhow::Result<Self> {
-        let settings = settings.iter().map(|&one| one.to_owned()).collect();
-        Self::begin(tempfile::tempdir()?, settings)
+        Self::begin(tempfile::tempdir()?, settings, picture::is_wanted())
+    }
+
+    /// Starts each service as a process of its own, on the lab's clusters, whatever binary this is.
+    pub fn start_on_clusters(settings: &[&str]) -> anyhow::Result<Self> {
+        Self::begin(tempfile::tempdir()?, settings, true)
     }
 
     /// Starts a server by a command that `wrap` makes for its folder: it is given the executable
@@ -70,11 +75,12 @@ impl Server {
 
     /// Starts a server on `folder`.
     pub fn start_in(folder: TempDir) -> anyhow::Result<Self> {
-        Self::begin(folder, Vec::new())
+        Self::begin(folder, &[], picture::is_wanted())
     }
 
-    fn begin(folder: TempDir, settings: Vec<String>) -> anyhow::Result<Self> {
-        let (shape, url, agents_url) = if picture::is_wanted() {
+    fn begin(folder: TempDir, settings: &[&str], apart: bool) -> anyhow::Result<Self> {
+        let settings: Vec<String> = settings.iter().map(|&one| one.to_owned()).collect();
+        let (shape, url, agents_url) = if apart {
             let picture = Picture::start(folder.path(), &settings)?;
             let (url, agents_url) = (picture.url(), picture.agents_url());
             (Shape::Picture(picture), url, agents_url)
@@ -317,11 +323,7 @@ fn run(state: &Path, clock: Option<&str>) -> anyhow::Result<Process> {
 fn agent(clock: Option<&str>) -> anyhow::Result<Command> {
     let mut command = Command::new(executable("openframe-agent")?);
     if let Some(clock) = clock {
-        // Not by the program `faketime`: that stays between, and would be killed in its place. The
-        // dynamic linker knows what `$LIB` is here.
-        command.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketimeMT.so.1").env("FAKETIME", clock);
-        // How long things take stays as it is.
-        command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        put_wrong(&mut command, clock);
     }
     Ok(command)
 }

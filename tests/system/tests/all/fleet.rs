@@ -22,7 +22,7 @@ fn script() -> NewCommand {
 }
 
 /// Snapshots of each device that can be read back.
-async fn kept(server: &Server) -> Option<BTreeMap<String, u64>> {
+pub(crate) async fn kept(server: &Server) -> Option<BTreeMap<String, u64>> {
     let expr = "sum by (device_id) (count_over_time(sim_value{n=\"0\"}[1h]))";
     let answer = server.monitoring().ok()?.query(expr, None).await.ok()?;
     let mut kept = BTreeMap::new();

@@ -3,18 +3,22 @@
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use jiff::SignedDuration;
 use openframe_ids::DeviceId;
 use openframe_monitoring_api::{ChannelDefinition, RuleDefinition};
+use openframe_sim::{Fleet, Plan};
 use openframe_system::picture::{Picture, REPLICAS};
 use openframe_system::remote_write::{Label, Sample, TimeSeries, WriteRequest};
 use openframe_system::{Process, Server, executable, script, until};
 use prost::Message as _;
 use tokio_util::sync::CancellationToken;
 
-use crate::alerts::{definition, receiver};
+use crate::alerts::{Shared as Inboxes, definition, receiver};
+use crate::fleet::kept;
 
 /// Runs a command on the device to its end, asking again when something does not answer.
 async fn works(server: &Server, device: DeviceId, what: &str) {
@@ -42,12 +46,22 @@ async fn any_replica_may_die_and_the_others_go_on() {
     }
 }
 
-/// Each replica is stopped in good order and started again, while people ask and a device reports:
-/// nobody is refused, and nothing that was acknowledged is missing.
+/// Each replica is stopped in good order and started again, while people ask and devices report:
+/// nobody is refused, and no sample that a device has taken is missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_fails_no_request() {
     let mut server = Server::start().unwrap();
     let (_agent, device) = server.agent().await.unwrap();
+    let plan = Plan {
+        devices: 10,
+        series: 1,
+        interval: Duration::from_millis(200),
+        cuts: 0,
+        skew: SignedDuration::ZERO,
+        seed: 7,
+    };
+    let token = server.enrolment_token(10).await.unwrap();
+    let fleet = Fleet::start(&server.agents_url, &token, plan).await.unwrap();
     let (asked, stop) = (Arc::new(AtomicU64::new(0)), CancellationToken::new());
     let people = (0..4).map(|_| {
         let (devices, asked, stop) = (server.devices().unwrap(), Arc::clone(&asked), stop.clone());
@@ -80,6 +94,33 @@ async fn a_rolling_restart_fails_no_request() {
     }
     assert!(failed.is_empty(), "{} of {asked:?}: {failed:?}", failed.len());
     works(&server, device.id, "after all restarts").await;
+    let told = fleet.stop().await;
+    let kept = until("an answer", || kept(&server)).await;
+    for device in &told {
+        assert_eq!(kept.get(&device.device.to_string()), Some(&device.taken), "{device:?}");
+    }
+}
+
+#[tokio::test]
+async fn replicas_whose_clocks_differ_by_two_seconds_work_together() {
+    let mut server = Server::start_with(&["monitoring.evaluation_interval_s=1"]).unwrap();
+    let (_agent, device) = server.agent().await.unwrap();
+    let inbox = watched(&server).await;
+    let picture = server.picture().unwrap();
+    for role in ["gateway", "auth", "devices", "monitoring"] {
+        picture.kill((role, 2)).unwrap();
+        picture.set_clock((role, 2), "+2s");
+    }
+    picture.restart().unwrap();
+    for round in 0..4 {
+        works(&server, device.id, &format!("round {round}")).await;
+        write(&server, round).await;
+        until("the message", || async {
+            (inbox.lock().unwrap().taken.len() > round).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(rounds(&inbox), ["0", "1", "2", "3"], "each once");
 }
 
 #[expect(clippy::disallowed_methods, reason = "samples must be of now, or they would be too old")]
@@ -94,25 +135,51 @@ fn probe(round: usize) -> Bytes {
     snap::raw::Encoder::new().compress_vec(&request).unwrap().into()
 }
 
-/// A replica of monitoring is killed right after it has acknowledged a sample on which a rule fires:
-/// the other one has the sample, and the alert is told once.
-#[tokio::test]
-async fn samples_and_alerts_outlive_each_replica_of_monitoring() {
-    const ROUNDS: usize = 4;
-    let mut server = Server::start_with(&["monitoring.evaluation_interval_s=1"]).unwrap();
+/// Writes a sample on which the rule of [`watched`] fires; returns when it is acknowledged.
+async fn write(server: &Server, round: usize) {
+    let body = probe(round);
+    until("a sample to be taken", || async {
+        let status = server.remote_write(body.clone()).await.ok()?;
+        (status == StatusCode::NO_CONTENT).then_some(())
+    })
+    .await;
+}
+
+/// Makes a rule on probes; returns what it tells.
+async fn watched(server: &Server) -> Inboxes {
     let (webhook_url, inbox) = receiver(0).await;
     let monitoring = server.monitoring().unwrap();
     let channel = ChannelDefinition { name: "chat".to_owned(), webhook_url };
     let channel = monitoring.create_channel(&channel).await.unwrap();
     let wanted = RuleDefinition { channels: vec![channel.id], ..definition("probe", "probe > 0") };
     monitoring.create_rule(&wanted).await.unwrap();
-    for round in 0..ROUNDS {
-        let body = probe(round);
-        until("a sample to be taken", || async {
-            let status = server.remote_write(body.clone()).await.ok()?;
-            (status == StatusCode::NO_CONTENT).then_some(())
-        })
-        .await;
+    inbox
+}
+
+/// The rounds that were told, in order.
+fn rounds(inbox: &Inboxes) -> Vec<String> {
+    let mut told = Vec::new();
+    for (_, message) in &inbox.lock().unwrap().taken {
+        assert_eq!(message.status, "firing");
+        told.extend(
+            message
+                .alerts
+                .iter()
+                .map(|alert| alert.labels.get("round").cloned().unwrap_or_default()),
+        );
+    }
+    told.sort();
+    told
+}
+
+/// A replica of monitoring is killed right after it has acknowledged a sample on which a rule fires:
+/// the other one has the sample, and the alert is told once.
+#[tokio::test]
+async fn samples_and_alerts_outlive_each_replica_of_monitoring() {
+    let mut server = Server::start_with(&["monitoring.evaluation_interval_s=1"]).unwrap();
+    let inbox = watched(&server).await;
+    for round in 0..4 {
+        write(&server, round).await;
         let replica = ("monitoring", u8::try_from(round % 2 + 1).unwrap());
         server.picture().unwrap().kill(replica).unwrap();
         let query = format!("probe{{round=\"{round}\"}}");
@@ -127,14 +194,7 @@ async fn samples_and_alerts_outlive_each_replica_of_monitoring() {
         .await;
         server.picture().unwrap().restart().unwrap();
     }
-    let mut told = Vec::new();
-    for (_, message) in &inbox.lock().unwrap().taken {
-        assert_eq!(message.status, "firing");
-        told.extend(message.alerts.iter().map(|alert| alert.labels["round"].clone()));
-    }
-    told.sort();
-    let want: Vec<_> = (0..ROUNDS).map(|round| round.to_string()).collect();
-    assert_eq!(told, want, "each once");
+    assert_eq!(rounds(&inbox), ["0", "1", "2", "3"], "each once");
 }
 
 #[test]
@@ -184,7 +244,7 @@ fn blocks<'a>(page: &'a str, mark: &str) -> Vec<&'a str> {
 /// What the guide tells to type, typed; only addresses and `/srv` are this test's.
 #[test]
 fn the_guide_to_services_apart_works() {
-    let page = include_str!("../../../../docs/guide/services-apart.md");
+    let page = include_str!("../../../../docs/guide/highly-available.md");
     let folder = tempfile::tempdir().unwrap();
     let picture = Picture::new(folder.path(), &[]).unwrap();
     let programs = executable("openframe").unwrap().parent().unwrap().display().to_string();
