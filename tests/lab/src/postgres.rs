@@ -102,7 +102,9 @@ fn settings(lab: &Lab, node: Node, folder: &Path) -> anyhow::Result<String> {
     let (programs, etcd) = (programs()?, Node::Etcd.endpoint());
     let programs = programs.display();
     // `maximum_lag_on_failover: 0` and synchronous mode: only a standby that has everything that was
-    // acknowledged may become primary. Not strict: a primary without a standby goes on.
+    // acknowledged may become primary. Not strict: a primary without a standby goes on. Patroni speaks
+    // to its own server by a Unix socket: one that hung on an address that was cut off took the
+    // leader's lock back afterwards, and what its successor had acknowledged was lost (seen with 3.0.2).
     Ok(format!(
         r#"scope: openframe-lab
 namespace: /openframe/
@@ -145,6 +147,7 @@ bootstrap:
 postgresql:
   listen: "{address}:5432"
   connect_address: "{address}:5432"
+  use_unix_socket: true
   data_dir: {folder}/data
   bin_dir: {programs}
   pgpass: {folder}/pgpass

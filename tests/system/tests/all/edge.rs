@@ -140,7 +140,7 @@ async fn a_stop_fails_the_probe_first_and_lets_a_request_end() {
     stream.read_exact(&mut heard).await.unwrap();
     let pid = rustix::process::Pid::from_raw(server.id().try_into().unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    until("a probe that fails", || async { ready().await.filter(|status| *status == 503) }).await;
+    until("a probe that fails", || async { ready().await.filter(|status| *status == 404) }).await;
     // The server waits for this.
     stream.write_all(b"{}").await.unwrap();
     let mut answer = String::new();
