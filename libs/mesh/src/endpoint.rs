@@ -202,8 +202,8 @@ impl Endpoint {
     }
 }
 
-/// Retries that may be made: a share of the requests, or a few a second if that is more, so that retries never
-/// multiply a load that is too much already (Finagle's retry budget).
+/// Retries that may be made: a share of the requests, or a few a second if that is more, so that
+/// retries never multiply a load that is too much already (Finagle's retry budget).
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     /// Hundredths of a retry.

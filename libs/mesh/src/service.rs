@@ -1,9 +1,9 @@
 //! A service with replicas: which of them gets a request, and what is tried again.
 //!
-//! The cheapest of a few replicas is asked, by peak EWMA of the latency; of many, the cheaper one of two
-//! chosen at random (power of two choices, Mitzenmacher 2001). What fails again and again is left alone, but never more than
-//! half of the replicas. A request that was not sent is sent elsewhere; one that was is tried again
-//! only if it changes nothing, and within a budget.
+//! The cheapest of a few replicas is asked, by peak EWMA of the latency; of many, the cheaper one of
+//! two chosen at random (power of two choices, Mitzenmacher 2001). What fails again and again is left
+//! alone, but never more than half of the replicas. A request that was not sent is sent elsewhere; one
+//! that was is tried again only if it changes nothing, and within a budget.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -14,21 +14,28 @@ use crate::store::alerts::StoreError;
 pub(crate) async fn upkeep(app: Monitoring, interval: Duration, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut said = false;
+    let mut trouble = Trouble::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        match app.upkeep().await {
-            Ok(()) => said = false,
-            Err(error) if !said => {
-                tracing::error!("the telemetry log fails: {}", openframe_fault::chain(&error));
-                said = true;
-            }
-            // Said once; the state is in `ready`.
-            Err(_) => {}
+        // Said once; the state is in `ready`.
+        if let Some(why) = trouble.begins(app.upkeep().await) {
+            tracing::error!("the telemetry log fails: {why}");
         }
+    }
+}
+
+/// Whether the last round failed: of many that do, the first is worth a word.
+#[derive(Debug, Default)]
+struct Trouble(bool);
+
+impl Trouble {
+    /// Why a round failed, if the one before it did not.
+    fn begins<T, E: std::error::Error + 'static>(&mut self, round: Result<T, E>) -> Option<String> {
+        let known = std::mem::replace(&mut self.0, round.is_err());
+        round.err().filter(|_| !known).map(|error| openframe_fault::chain(&error))
     }
 }
 
@@ -39,24 +46,16 @@ const AGREE_EVERY: Duration = Duration::from_secs(1);
 
 /// Takes in what other replicas store until told to stop.
 pub(crate) async fn follow(app: Monitoring, stop: CancellationToken) {
-    let mut said = false;
+    let mut trouble = Trouble::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(FOLLOW_EVERY) => {}
             () = app.something_to_read() => {}
         }
-        let read = stop.run_until_cancelled(app.follow()).await;
-        match read {
-            Some(Err(error)) if !said => {
-                tracing::warn!(
-                    "what other replicas store is not read: {}",
-                    openframe_fault::chain(&error)
-                );
-                said = true;
-            }
-            Some(Ok(_)) => said = false,
-            Some(Err(_)) | None => {}
+        let Some(read) = stop.run_until_cancelled(app.follow()).await else { return };
+        if let Some(why) = trouble.begins(read) {
+            tracing::warn!("what other replicas store is not read: {why}");
         }
     }
 }
@@ -64,15 +63,10 @@ pub(crate) async fn follow(app: Monitoring, stop: CancellationToken) {
 /// Agrees with other replicas on who decides about alerts, and on what was decided, until told to
 /// stop.
 pub(crate) async fn agree(app: Monitoring, stop: CancellationToken) {
-    let mut said = false;
+    let mut trouble = Trouble::default();
     while stop.run_until_cancelled(tokio::time::sleep(AGREE_EVERY)).await.is_some() {
-        match app.agree().await {
-            Ok(()) => said = false,
-            Err(error) if !said => {
-                tracing::warn!("alerts wait: {}", openframe_fault::chain(&error));
-                said = true;
-            }
-            Err(_) => {}
+        if let Some(why) = trouble.begins(app.agree().await) {
+            tracing::warn!("alerts wait: {why}");
         }
     }
     if let Err(error) = app.resign().await {

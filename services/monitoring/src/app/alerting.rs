@@ -82,23 +82,20 @@ impl Monitoring {
         let left_ms = self.received_ms().unwrap_or(i64::MIN);
         loop {
             let kept = self.0.alerts.load().await?;
-            let now_ms = self.now_ms();
-            let mut board = Board { version: kept.version, ..Board::default() };
+            let (now_ms, mut board) = (self.now_ms(), Board::default());
+            // Nobody watches yet.
+            board.take_in(kept, now_ms);
             if now_ms.saturating_sub(left_ms) > AWAY_MS {
                 let grace_ms = i64::from(self.0.config.start_grace_s) * 1_000;
                 board.settled_ms = now_ms.saturating_add(grace_ms);
             }
-            for rule in kept.rules {
-                board.entries.insert(rule.id, OnBoard::new(rule));
-            }
             let mut resumed = Step::default();
-            for alert in kept.alerts {
-                let Some(entry) = board.entries.get_mut(&alert.rule) else { continue };
+            for alert in board.entries.values_mut().flat_map(|entry| &mut entry.alerts) {
                 let back = alert::resumed(alert.clone(), left_ms, now_ms);
-                if back != alert {
+                if back != *alert {
                     resumed.put.push(back.clone());
+                    *alert = back;
                 }
-                entry.alerts.push(back);
             }
             if resumed != Step::default() {
                 match self.0.alerts.commit(&resumed, board.version).await? {

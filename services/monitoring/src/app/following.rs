@@ -107,7 +107,6 @@ impl Monitoring {
         };
         let mut followed = self.followed();
         let chapter = followed.chapters.entry((writer, origin.chapter)).or_default();
-        let mut newest: HashMap<(TenantId, DeviceId), i64> = HashMap::new();
         {
             let mut head = self.head_mut();
             describe(&mut head, chapter, record);
@@ -129,6 +128,7 @@ impl Monitoring {
         if self.0.live.receiver_count() == 0 {
             return;
         }
+        let mut newest: HashMap<(TenantId, DeviceId), i64> = HashMap::new();
         for (theirs, t, _) in &record.samples {
             let Some(known) = chapter.get(theirs) else { continue };
             if let Ok(device) = known.labels.get(DEVICE).parse() {

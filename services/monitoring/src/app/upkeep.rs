@@ -45,6 +45,10 @@ impl Default for Kept {
 }
 
 impl Kept {
+    fn received(&mut self, at_ms: i64) {
+        self.received_ms = self.received_ms.max(Some(at_ms));
+    }
+
     /// Remembers that samples before `before_ms` had to go.
     fn cut(&mut self, before_ms: i64, why: String) {
         if self.early.as_ref().is_none_or(|(known, _)| *known < before_ms) {
@@ -95,8 +99,8 @@ impl Monitoring {
 
     /// Remembers about one record an hour, and the newest.
     pub(super) fn note(&self, received_ms: i64, number: u64) {
-        self.received(received_ms);
         let mut kept = self.kept();
+        kept.received(received_ms);
         if kept.hours.back().is_none_or(|(last, _)| received_ms >= last.saturating_add(HOUR_MS)) {
             kept.hours.push_back((received_ms, number));
         }
@@ -104,8 +108,7 @@ impl Monitoring {
 
     /// Remembers when the platform last received samples.
     pub(super) fn received(&self, received_ms: i64) {
-        let mut kept = self.kept();
-        kept.received_ms = kept.received_ms.max(Some(received_ms));
+        self.kept().received(received_ms);
     }
 
     /// When the platform last received samples, Unix milliseconds.

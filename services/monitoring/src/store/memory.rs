@@ -28,9 +28,8 @@ pub struct MemoryLog {
 
 #[derive(Debug, Default)]
 struct State {
-    records: BTreeMap<u64, Bytes>,
-    /// The chapter of each record.
-    chapters: BTreeMap<u64, u64>,
+    /// By number: its chapter, and the record.
+    records: BTreeMap<u64, (u64, Bytes)>,
     last: u64,
     mark: u64,
     /// Appends fail.
@@ -42,8 +41,7 @@ struct State {
 impl State {
     fn append(&mut self, chapter: u64, record: Bytes) -> u64 {
         self.last += 1;
-        self.records.insert(self.last, record);
-        self.chapters.insert(self.last, chapter);
+        self.records.insert(self.last, (chapter, record));
         self.last
     }
 }
@@ -118,11 +116,11 @@ impl TelemetryLog for MemoryLog {
                 continue;
             }
             let state = locked(log);
-            for (number, record) in state.records.range(*read + 1..) {
+            for (number, (chapter, record)) in state.records.range(*read + 1..) {
                 *read = *number;
-                let chapter = state.chapters.get(number).copied().unwrap_or(0);
-                if chapter >= first {
-                    visit(Origin { writer: Some(Uuid::from_u128(writer)), chapter }, record);
+                if *chapter >= first {
+                    let (writer, chapter) = (Some(Uuid::from_u128(writer)), *chapter);
+                    visit(Origin { writer, chapter }, record);
                     count += 1;
                 }
             }
@@ -132,7 +130,7 @@ impl TelemetryLog for MemoryLog {
 
     async fn replay(&self, visit: Visit<'_>) -> Result<Replayed, LogError> {
         let records = self.state().records.clone();
-        for (number, record) in &records {
+        for (number, (_, record)) in &records {
             visit(*number, record);
         }
         Ok(Replayed { records: records.len() as u64, damage: Vec::new() })
@@ -140,7 +138,8 @@ impl TelemetryLog for MemoryLog {
 
     async fn parts(&self) -> Result<Vec<(u64, u64)>, LogError> {
         let state = self.state();
-        Ok(state.records.iter().map(|(number, record)| (*number, record.len() as u64)).collect())
+        let parts = state.records.iter();
+        Ok(parts.map(|(number, (_, record))| (*number, record.len() as u64)).collect())
     }
 
     async fn trim_to(&self, number: u64, keep: Records) -> Result<(), LogError> {
