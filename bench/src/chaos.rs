@@ -90,7 +90,7 @@ async fn one(
 /// What became of the devices' own snapshots and commands; returns how many were lost or done twice.
 async fn of_devices(server: &Server, fleet: Fleet, accepted: u64) -> anyhow::Result<u64> {
     let told = fleet.stop().await;
-    let kept = verdict::snapshots(server).await?;
+    let kept = server.snapshots().await?;
     let (mut lost, mut doubled) = (0, 0);
     for device in &told {
         let kept = kept.get(&device.device.to_string()).copied().unwrap_or_default();

@@ -5,7 +5,6 @@ use std::path::Path;
 use bytes::Bytes;
 use openframe_system::Server;
 use openframe_system::remote_write::{Label, Sample, TimeSeries, WriteRequest};
-use prost::Message as _;
 
 use crate::client::Target;
 use crate::peer::Prometheus;
@@ -105,6 +104,5 @@ fn body(series: usize, n: usize, first_ms: i64) -> anyhow::Result<Bytes> {
         ];
         TimeSeries { labels, samples: vec![Sample { value, timestamp }] }
     };
-    let request = WriteRequest { timeseries: (0..series).map(one).collect() };
-    Ok(snap::raw::Encoder::new().compress_vec(&request.encode_to_vec())?.into())
+    Ok(WriteRequest { timeseries: (0..series).map(one).collect() }.body())
 }

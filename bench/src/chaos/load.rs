@@ -10,7 +10,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, Request, StatusCode, header};
 use openframe_auth_api::{NewEnrolmentToken, NewUser};
@@ -19,13 +18,13 @@ use openframe_ids::{CommandId, DeviceId, EnrolmentTokenId};
 use openframe_monitoring_api::{ChannelDefinition, RuleDefinition, Webhook};
 use openframe_system::remote_write::{Label, Sample, TimeSeries, WriteRequest};
 use openframe_system::{Server, script, until};
-use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::DEVICES;
 use super::tally::{Counts, Tally};
+use crate::client::Target;
 use crate::now_ms;
 
 /// The operations, and the time between two of each.
@@ -70,7 +69,7 @@ struct Access {
     devices: openframe_devices_api::DevicesClient,
     monitoring: openframe_monitoring_api::MonitoringClient,
     peer: openframe_mesh::Peer,
-    key: String,
+    writes: Target,
 }
 
 /// The load.
@@ -103,7 +102,7 @@ impl Load {
             devices: server.devices()?,
             monitoring: server.monitoring()?,
             peer: server.peer()?,
-            key: server.key.clone(),
+            writes: Target::new(&server.url, &server.key)?,
         };
         let told = Arc::<Mutex<Vec<Message>>>::default();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -215,16 +214,8 @@ impl Shared {
             labels: vec![label("__name__", name), label("n", n)],
             samples: vec![Sample { value, timestamp: i64::try_from(now_ms()?)? }],
         };
-        let request = WriteRequest { timeseries: vec![series] }.encode_to_vec();
-        let body = Bytes::from(snap::raw::Encoder::new().compress_vec(&request)?);
-        let request = Request::post("/prometheus/api/v1/write")
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.server.key))
-            .header(header::CONTENT_TYPE, "application/x-protobuf")
-            .header(header::CONTENT_ENCODING, "snappy")
-            .body(Body::from(body))?;
-        let status = self.server.peer.call(request).await?.status();
-        anyhow::ensure!(status == StatusCode::NO_CONTENT, "{status}");
-        Ok(())
+        let body = WriteRequest { timeseries: vec![series] }.body();
+        self.server.writes.write("/prometheus/api/v1/write", body).await
     }
 
     async fn question(&self) -> anyhow::Result<()> {

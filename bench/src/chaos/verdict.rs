@@ -149,18 +149,3 @@ fn twice(told: &[Message], alerts: &[u64]) -> u64 {
     let doubled = alerts.iter().filter(|n| keys.get(n).is_some_and(|keys| keys.len() > 1));
     doubled.count() as u64
 }
-
-/// Snapshots of each device that can be read back.
-pub(super) async fn snapshots(server: &Server) -> anyhow::Result<BTreeMap<String, u64>> {
-    let expr = "sum by (device_id) (count_over_time(sim_value{n=\"0\"}[3h]))";
-    let answer = server.monitoring()?.query(expr, None).await?;
-    let mut kept = BTreeMap::new();
-    for series in answer.pointer("/data/result").and_then(Value::as_array).into_iter().flatten() {
-        let device = series.pointer("/metric/device_id").and_then(Value::as_str);
-        let count = series.pointer("/value/1").and_then(Value::as_str);
-        if let (Some(device), Some(count)) = (device, count) {
-            kept.insert(device.to_owned(), count.parse()?);
-        }
-    }
-    Ok(kept)
-}

@@ -229,12 +229,8 @@ impl Picture {
         // In a thread of its own: tests that are tasks of a runtime call this too.
         let waiting = std::thread::spawn(move || -> anyhow::Result<()> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(until("the ingress to let people in", || async {
-                let mut stream = tokio::net::TcpStream::connect(&address).await.ok()?;
-                let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-                stream.write_all(request).await.ok()?;
-                stream.read_u8().await.ok()
-            }));
+            let asked = || async { get(&address, "/").await.filter(|answer| !answer.is_empty()) };
+            runtime.block_on(until("the ingress to let people in", asked));
             Ok(())
         });
         waiting.join().map_err(|_| anyhow::anyhow!("the ingress lets nobody in"))?
@@ -303,15 +299,9 @@ impl Picture {
     }
 
     async fn says_ready(&self, replica: Replica) -> bool {
-        let asked = async {
-            let mut stream = tokio::net::TcpStream::connect(self.admin(replica)).await.ok()?;
-            let request = b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-            stream.write_all(request).await.ok()?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).await.ok()?;
-            answer.starts_with("HTTP/1.1 200").then_some(())
-        };
-        tokio::time::timeout(READY_WITHIN, asked).await.is_ok_and(|answer| answer.is_some())
+        let address = self.admin(replica);
+        let asked = tokio::time::timeout(READY_WITHIN, get(&address, "/readyz")).await;
+        asked.ok().flatten().is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
 
     /// The address at which a replica tells how it is.
@@ -336,6 +326,16 @@ impl Picture {
     pub(crate) fn stop_all(&mut self) -> anyhow::Result<()> {
         REPLICAS.into_iter().try_for_each(|replica| self.stop(replica))
     }
+}
+
+/// Asks a port for a path; returns the answer as it came.
+async fn get(address: &str, path: &str) -> Option<String> {
+    let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    Some(answer)
 }
 
 /// Runs a program to its end; returns what it printed.

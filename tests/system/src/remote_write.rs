@@ -1,5 +1,6 @@
 //! `remote_write` 1.0 (prometheus/prompb/remote.proto), as little of it as tests and benches send.
 
+use bytes::Bytes;
 use prost::Message;
 
 /// A request.
@@ -8,6 +9,17 @@ pub struct WriteRequest {
     /// The series.
     #[prost(message, repeated, tag = "1")]
     pub timeseries: Vec<TimeSeries>,
+}
+
+impl WriteRequest {
+    /// As a body: compressed by Snappy, in blocks.
+    ///
+    /// # Panics
+    /// With more than 4 GiB.
+    #[expect(clippy::unwrap_used, reason = "no test and no bench sends that much")]
+    pub fn body(&self) -> Bytes {
+        snap::raw::Encoder::new().compress_vec(&self.encode_to_vec()).unwrap().into()
+    }
 }
 
 /// Samples of one series.

@@ -1,5 +1,6 @@
 //! A running server and running agents.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use openframe_auth_api::{AuthClient, NewEnrolmentToken};
 use openframe_devices_api::{Device, DeviceQuery, DevicesClient};
 use openframe_mesh::{Client, Connector, Peer};
 use openframe_monitoring_api::MonitoringClient;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::picture::{self, Picture};
@@ -204,6 +206,19 @@ impl Server {
     /// The monitoring service's typed client, as the owner.
     pub fn monitoring(&self) -> anyhow::Result<MonitoringClient> {
         Ok(MonitoringClient::new(self.client()?))
+    }
+
+    /// Snapshots of each simulated device that can be read back, those of the last three hours.
+    pub async fn snapshots(&self) -> anyhow::Result<BTreeMap<String, u64>> {
+        let expr = "sum by (device_id) (count_over_time(sim_value{n=\"0\"}[3h]))";
+        let answer = self.monitoring()?.query(expr, None).await?;
+        let found = answer.pointer("/data/result").and_then(Value::as_array);
+        let one = |series: &Value| {
+            let text = |at: &str| series.pointer(at).and_then(Value::as_str);
+            let device = text("/metric/device_id").context("a series of no device")?.to_owned();
+            Ok((device, text("/value/1").context("a series without a value")?.parse()?))
+        };
+        found.context("no series in the answer")?.iter().map(one).collect()
     }
 
     /// A new enrolment token, good for `uses` devices.

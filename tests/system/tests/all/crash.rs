@@ -14,7 +14,6 @@ use openframe_ids::{CommandId, DeviceId};
 use openframe_mesh::Peer;
 use openframe_system::remote_write::{Label, Sample, TimeSeries, WriteRequest};
 use openframe_system::{Server, kept, until};
-use prost::Message as _;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -31,8 +30,7 @@ fn one_sample(writer: &str, number: i64, start_ms: i64) -> Bytes {
         labels: vec![label("__name__", "crash_test_total"), label("writer", writer)],
         samples: vec![Sample { value: value(number), timestamp: start_ms + number * 10 }],
     };
-    let request = WriteRequest { timeseries: vec![series] }.encode_to_vec();
-    snap::raw::Encoder::new().compress_vec(&request).unwrap().into()
+    WriteRequest { timeseries: vec![series] }.body()
 }
 
 /// The value of each sample is its own.

@@ -1,14 +1,12 @@
 //! A fleet with faults: connections cut, clocks off, the server killed; nothing acknowledged is lost
 //! and no command runs twice.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use openframe_devices_api::{DeviceQuery, NewCommand};
 use openframe_sim::{Fleet, Plan};
 use openframe_system::{Server, until};
-use serde_json::Value;
 
 fn script() -> NewCommand {
     NewCommand {
@@ -19,19 +17,6 @@ fn script() -> NewCommand {
         idempotent: None,
         reason: None,
     }
-}
-
-/// Snapshots of each device that can be read back.
-pub(crate) async fn kept(server: &Server) -> Option<BTreeMap<String, u64>> {
-    let expr = "sum by (device_id) (count_over_time(sim_value{n=\"0\"}[1h]))";
-    let answer = server.monitoring().ok()?.query(expr, None).await.ok()?;
-    let mut kept = BTreeMap::new();
-    for series in answer.pointer("/data/result")?.as_array()? {
-        let device = series.pointer("/metric/device_id")?.as_str()?.to_owned();
-        let count = series.pointer("/value/1").and_then(Value::as_str)?.parse().ok()?;
-        kept.insert(device, count);
-    }
-    Some(kept)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,9 +44,12 @@ async fn a_fleet_with_faults_loses_nothing_acknowledged() {
         commands.push(devices.run(device.id, &script()).await.unwrap().id);
     }
     for _ in 0..3 {
-        let before = until("telemetry", || kept(&server)).await.values().sum::<u64>();
+        let before = until("telemetry", || async { server.snapshots().await.ok() })
+            .await
+            .values()
+            .sum::<u64>();
         until("more telemetry", || async {
-            let now = kept(&server).await?.values().sum::<u64>();
+            let now = server.snapshots().await.ok()?.values().sum::<u64>();
             (now > before + 100).then_some(())
         })
         .await;
@@ -76,7 +64,7 @@ async fn a_fleet_with_faults_loses_nothing_acknowledged() {
     }
     let told = fleet.stop().await;
     assert!(told.iter().all(|device| device.ran == 1), "each once: {told:?}");
-    let kept = until("an answer", || kept(&server)).await;
+    let kept = until("an answer", || async { server.snapshots().await.ok() }).await;
     for device in &told {
         let kept = kept.get(&device.device.to_string()).copied().unwrap_or_default();
         assert!(device.acknowledged <= kept, "{device:?}: {kept} kept");

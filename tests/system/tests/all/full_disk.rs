@@ -9,7 +9,6 @@ use bytes::Bytes;
 use http::StatusCode;
 use openframe_system::remote_write::{Label, Sample, TimeSeries, WriteRequest};
 use openframe_system::{Server, until};
-use prost::Message as _;
 use serde_json::Value;
 
 /// Size of the disk, MiB: the server starts on it, and then it is soon full.
@@ -34,8 +33,7 @@ fn request() -> Bytes {
         let labels = vec![label("__name__", "fill".to_owned()), label("noise", noise)];
         TimeSeries { labels, samples: vec![Sample { value: 1.0, timestamp }] }
     };
-    let request = WriteRequest { timeseries: (0..SERIES).map(one).collect() };
-    snap::raw::Encoder::new().compress_vec(&request.encode_to_vec()).unwrap().into()
+    WriteRequest { timeseries: (0..SERIES).map(one).collect() }.body()
 }
 
 /// A number that no compressor can guess (splitmix64).

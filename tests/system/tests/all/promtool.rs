@@ -4,7 +4,6 @@ use std::process::Command;
 
 use openframe_system::remote_write::{Label, Sample, TimeSeries, WriteRequest};
 use openframe_system::{Server, executable};
-use prost::Message as _;
 
 use crate::full_disk::now_ms;
 
@@ -43,9 +42,8 @@ async fn write(server: &Server, end_ms: i64) {
     let sample = |n: i64| Sample { value: 2.0, timestamp: end_ms - n * 10_000 };
     let samples = (0..30).rev().map(sample).collect();
     let timeseries = vec![TimeSeries { labels: labels.to_vec(), samples }];
-    let body = WriteRequest { timeseries }.encode_to_vec();
-    let body = snap::raw::Encoder::new().compress_vec(&body).unwrap();
-    assert!(server.remote_write(body.into()).await.unwrap().is_success());
+    let body = WriteRequest { timeseries }.body();
+    assert!(server.remote_write(body).await.unwrap().is_success());
 }
 
 #[tokio::test]
