@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::prepared::PreparedStatement;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -15,10 +17,15 @@ pub type Migration = (i64, &'static str);
 const LOCK_TTL_S: i32 = 60;
 /// How often somebody who waits looks whether the lock is free.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// How often a lock is tried to be given back.
-const UNLOCK_TRIES: u32 = 8;
+/// How often somebody who has the lock tries to keep it or to give it back: those who want it ask at
+/// the same moment, and of conditional writes that meet on a busy cluster some time out.
+const HOLDER_TRIES: u32 = 8;
 /// How often it looks at most: a lock that was left behind has ended by then.
 const LOOKS: u32 = 480;
+
+/// Asks who has the lock.
+const HOLDER: &str = "select holder from {ks}.migration where part = 'lock' limit 1";
+type Held = (Option<Uuid>,);
 
 impl Database {
     /// Makes the keyspace and brings its tables up to date. Of several that do so at the same time
@@ -85,16 +92,17 @@ impl Database {
                 "insert into {ks}.migration (part, holder) values ('lock', ?) if not exists using ttl ?",
             )
             .await?;
+        let glance = self.prepare(HOLDER).await?;
         let mut failed = None;
         for _ in 0..LOOKS {
-            // One that failed may have been done all the same; several that ask at once fail too.
-            let taken = self.apply(&take, (holder, LOCK_TTL_S)).await.unwrap_or(false);
-            if taken {
-                return Ok(true);
-            }
-            failed = match self.holder().await {
-                Ok(found) if found == Some(holder) => return Ok(true),
-                Ok(_) => None,
+            // Whoever has it needs conditional writes too: those who wait only look.
+            failed = match self.rows::<Held>(&glance, ()).await {
+                Ok(rows) if held_by(&rows).is_some() => None,
+                Ok(_) => match self.take(&take, holder).await {
+                    Ok(true) => return Ok(true),
+                    Ok(false) => None,
+                    Err(failure) => Some(failure),
+                },
                 Err(failure) => Some(failure),
             };
             tokio::time::sleep(LOOK_EVERY).await;
@@ -102,26 +110,36 @@ impl Database {
         failed.map_or(Ok(false), Err)
     }
 
-    async fn holder(&self) -> Result<Option<Uuid>, Failure> {
-        let question = self
-            .prepare_settling("select holder from {ks}.migration where part = 'lock' limit 1")
-            .await?;
-        let rows: Vec<(Option<Uuid>,)> = self.rows(&question, ()).await?;
-        Ok(rows.first().and_then(|(holder,)| *holder))
+    /// Tries to take the lock. A try that failed may have been done all the same.
+    async fn take(&self, take: &PreparedStatement, holder: Uuid) -> Result<bool, Failure> {
+        if self.apply(take, (holder, LOCK_TTL_S)).await.unwrap_or(false) {
+            return Ok(true);
+        }
+        let settled = self.prepare_settling(HOLDER).await?;
+        Ok(held_by(&self.rows(&settled, ()).await?) == Some(holder))
     }
 
-    /// Gives the lock back. Those who wait ask for it at the same moment, so that it may take a few
-    /// tries.
-    async fn unlock(&self, holder: Uuid) -> Result<(), Failure> {
+    async fn unlock(&self, holder: Uuid) -> Result<bool, Failure> {
         let release = self
             .prepare_conditional("delete from {ks}.migration where part = 'lock' if holder = ?")
             .await?;
-        for _ in 0..UNLOCK_TRIES {
-            if self.apply(&release, (holder,)).await.is_ok() {
-                break;
+        self.insist(&release, (holder,)).await
+    }
+
+    /// Writes if the condition holds, again when it is not known whether that was done.
+    async fn insist(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow,
+    ) -> Result<bool, Failure> {
+        let mut tries = 1;
+        loop {
+            match self.apply(statement, &values).await {
+                Err(Failure::Unavailable(_)) if tries < HOLDER_TRIES => tries += 1,
+                answer => return answer,
             }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
-        Ok(())
     }
 
     async fn catch_up(
@@ -152,7 +170,7 @@ impl Database {
                 "update {ks}.migration using ttl ? set holder = ? where part = 'lock' if holder = ?",
             )
             .await?;
-        self.apply(&renew, (LOCK_TTL_S, holder, holder)).await
+        self.insist(&renew, (LOCK_TTL_S, holder, holder)).await
     }
 
     async fn set_version(&self, version: i64) -> Result<(), Failure> {
@@ -179,6 +197,11 @@ impl Database {
         let rows: Vec<(Option<i64>,)> = self.rows(&question, ()).await?;
         Ok(rows.first().and_then(|(version,)| *version).unwrap_or(0))
     }
+}
+
+/// The holder of the lock, from a row that may be there without one.
+fn held_by(rows: &[Held]) -> Option<Uuid> {
+    rows.first().and_then(|(holder,)| *holder)
 }
 
 /// The statements of a file, without its comments (lines that begin with `--`).
