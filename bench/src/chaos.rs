@@ -6,8 +6,6 @@ mod load;
 mod tally;
 mod verdict;
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -31,8 +29,7 @@ const PAUSED: Duration = Duration::from_secs(20);
 
 /// Runs the cases whose names have one of `only` in them, which are set apart by commas. Addresses are cut off in a network of its own only.
 pub(crate) async fn run(only: &str, own_network: bool) -> anyhow::Result<()> {
-    let quiet = Arc::new(|_: &str| {});
-    let lab = Lab::open(Path::new(Lab::HOME), Path::new(Lab::CACHE), quiet)?;
+    let lab = Lab::usual()?;
     lab.whole().await.context("the lab is not whole; start it with `cargo xtask lab up`")?;
     let settings = [
         "monitoring.evaluation_interval_s=1",

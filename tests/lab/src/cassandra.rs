@@ -55,6 +55,11 @@ fn jars(cache: &Path) -> PathBuf {
 
 /// Starts a node.
 pub(crate) fn start(lab: &Lab, node: Node) -> anyhow::Result<()> {
+    lab.processes.start(&node.to_string(), &mut command(lab, node)?)
+}
+
+/// What starts a node, with its settings written.
+pub(crate) fn command(lab: &Lab, node: Node) -> anyhow::Result<Command> {
     let Node::Cassandra(number) = node else { bail!("{node} is no Cassandra node") };
     let folder = lab.folder(node)?;
     let (conf, scratch) = (folder.join("conf"), folder.join(SCRATCH));
@@ -76,7 +81,7 @@ pub(crate) fn start(lab: &Lab, node: Node) -> anyhow::Result<()> {
     java.arg("-Dcassandra-foreground=yes");
     java.arg("-cp").arg(format!("{}:{}/*", conf.display(), jars(&lab.cache).display()));
     java.arg("org.apache.cassandra.service.CassandraDaemon");
-    lab.processes.start(&node.to_string(), &mut java)
+    Ok(java)
 }
 
 /// Cassandra 5.0 runs on Java 11 and 17; a machine may have a newer one as its default.

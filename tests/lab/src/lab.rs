@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::node::Node;
 use crate::pki::Pki;
@@ -38,6 +38,11 @@ impl Lab {
     pub const HOME: &str = "/var/tmp/openframe-lab";
     /// Where fetched programs are kept unless said otherwise.
     pub const CACHE: &str = "/var/tmp/openframe-lab-cache";
+
+    /// The lab where it usually is; nobody hears what is done.
+    pub fn usual() -> anyhow::Result<Self> {
+        Self::open(Path::new(Self::HOME), Path::new(Self::CACHE), Arc::new(|_: &str| {}))
+    }
 
     /// Whether `home` holds a lab.
     pub fn exists(home: &Path) -> bool {
@@ -199,6 +204,24 @@ impl Lab {
         postgres::primary(self)
     }
 
+    /// How many standbys a primary of PostgreSQL sends to; none when it does not answer.
+    pub fn postgres_standbys(&self, primary: Node) -> Option<u32> {
+        postgres::standbys(self, primary)
+    }
+
+    /// Holds up what PostgreSQL's standby takes from the primary, as a network does that drops what is
+    /// sent between the two: both nodes live, and reach everybody else.
+    pub fn cut_replication(&self) -> anyhow::Result<Cut> {
+        let receiver = postgres::receiver(self).context("no standby takes anything")?;
+        kill_process(receiver, Signal::STOP)?;
+        Ok(Cut(receiver))
+    }
+
+    /// Removes everything that Redis keeps.
+    pub fn flush_redis(&self) -> anyhow::Result<()> {
+        redis::flush(self)
+    }
+
     /// The Redis node that takes writes.
     pub fn redis_primary(&self) -> Option<Node> {
         redis::primary(self)
@@ -258,6 +281,18 @@ impl Lab {
     ) -> anyhow::Result<()> {
         let names: Vec<String> = nodes.iter().map(Node::to_string).collect();
         self.processes.wait((what, &names), limit, holds).await
+    }
+}
+
+/// Replication that is held up.
+#[derive(Debug)]
+pub struct Cut(Pid);
+
+impl Cut {
+    /// Lets it go on.
+    pub fn mend(self) {
+        // It may have ended meanwhile, with its server.
+        kill_process(self.0, Signal::CONT).ok();
     }
 }
 

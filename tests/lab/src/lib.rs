@@ -15,6 +15,8 @@ mod postgres;
 mod process;
 mod redis;
 mod secrets;
+mod small_disk;
 
-pub use lab::{Lab, Progress};
+pub use lab::{Cut, Lab, Progress};
 pub use node::Node;
+pub use small_disk::SmallDisk;

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 use crate::lab::Lab;
 use crate::node::Node;
@@ -183,18 +183,44 @@ pub(crate) async fn witness_ready(lab: &Lab) -> anyhow::Result<()> {
     lab.wait(("it does not listen", &[Node::Etcd]), UP_WITHIN, answers).await
 }
 
-/// Waits until there is a primary with its standby in step.
+/// Waits until there is a primary with its standby in step, and the witness knows that: before, the
+/// standby may not take over.
 pub(crate) async fn formed(lab: &Lab) -> anyhow::Result<()> {
     let in_step = "select count(*) from pg_stat_replication where sync_state = 'sync'";
-    let formed =
-        async || primary(lab).and_then(|node| ask(lab, node, in_step)).as_deref() == Some("1");
+    let formed = async || {
+        primary(lab).and_then(|node| ask(lab, node, in_step)).as_deref() == Some("1")
+            && witnessed(lab).is_some_and(|members| members.contains("Sync Standby"))
+    };
     lab.wait(("PostgreSQL's standby is not in step", &NODES), UP_WITHIN, formed).await
+}
+
+/// The members and their roles, as the witness has them.
+fn witnessed(lab: &Lab) -> Option<String> {
+    let mut patronictl = Command::new("patronictl");
+    patronictl
+        .arg("-c")
+        .arg(lab.path(Node::Postgres(1)).join("patroni.yml"))
+        .args(["list", "-f", "json"]);
+    output(&mut patronictl)
 }
 
 /// The node that takes writes.
 pub(crate) fn primary(lab: &Lab) -> Option<Node> {
     let is = |node: &Node| ask(lab, *node, "select pg_is_in_recovery()").as_deref() == Some("f");
     NODES.into_iter().find(is)
+}
+
+/// How many standbys a primary sends to; none when it does not answer.
+pub(crate) fn standbys(lab: &Lab, primary: Node) -> Option<u32> {
+    ask(lab, primary, "select count(*) from pg_stat_replication")?.parse().ok()
+}
+
+/// The process of the standby that takes what the primary sends.
+pub(crate) fn receiver(lab: &Lab) -> Option<Pid> {
+    let primary = primary(lab)?;
+    let standby = NODES.into_iter().find(|node| *node != primary)?;
+    let pid = ask(lab, standby, "select pid from pg_stat_wal_receiver")?;
+    Pid::from_raw(pid.parse().ok()?)
 }
 
 /// Kills a node: PostgreSQL, and Patroni so that it is not started again.

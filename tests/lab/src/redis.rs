@@ -4,6 +4,8 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use anyhow::{Context as _, ensure};
+
 use crate::lab::Lab;
 use crate::node::Node;
 use crate::process::{listens, output};
@@ -97,6 +99,14 @@ pub(crate) fn primary(lab: &Lab) -> Option<Node> {
         let address = text.lines().next()?.to_owned();
         [1, 2, 3].map(Node::Redis).into_iter().find(|node| node.address().to_string() == address)
     })
+}
+
+/// Removes everything that the primary keeps, and with it everything that the replicas keep.
+pub(crate) fn flush(lab: &Lab) -> anyhow::Result<()> {
+    let primary = primary(lab).context("Redis has no primary")?;
+    let answer = ask(lab, primary, &["flushall", "sync"]);
+    ensure!(answer.as_deref() == Some("OK"), "Redis does not flush: {answer:?}");
+    Ok(())
 }
 
 fn ask(lab: &Lab, node: Node, words: &[&str]) -> Option<String> {

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -140,7 +139,7 @@ impl Picture {
     }
 
     fn text(&self) -> anyhow::Result<String> {
-        let lab = Lab::open(Path::new(Lab::HOME), Path::new(Lab::CACHE), Arc::new(|_: &str| {}))?;
+        let lab = Lab::usual()?;
         let (postgres, cassandra) = (lab.postgres("unused"), lab.cassandra()?);
         let secret = |name: &str, text: &[u8]| -> anyhow::Result<String> {
             let file = self.folder.join(name);

@@ -33,13 +33,16 @@ async fn heard(from: &RedisHints, to: &RedisHints) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab, and takes the primary down"]
-async fn replicas_hear_each_other_also_after_a_failover() {
+async fn replicas_hear_each_other_also_after_a_flush_and_a_failover() {
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let (lab, settings) = (lab(), settings());
     let (a, b) = (RedisHints::start(&settings).unwrap(), RedisHints::start(&settings).unwrap());
     heard(&a, &b).await;
     heard(&b, &a).await;
     assert_eq!((a.failure(), b.failure()), (None, None));
+    // Nothing is kept there, so that nothing can be lost or old.
+    lab.flush_redis().unwrap();
+    heard(&a, &b).await;
     let primary = lab.redis_primary().unwrap();
     lab.kill(primary).await.unwrap();
     lab.until(async || lab.redis_primary().is_some_and(|it| it != primary)).await.unwrap();

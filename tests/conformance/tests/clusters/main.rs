@@ -10,15 +10,11 @@ mod hints;
 mod postgres;
 mod samples;
 
-use std::path::Path;
-use std::sync::Arc;
-
 use openframe_ids::TenantId;
 use openframe_lab::Lab;
 
 fn lab() -> Lab {
-    let quiet = Arc::new(|_: &str| {});
-    Lab::open(Path::new(Lab::HOME), Path::new(Lab::CACHE), quiet).unwrap()
+    Lab::usual().unwrap()
 }
 
 /// A schema or keyspace of its own for each test, so that all can run at the same time.
