@@ -21,6 +21,8 @@ pub struct Metrics {
     pub(crate) bad: Counter,
     /// Samples refused because the tenant has all the series it may have.
     pub(crate) over_limit: Counter,
+    /// Samples of other replicas whose series their log does not describe.
+    pub(crate) nameless: Counter,
     /// How often old samples had to go before their time, as a limit of bytes was reached.
     pub(crate) early: Counter,
     /// Bytes of samples and series in memory.
@@ -50,6 +52,7 @@ impl Metrics {
             ("samples_too_old", "Samples not stored for their age", &all.too_old),
             ("samples_bad", "Samples not stored for their labels or kind", &all.bad),
             ("samples_over_limit", "Samples of series beyond the tenant's", &all.over_limit),
+            ("samples_nameless", "Samples of other replicas of no known series", &all.nameless),
             ("forgotten_early", "Times that old samples had to go for a limit", &all.early),
             ("series_refused", "Series of devices dropped for their labels", &all.refused_series),
             ("rule_evaluations_failed", "Evaluations that failed", &all.failed_evaluations),

@@ -61,14 +61,14 @@ impl Monitoring {
             return Ok(0);
         }
         let (began, now_ms) = (openframe_clock::monotonic(), self.now_ms());
-        let (mut unknown, mut read) = (0_u64, 0_u64);
+        let (mut unknown, mut nameless, mut read) = (0_u64, 0_u64, 0_u64);
         let since_ms = self.oldest_ms(now_ms);
         let count = self
             .0
             .log
             .follow(since_ms, &mut |origin, bytes| {
                 match Record::decode(bytes) {
-                    Ok(record) => self.take_in(origin, &record),
+                    Ok(record) => nameless += self.take_in(origin, &record),
                     Err(_) => unknown += 1,
                 }
                 read += 1;
@@ -79,6 +79,13 @@ impl Monitoring {
             .await?;
         if unknown > 0 {
             tracing::error!(unknown, "{unknown} records of other replicas have an unknown form");
+        }
+        if nameless > 0 {
+            self.0.metrics.nameless.inc_by(nameless);
+            tracing::error!(
+                nameless,
+                "{nameless} samples of other replicas are of no known series"
+            );
         }
         let mut followed = self.followed();
         followed.at = Some(began);
@@ -99,32 +106,45 @@ impl Monitoring {
         self.followed().at = None;
     }
 
-    fn take_in(&self, origin: Origin, record: &Record) {
+    /// Takes in a record. Returns how many of its samples are of a series that its log has not
+    /// described before: nobody can tell what they were.
+    fn take_in(&self, origin: Origin, record: &Record) -> u64 {
         self.received(record.received_ms);
         let Some(writer) = origin.writer else {
             self.head_mut().apply(record, origin.chapter);
-            return;
+            return 0;
         };
+        let mut nameless = 0;
         let mut followed = self.followed();
         let chapter = followed.chapters.entry((writer, origin.chapter)).or_default();
         {
             let mut head = self.head_mut();
             describe(&mut head, chapter, record);
             let mut own = Record { received_ms: record.received_ms, ..Record::default() };
-            let tables = record.tables.iter().map(|table| {
-                let series = table.series.iter();
-                let series = series.map(|it| number(&mut head, chapter, *it, record.received_ms));
-                Table { series: series.collect(), ..table.clone() }
-            });
-            own.tables = tables.collect();
+            let mut own_number = |theirs| {
+                number(&mut head, chapter, theirs, record.received_ms).unwrap_or_else(|| {
+                    nameless += 1;
+                    REFUSED
+                })
+            };
+            for table in &record.tables {
+                let series = table.series.iter().map(|theirs| own_number(*theirs)).collect();
+                own.tables.push(Table { series, ..table.clone() });
+            }
             for (theirs, t, value) in &record.samples {
-                let number = number(&mut head, chapter, *theirs, record.received_ms);
+                let number = own_number(*theirs);
                 if number != REFUSED {
                     own.samples.push((number, *t, *value));
                 }
             }
             head.apply(&own, origin.chapter);
         }
+        self.tell_live(chapter, record);
+        nameless
+    }
+
+    /// Tells whoever watches which devices have new samples.
+    fn tell_live(&self, chapter: &Chapter, record: &Record) {
         if self.0.live.receiver_count() == 0 {
             return;
         }
@@ -149,14 +169,22 @@ fn describe(head: &mut Head, chapter: &mut Chapter, record: &Record) {
     }
 }
 
-/// The number here of a series there.
-fn number(head: &mut Head, chapter: &mut Chapter, theirs: SeriesRef, now_ms: i64) -> SeriesRef {
-    let Some(known) = chapter.get_mut(&theirs) else { return REFUSED };
+/// The number here of a series there; none when it was not described there.
+fn number(
+    head: &mut Head,
+    chapter: &mut Chapter,
+    theirs: SeriesRef,
+    now_ms: i64,
+) -> Option<SeriesRef> {
+    if theirs == REFUSED {
+        return Some(REFUSED);
+    }
+    let known = chapter.get_mut(&theirs)?;
     if !head.knows(known.own) {
         // Forgotten meanwhile, as it had no samples for long.
         known.own = resolve(head, known.tenant, &known.labels, now_ms);
     }
-    known.own
+    Some(known.own)
 }
 
 fn resolve(head: &mut Head, tenant: TenantId, labels: &Labels, now_ms: i64) -> SeriesRef {

@@ -35,7 +35,11 @@ impl World {
 
     /// Another replica.
     async fn open(&self) -> Monitoring {
-        let mut parts = testing::parts(&self.log.another());
+        self.open_on(&self.log.another()).await
+    }
+
+    async fn open_on(&self, log: &MemoryLog) -> Monitoring {
+        let mut parts = testing::parts(log);
         parts.stores.shared = true;
         let app = Monitoring::new(Config::default(), self.clock.clock(), parts);
         app.load().await.unwrap();
@@ -174,4 +178,20 @@ async fn a_series_that_was_forgotten_is_found_again() {
     world.write(&a, "one", 2.0).await;
     b.follow().await.unwrap();
     assert_eq!(world.all(&b)["one"], [(world.now_ms(), 2.0_f64.to_bits())]);
+}
+
+#[tokio::test]
+async fn a_sample_of_a_series_that_nobody_described_is_counted() {
+    let (world, log) = (World::new(), MemoryLog::of_replicas(CHAPTER_MS));
+    let a = world.open_on(&log).await;
+    for (name, value) in [("one", 1.0), ("one", 2.0), ("two", 3.0)] {
+        world.write(&a, name, value).await;
+        world.clock.advance(SignedDuration::from_secs(1));
+    }
+    // What says which series the first two are of.
+    log.damage(1);
+    let b = world.open_on(&log.another()).await;
+    b.follow().await.unwrap();
+    assert_eq!(b.0.metrics.nameless.get(), 1);
+    assert_eq!(world.all(&b).keys().collect::<Vec<_>>(), ["two"]);
 }
