@@ -29,7 +29,7 @@ fn main() -> anyhow::Result<()> {
         println!("cargo:rerun-if-changed=web/{name}");
     }
     // The console's types are made from these.
-    for name in ["auth", "devices", "monitoring"] {
+    for name in ["auth", "devices", "monitoring", "platform"] {
         println!("cargo:rerun-if-changed=../api/{name}-api/openapi.json");
     }
     println!("cargo:rerun-if-env-changed=OPENFRAME_CONSOLE_DIST");

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::routing::get;
 use futures::future::try_join_all;
 use http::{Request, StatusCode};
-use openframe_mesh::{Metrics, Peer, Rule, Service, serve};
+use openframe_mesh::{Known, Metrics, Peer, Rule, Service, Upstream, serve};
 use openframe_pki::{
     Authority, ServiceCertificate, ServiceKey, ServiceRoot, service_client, services_server,
 };
@@ -64,12 +64,13 @@ async fn start(asked: &Arc<AtomicU64>) -> anyhow::Result<Peer> {
         addresses.push(listener.local_addr()?.to_string());
         let tls = Arc::new(services_server(certificate("devices")?, authority.root_pem())?);
         let service = (router.with_state(replica), ANYBODY, Arc::new(|_: &str, _: &str| {}) as _);
-        tokio::spawn(serve(listener, tls, service, stop.clone()));
+        tokio::spawn(serve(listener, Known::ByCertificate(tls), service, stop.clone()));
     }
     let root = ServiceRoot::new(authority.root_pem())?;
-    let tls = service_client(Some(certificate("gateway")?), root, "devices")?;
-    let found = ("devices", addresses);
-    Ok(Peer::Service(Service::find(found, tls, Metrics::new("gateway"), stop).await))
+    let tls = Some(service_client(Some(certificate("gateway")?), root, "devices")?);
+    let (each, balanced) = (Vec::new(), true);
+    let upstream = Upstream { name: "devices", addresses, each, tls, balanced };
+    Ok(Peer::Service(Service::find(upstream, Metrics::new("gateway"), stop).await))
 }
 
 /// Asks for `path` again and again until `seconds` are over; `next` says whom. Gives the latencies,

@@ -13,6 +13,7 @@ use openframe_devices_api::DevicesClient;
 use openframe_fault::{Fault, Kind};
 use openframe_mesh::{Client, Connector, Peer};
 use openframe_monitoring_api::MonitoringClient;
+use openframe_platform_api::PlatformClient;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
@@ -84,6 +85,10 @@ impl Connection {
 
     pub(crate) fn devices(&self) -> DevicesClient {
         DevicesClient::new(self.client.clone())
+    }
+
+    pub(crate) fn platform(&self) -> PlatformClient {
+        PlatformClient::new(self.client.clone())
     }
 
     pub(crate) fn monitoring(&self) -> MonitoringClient {

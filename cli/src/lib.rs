@@ -10,6 +10,7 @@ mod audit;
 mod connection;
 mod device;
 mod enrol_token;
+mod health;
 mod job;
 mod output;
 mod query;
@@ -73,6 +74,8 @@ pub enum Command {
     /// List alerts
     #[command(subcommand)]
     Alert(alert::AlertCommand),
+    /// Show how each part of the platform is; fails when one is not ready
+    Health(health::HealthArgs),
     /// Read and verify the audit trail
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -99,6 +102,7 @@ async fn ask(connection: &Connection, format: Format, command: Command) -> Resul
         Command::EnrolToken(command) => enrol_token::run(connection, format, command).await,
         Command::ApiKey(command) => api_key::run(connection, format, command).await,
         Command::Alert(command) => alert::run(connection, format, command).await,
+        Command::Health(args) => health::run(connection, format, args).await,
         Command::Audit(command) => audit::run(connection, format, command).await,
     }
 }

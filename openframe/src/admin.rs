@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use openframe_gateway::Health;
 use openframe_observe::EXPOSITION_TYPE;
+use openframe_platform_api::Part;
 use prometheus_client::registry::Registry;
 
 use crate::health::PlatformHealth;
@@ -41,7 +41,7 @@ pub(crate) fn router(admin: Admin) -> Router {
 async fn ready(State(admin): State<Admin>) -> Response {
     let parts = admin.health.parts();
     let all = parts.iter().all(|part| part.ready);
-    let line = |part: &openframe_gateway::Part| {
+    let line = |part: &Part| {
         let state = if part.ready { "ready" } else { "not ready" };
         let waits = part.waiting_for.as_deref().unwrap_or_default();
         format!("{}: {state} {waits} {}", part.name, part.detail).trim_end().to_owned() + "\n"

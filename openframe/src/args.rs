@@ -122,12 +122,13 @@ pub(crate) enum ConfigCommand {
     Check(RunArgs),
 }
 
-/// A service with an API of its own.
+/// A part of the API with a document of its own.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(crate) enum Service {
     Auth,
     Devices,
     Monitoring,
+    Platform,
 }
 
 #[derive(Debug, Subcommand)]

@@ -21,6 +21,7 @@ pub(crate) fn write(document: &DocsCommand) -> anyhow::Result<()> {
                 Some(Service::Auth) => openframe_auth::openapi(),
                 Some(Service::Devices) => openframe_devices::openapi(),
                 Some(Service::Monitoring) => openframe_monitoring::openapi(),
+                Some(Service::Platform) => openframe_gateway::openapi(),
             };
             line(&serde_json::to_string_pretty(&document)?);
         }
@@ -37,6 +38,7 @@ pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
     let mut whole = openframe_auth::openapi();
     whole.merge(openframe_devices::openapi());
     whole.merge(openframe_monitoring::openapi());
+    whole.merge(openframe_gateway::openapi());
     "OpenFrame".clone_into(&mut whole.info.title);
     whole
 }

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use axum::Router;
 use openframe_clock::Clock;
 use openframe_gateway::Edge;
-use openframe_mesh::{Rule, Told};
+use openframe_mesh::{Known, Rule, Told};
 use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -134,7 +134,7 @@ impl Doors {
     pub(crate) fn open_mesh(
         &mut self,
         socket: TcpSocket,
-        tls: Arc<rustls::ServerConfig>,
+        known: Known,
         service: (Router, &'static [Rule], Told),
         health: &PlatformHealth,
     ) -> anyhow::Result<()> {
@@ -143,7 +143,7 @@ impl Doors {
         health.watch_door("mesh", gone.clone());
         self.servers.spawn(async move {
             let _gone = gone.drop_guard();
-            openframe_mesh::serve(listener, tls, service, token).await;
+            openframe_mesh::serve(listener, known, service, token).await;
         });
         Ok(())
     }

@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use openframe_fault::{BoxError, chain};
-use openframe_gateway::{Health, Part};
+use openframe_gateway::{Asked, Health};
+use openframe_mesh::{Client, Metrics};
+use openframe_platform_api::Part;
+use openframe_platform_api::internal::{REPORT, Report};
 use tokio_util::sync::CancellationToken;
 
 /// How often the stores are asked.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long one of them may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long another replica may take to say how it is.
+const REPORT_PATIENCE: Duration = Duration::from_secs(1);
 /// How often something that is missing at start is tried again.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 
@@ -32,7 +37,15 @@ pub(crate) struct PlatformHealth {
     /// What start-up waits for, and stores as they were last seen.
     parts: Mutex<BTreeMap<&'static str, Part>>,
     sources: Mutex<Vec<Source>>,
+    mesh: OnceLock<Mesh>,
     stop: CancellationToken,
+}
+
+/// Where services are processes of their own.
+struct Mesh {
+    /// Every service, by its name.
+    services: Vec<(&'static str, Client)>,
+    calls: Metrics,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -48,6 +61,7 @@ impl PlatformHealth {
             stopping: AtomicBool::new(false),
             parts: Mutex::default(),
             sources: Mutex::default(),
+            mesh: OnceLock::new(),
             stop: CancellationToken::new(),
         };
         own.note(name, Some("the start of everything else".to_owned()));
@@ -105,6 +119,12 @@ impl PlatformHealth {
         locked(&self.sources).push(Box::new(source));
     }
 
+    /// Services are processes of their own, and this one calls them as `calls` counts.
+    pub(crate) fn join(&self, services: Vec<(&'static str, Client)>, calls: Metrics) {
+        // Once, at start.
+        drop(self.mesh.set(Mesh { services, calls }));
+    }
+
     /// Something that listens until `gone`.
     pub(crate) fn watch_door(&self, name: &'static str, gone: CancellationToken) {
         self.watch(move || {
@@ -143,8 +163,9 @@ pub(crate) fn part(name: &str, waiting_for: Option<String>, detail: String) -> P
     Part { name: name.to_owned(), ready: waiting_for.is_none(), waiting_for, detail }
 }
 
-impl Health for PlatformHealth {
-    fn parts(&self) -> Vec<Part> {
+impl PlatformHealth {
+    /// Every part, as it is now.
+    pub(crate) fn parts(&self) -> Vec<Part> {
         let mut known = locked(&self.parts).clone();
         if self.is_stopping() {
             let end = Some("the end: the server stops".to_owned());
@@ -156,8 +177,34 @@ impl Health for PlatformHealth {
         parts
     }
 
-    fn uptime_s(&self) -> u64 {
-        openframe_clock::monotonic().duration_since(self.started).as_secs()
+    /// What this process says of itself.
+    pub(crate) fn report(&self) -> Report {
+        Report {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_s: openframe_clock::monotonic().duration_since(self.started).as_secs(),
+            parts: self.parts(),
+            calls: self.mesh.get().map(|mesh| mesh.calls.lately()).unwrap_or_default(),
+        }
+    }
+}
+
+async fn ask(service: &'static str, (address, replica): (String, Client)) -> Asked {
+    let answer = tokio::time::timeout(REPORT_PATIENCE, replica.get(REPORT)).await;
+    Asked { service, address, report: answer.ok().and_then(Result::ok) }
+}
+
+impl Health for PlatformHealth {
+    fn replicas(&self) -> BoxFuture<'_, Vec<Asked>> {
+        Box::pin(async {
+            let Some(mesh) = self.mesh.get() else {
+                let (service, address) = ("openframe", String::new());
+                return vec![Asked { service, address, report: Some(self.report()) }];
+            };
+            let each = mesh.services.iter().flat_map(|(service, client)| {
+                client.each().into_iter().map(|replica| ask(service, replica))
+            });
+            join_all(each).await
+        })
     }
 
     fn version(&self) -> &'static str {

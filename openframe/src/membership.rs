@@ -10,16 +10,17 @@ use openframe_auth_api::AuthClient;
 use openframe_auth_api::internal::JoinRequest;
 use openframe_clock::Clock;
 use openframe_ids::TenantId;
-use openframe_mesh::{Client, Metrics, Peer, Service};
+use openframe_mesh::{Client, Known, Metrics, Peer, Service, Upstream};
 use openframe_pki::{
     Authority, IssuedService, ServiceCertificate, ServiceKey, ServiceRoot, service_client,
 };
+use openframe_tokens::internal::Verifier;
 use tokio_util::sync::CancellationToken;
 
 use crate::authority::{JOIN_KEY, ROOT};
 use crate::health::PlatformHealth;
 use crate::roles::Role;
-use crate::settings::MeshSettings;
+use crate::settings::{MeshProvider, MeshSettings};
 use crate::stores::secret;
 
 /// How often it is looked whether the certificate is old.
@@ -51,8 +52,8 @@ impl Issuer {
         let folder = Path::new(&mesh.identity);
         let root_pem = secret(&folder.join(ROOT))?;
         let tls = service_client(None, ServiceRoot::new(&root_pem)?, Role::Auth.name())?;
-        let (found, unread) = ((Role::Auth.name(), mesh.auth.clone()), Metrics::new("nobody"));
-        let auth = Service::find(found, tls, unread, stop.clone()).await;
+        let upstream = upstream(mesh, Role::Auth, tls);
+        let auth = Service::find(upstream, Metrics::new("nobody"), stop.clone()).await;
         let auth = Box::new(AuthClient::new(Client::anonymous(Peer::Service(auth))));
         Ok((Self::There { auth, key: secret(&folder.join(JOIN_KEY))? }, root_pem))
     }
@@ -106,17 +107,49 @@ impl Membership {
         Ok(Self { certificate, root, root_pem, tenant })
     }
 
-    /// The service `role` at these addresses.
+    /// The service `role`, as `mesh` says where it is.
     pub(crate) async fn peer(
         &self,
-        (role, addresses): (Role, &[String]),
+        (role, mesh): (Role, &MeshSettings),
         metrics: &Metrics,
         stop: &CancellationToken,
     ) -> anyhow::Result<Peer> {
         let own = Some(Arc::clone(&self.certificate));
         let tls = service_client(own, self.root.clone(), role.name())?;
-        let found = (role.name(), addresses.to_vec());
-        Ok(Peer::Service(Service::find(found, tls, metrics.clone(), stop.clone()).await))
+        let upstream = upstream(mesh, role, tls);
+        Ok(Peer::Service(Service::find(upstream, metrics.clone(), stop.clone()).await))
+    }
+
+    /// How this service knows which other one asks it.
+    pub(crate) fn known(
+        &self,
+        provider: MeshProvider,
+        verifier: Verifier,
+        clock: Clock,
+    ) -> anyhow::Result<Known> {
+        if !provider.encrypts_here() {
+            return Ok(Known::ByToken(verifier, clock));
+        }
+        let certificate = Arc::clone(&self.certificate);
+        let tls = openframe_pki::services_server(certificate, &self.root_pem)?;
+        Ok(Known::ByCertificate(Arc::new(tls)))
+    }
+}
+
+/// Where the service `role` is, and what of a mesh's work is done here.
+fn upstream(mesh: &MeshSettings, role: Role, tls: rustls::ClientConfig) -> Upstream<'static> {
+    let (addresses, each) = match role {
+        Role::Gateway => (&mesh.gateway, &mesh.each.gateway),
+        Role::Auth => (&mesh.auth, &mesh.each.auth),
+        Role::Devices => (&mesh.devices, &mesh.each.devices),
+        Role::Monitoring => (&mesh.monitoring, &mesh.each.monitoring),
+    };
+    Upstream {
+        name: role.name(),
+        addresses: addresses.clone(),
+        each: each.clone(),
+        tls: mesh.provider.encrypts_here().then_some(tls),
+        balanced: mesh.provider.balances_here(),
     }
 }
 

@@ -34,18 +34,22 @@ impl Role {
         const fn rule(prefix: &'static str, services: &'static [&'static str]) -> Rule {
             Rule { prefix, services }
         }
+        const REPORT: Rule = rule(openframe_platform_api::internal::REPORT, &["gateway"]);
         const AUTH: &[Rule] = &[
+            REPORT,
             rule(openframe_auth_api::internal::JOIN, &[]),
             rule(openframe_auth_api::internal::AUDIT, &["gateway", "devices", "monitoring"]),
             rule("/api/auth/v1/devices/", &["gateway", "devices"]),
             rule("/", &["gateway"]),
         ];
-        const LINKS: &[Rule] = &[rule(openframe_devices_api::internal::LINKS, &["devices"])];
+        const LINKS: &[Rule] =
+            &[REPORT, rule(openframe_devices_api::internal::LINKS, &["devices"])];
         const DEVICES: &[Rule] = &[
+            REPORT,
             rule(openframe_devices_api::internal::SIBLINGS, &["devices"]),
             rule("/", &["gateway"]),
         ];
-        const FROM_GATEWAY: &[Rule] = &[rule("/", &["gateway"])];
+        const FROM_GATEWAY: &[Rule] = &[REPORT, rule("/", &["gateway"])];
         match self {
             Self::Gateway => LINKS,
             Self::Auth => AUTH,

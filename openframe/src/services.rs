@@ -58,7 +58,7 @@ pub(crate) struct Start<'a> {
 
 impl Platform {
     /// A client of one service to another, by both names.
-    fn service(&self, names: (&'static str, &'static str), peer: &Peer) -> Client {
+    pub(crate) fn service(&self, names: (&'static str, &'static str), peer: &Peer) -> Client {
         let (minter, clock) = (self.minter.clone(), self.clock.clone());
         Client::new(peer.clone(), service_credential(minter, clock, names, self.tenant))
     }
@@ -68,7 +68,7 @@ impl Platform {
         AuthClient::new(self.service((name, "auth"), &self.peers.auth))
     }
 
-    fn verifier(&self, audience: &str) -> Verifier {
+    pub(crate) fn verifier(&self, audience: &str) -> Verifier {
         match &self.root {
             Some(root) => Verifier::trusting(root.clone(), audience),
             None => self.minter.verifier(audience),

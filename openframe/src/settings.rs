@@ -81,6 +81,8 @@ impl Default for Settings {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct MeshSettings {
+    /// Who encrypts between services, chooses replicas and tries again.
+    pub(crate) provider: MeshProvider,
     /// Address for the other services, HOST:PORT. Who they are is shown by their certificates.
     pub(crate) listen: String,
     /// Folder that `openframe mesh init` made for this service.
@@ -93,6 +95,50 @@ pub(crate) struct MeshSettings {
     pub(crate) devices: Vec<String>,
     /// Addresses of monitoring services.
     pub(crate) monitoring: Vec<String>,
+    /// Where every single replica is.
+    pub(crate) each: EachSettings,
+}
+
+/// Where every single replica is, for what all of them are told or asked. Needed where the addresses
+/// above are those of a balancer, as with `linkerd` and `istio-ambient`; the same as above when empty.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EachSettings {
+    /// Addresses of gateways, HOST:PORT; a name may stand for several of them (a headless Service).
+    pub(crate) gateway: Vec<String>,
+    /// Addresses of auth services.
+    pub(crate) auth: Vec<String>,
+    /// Addresses of devices services.
+    pub(crate) devices: Vec<String>,
+    /// Addresses of monitoring services.
+    pub(crate) monitoring: Vec<String>,
+}
+
+/// Who does what a service mesh does. No part of it is done twice: retries would multiply.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MeshProvider {
+    /// OpenFrame itself: mutual TLS, choice of the replica, retries.
+    #[default]
+    Builtin,
+    /// Linkerd around the processes does all of it; connections are not encrypted here.
+    Linkerd,
+    /// Istio in ambient mode around the processes does all of it; connections are not encrypted here.
+    IstioAmbient,
+    /// Nobody chooses or tries again, such as behind a plain balancer; OpenFrame encrypts.
+    None,
+}
+
+impl MeshProvider {
+    /// Whether connections between services are encrypted here.
+    pub(crate) fn encrypts_here(self) -> bool {
+        matches!(self, Self::Builtin | Self::None)
+    }
+
+    /// Whether a replica is chosen here, and another one tried when it fails.
+    pub(crate) fn balances_here(self) -> bool {
+        self == Self::Builtin
+    }
 }
 
 /// Where services of their own processes keep what they keep.

@@ -9,10 +9,11 @@ use crate::run::root;
 use crate::say::line;
 
 /// Each document, and the arguments of `openframe docs` that write it.
-const DOCUMENTS: [(&str, &[&str]); 5] = [
+const DOCUMENTS: [(&str, &[&str]); 6] = [
     ("api/auth-api/openapi.json", &["openapi", "auth"]),
     ("api/devices-api/openapi.json", &["openapi", "devices"]),
     ("api/monitoring-api/openapi.json", &["openapi", "monitoring"]),
+    ("api/platform-api/openapi.json", &["openapi", "platform"]),
     ("docs/config.md", &["config"]),
     ("docs/cli.md", &["cli"]),
 ];

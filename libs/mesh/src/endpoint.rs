@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 
 /// How long a connection may take to be there, handshake included.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
@@ -63,23 +64,48 @@ impl Drop for InFlight {
     }
 }
 
-/// The TLS settings of the connections to a service.
+/// How connections to a service are protected.
 #[derive(Clone)]
-pub(crate) struct Tls {
-    /// For HTTP/2.
-    pub(crate) h2: TlsConnector,
-    /// For HTTP/1.1, which alone can be upgraded.
-    pub(crate) h1: TlsConnector,
+pub(crate) enum Protection {
+    /// By this process: TLS, with settings for each protocol.
+    Tls {
+        h2: TlsConnector,
+        /// HTTP/1.1, which alone can be upgraded.
+        h1: TlsConnector,
+    },
+    /// By a mesh around the processes.
+    Outer,
 }
 
-impl Tls {
-    pub(crate) fn new(config: &ClientConfig) -> Self {
+/// A connection, with or without TLS of this process.
+type Stream = Either<TlsStream<TcpStream>, TcpStream>;
+
+impl Protection {
+    /// None where a mesh around the processes encrypts.
+    pub(crate) fn new(config: Option<&ClientConfig>) -> Self {
+        let Some(config) = config else { return Self::Outer };
         let with = |protocol: &[u8]| {
             let mut config = config.clone();
             config.alpn_protocols = vec![protocol.to_vec()];
             TlsConnector::from(Arc::new(config))
         };
-        Self { h2: with(b"h2"), h1: with(b"http/1.1") }
+        Self::Tls { h2: with(b"h2"), h1: with(b"http/1.1") }
+    }
+
+    /// What makes TLS for HTTP/2; none for a connection as it is.
+    fn h2(&self) -> Option<&TlsConnector> {
+        match self {
+            Self::Tls { h2, .. } => Some(h2),
+            Self::Outer => None,
+        }
+    }
+
+    /// The same for HTTP/1.1.
+    fn h1(&self) -> Option<&TlsConnector> {
+        match self {
+            Self::Tls { h1, .. } => Some(h1),
+            Self::Outer => None,
+        }
     }
 }
 
@@ -150,7 +176,10 @@ impl Endpoint {
     }
 
     /// A connection that takes requests, made if there is none.
-    pub(crate) async fn connection(&self, tls: &Tls) -> Result<http2::SendRequest<Body>, BoxError> {
+    pub(crate) async fn connection(
+        &self,
+        protection: &Protection,
+    ) -> Result<http2::SendRequest<Body>, BoxError> {
         if let Some(open) = self.open() {
             return Ok(open);
         }
@@ -158,7 +187,7 @@ impl Endpoint {
         if let Some(open) = self.open() {
             return Ok(open);
         }
-        let made = tokio::time::timeout(CONNECT_LIMIT, self.connect(tls)).await??;
+        let made = tokio::time::timeout(CONNECT_LIMIT, self.connect(protection)).await??;
         *locked(&self.connection) = Some(made.clone());
         Ok(made)
     }
@@ -167,8 +196,8 @@ impl Endpoint {
         locked(&self.connection).clone().filter(|open| !open.is_closed())
     }
 
-    async fn connect(&self, tls: &Tls) -> Result<http2::SendRequest<Body>, BoxError> {
-        let stream = self.stream(&tls.h2).await?;
+    async fn connect(&self, protection: &Protection) -> Result<http2::SendRequest<Body>, BoxError> {
+        let stream = self.stream(protection.h2()).await?;
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(KEEP_ALIVE.0)
@@ -181,21 +210,22 @@ impl Endpoint {
         Ok(sender)
     }
 
-    async fn stream(&self, tls: &TlsConnector) -> Result<TlsStream<TcpStream>, BoxError> {
+    async fn stream(&self, tls: Option<&TlsConnector>) -> Result<Stream, BoxError> {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
+        let Some(tls) = tls else { return Ok(Either::Right(stream)) };
         // Services are known by their names, not by their addresses: nobody checks this one.
         let name = ServerName::from(self.address.ip());
-        Ok(tls.connect(name, stream).await?)
+        Ok(Either::Left(tls.connect(name, stream).await?))
     }
 
     /// Sends a request on a connection of its own, which can be upgraded.
     pub(crate) async fn send_alone(
         &self,
-        tls: &Tls,
+        protection: &Protection,
         request: Request<Body>,
     ) -> Result<Response<Incoming>, BoxError> {
-        let stream = tokio::time::timeout(CONNECT_LIMIT, self.stream(&tls.h1)).await??;
+        let stream = tokio::time::timeout(CONNECT_LIMIT, self.stream(protection.h1())).await??;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move { drop(connection.with_upgrades().await) });
         Ok(sender.send_request(request).await?)

@@ -29,7 +29,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asking {
     }
 }
 
-/// The service at the other end of a connection, as its certificate says.
+/// The service that asks, as its certificate says: the connection's, or the token's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerService(pub Arc<str>);
 
@@ -43,10 +43,8 @@ async fn check(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let token = request
-        .headers_mut()
-        .remove(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer ").map(str::to_owned));
+    let token = bearer(request.headers()).map(str::to_owned);
+    request.headers_mut().remove(AUTHORIZATION);
     let Some(token) = token else { return unauthenticated().into_response() };
     let presenter = request.extensions().get::<PeerService>().map(|peer| Arc::clone(&peer.0));
     match verifier.verify(&token, presenter.as_deref(), clock.now()) {
@@ -56,6 +54,11 @@ async fn check(
         }
         Err(refused) => unauthenticated().because(refused).into_response(),
     }
+}
+
+/// The token that a request carries.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
 fn unauthenticated() -> Fault {

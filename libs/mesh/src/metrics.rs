@@ -9,8 +9,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::lately::{Calls, Lately};
+
 /// Upper bounds, seconds.
-const BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0];
+pub(crate) const BUCKETS: [f64; 10] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0];
 
 /// An edge of the picture: who asks whom.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -38,6 +41,7 @@ struct Families {
     requests: Family<Outcome, Counter>,
     retries: Family<Edge, Counter>,
     duration: Family<Edge, Histogram, fn() -> Histogram>,
+    lately: Lately,
 }
 
 impl Metrics {
@@ -49,6 +53,7 @@ impl Metrics {
             requests: Family::default(),
             retries: Family::default(),
             duration: Family::new_with_constructor(duration),
+            lately: Lately::new(openframe_clock::monotonic()),
         }))
     }
 
@@ -75,9 +80,16 @@ impl Metrics {
         own
     }
 
+    /// The calls of the last minute, by the service that was asked.
+    pub fn lately(&self) -> Vec<Calls> {
+        self.0.lately.calls(self.0.from, openframe_clock::monotonic())
+    }
+
     /// A call has ended: the status of its answer, if there is one, and how long that took.
     pub(crate) fn called(&self, to: &str, status: Option<http::StatusCode>, took: Duration) {
         let families = &self.0;
+        let failed = status.is_none_or(|status| status.is_server_error());
+        families.lately.called(to, failed, (took, openframe_clock::monotonic()));
         let status = match status.map(|status| status.as_u16() / 100) {
             Some(2) => "2xx",
             Some(3) => "3xx",
@@ -92,6 +104,7 @@ impl Metrics {
 
     /// A call is made once more.
     pub(crate) fn retried(&self, to: &str) {
+        self.0.lately.retried(to, openframe_clock::monotonic());
         let (from, to) = (self.0.from, to.to_owned());
         self.0.retries.get_or_create(&Edge { from, to }).inc();
     }

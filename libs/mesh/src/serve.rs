@@ -1,4 +1,5 @@
-//! A service's door for the other services: mutual TLS, and who may ask for what.
+//! A service's door for the other services: who asks, by mutual TLS or by a signed token, and who may
+//! ask for what.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,15 +12,18 @@ use axum::response::{IntoResponse as _, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use openframe_fault::{Fault, Kind};
+use openframe_clock::Clock;
+use openframe_fault::{BoxError, Fault, Kind};
 use openframe_pki::service_name;
+use openframe_tokens::internal::Verifier;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::deadline;
-use crate::identity::PeerService;
+use crate::identity::{PeerService, bearer};
 
 /// How long a handshake may take.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
@@ -47,29 +51,46 @@ pub struct Rule {
 /// Is told of each refusal: which service (empty for none), and the path.
 pub type Told = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
-/// What is the same for every connection: who may ask for what, who is told of refusals, and how many
-/// requests are under way.
-type Limits = (&'static [Rule], Told, Arc<AtomicU32>);
+/// How it is known which service asks.
+#[derive(Debug, Clone)]
+pub enum Known {
+    /// By the certificate that its connection shows: TLS is spoken here.
+    ByCertificate(Arc<rustls::ServerConfig>),
+    /// By the certificate that each request's token carries: a mesh around the processes encrypts.
+    ByToken(Verifier, Clock),
+}
+
+/// What is the same for every connection.
+#[derive(Clone)]
+struct Door {
+    router: Router,
+    rules: &'static [Rule],
+    told: Told,
+    under_way: Arc<AtomicU32>,
+    /// None where TLS is spoken.
+    tokens: Option<(Verifier, Clock)>,
+}
 
 /// Serves the other services on `listener` until `stop`; returns when the requests under way have
-/// ended. Each connection shows which service it is of; a request that no rule allows is refused
-/// before the router sees it.
+/// ended. A request that no rule allows to the service that asks is refused before the router sees it.
 pub async fn serve(
     listener: TcpListener,
-    tls: Arc<rustls::ServerConfig>,
+    known: Known,
     (router, rules, told): (Router, &'static [Rule], Told),
     stop: CancellationToken,
 ) {
-    let under_way = Arc::<AtomicU32>::default();
-    let (tasks, acceptor) = (TaskTracker::new(), TlsAcceptor::from(tls));
+    let (acceptor, tokens) = match known {
+        Known::ByCertificate(tls) => (Some(TlsAcceptor::from(tls)), None),
+        Known::ByToken(verifier, clock) => (None, Some((verifier, clock))),
+    };
+    let door = Door { router, rules, told, under_way: Arc::default(), tokens };
+    let tasks = TaskTracker::new();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, _)) => {
-                let (acceptor, stop) = (acceptor.clone(), stop.clone());
-                let limits = (rules, Arc::clone(&told), Arc::clone(&under_way));
-                let service = (router.clone(), limits);
+                let (acceptor, door, stop) = (acceptor.clone(), door.clone(), stop.clone());
                 tasks.spawn(async move {
-                    if let Err(error) = connection(stream, acceptor, service, stop).await {
+                    if let Err(error) = connection(stream, acceptor, door, stop).await {
                         tracing::debug!("a service's connection has ended: {error}");
                     }
                 });
@@ -87,19 +108,30 @@ pub async fn serve(
 
 async fn connection(
     stream: TcpStream,
-    acceptor: TlsAcceptor,
-    (router, (rules, told, under_way)): (Router, Limits),
+    acceptor: Option<TlsAcceptor>,
+    door: Door,
     stop: CancellationToken,
-) -> Result<(), openframe_fault::BoxError> {
+) -> Result<(), BoxError> {
     stream.set_nodelay(true)?;
+    let Some(acceptor) = acceptor else {
+        return requests(stream, None, door, stop).await;
+    };
     let stream = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await??;
     let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     // A certificate of the root's that is no service's, such as a device's, is nobody's here.
     let peer = shown.and_then(|leaf| service_name(leaf).ok()).map(Arc::<str>::from);
-    let check = move |request, next| {
-        let own = (peer.clone(), Arc::clone(&told), Arc::clone(&under_way));
-        checked(own, rules, request, next)
-    };
+    requests(stream, peer, door, stop).await
+}
+
+/// Answers what comes on a connection of `peer`.
+async fn requests(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Option<Arc<str>>,
+    door: Door,
+    stop: CancellationToken,
+) -> Result<(), BoxError> {
+    let router = door.router.clone();
+    let check = move |request, next| checked(peer.clone(), door.clone(), request, next);
     let router = router.layer(from_fn(check));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
@@ -119,12 +151,9 @@ async fn connection(
     serving.await
 }
 
-async fn checked(
-    (peer, told, under_way): (Option<Arc<str>>, Told, Arc<AtomicU32>),
-    rules: &[Rule],
-    mut request: Request,
-    next: Next,
-) -> Response {
+async fn checked(peer: Option<Arc<str>>, door: Door, mut request: Request, next: Next) -> Response {
+    let Door { rules, told, under_way, tokens, .. } = door;
+    let peer = peer.or_else(|| signer(tokens.as_ref()?, &request));
     let path = request.uri().path();
     let rule = rules.iter().find(|rule| path.starts_with(rule.prefix));
     let allowed = rule.is_some_and(|rule| {
@@ -151,6 +180,12 @@ async fn checked(
         let message = "whoever asked does not wait any longer";
         Fault::unavailable("deadline_over", message).into_response()
     })
+}
+
+/// The service that signed a request's token.
+fn signer((verifier, clock): &(Verifier, Clock), request: &Request) -> Option<Arc<str>> {
+    let token = bearer(request.headers())?;
+    verifier.signer(token, clock.now()).ok()?.map(Arc::from)
 }
 
 /// A place among the requests under way; free again when dropped.

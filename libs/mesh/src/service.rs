@@ -5,12 +5,9 @@
 //! alone, but never more than half of the replicas. A request that was not sent is sent elsewhere; one
 //! that was is tried again only if it changes nothing, and within a budget.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use axum::body::Body;
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri};
@@ -19,8 +16,9 @@ use openframe_fault::{BoxError, Fault};
 use tokio_util::sync::CancellationToken;
 
 use crate::Metrics;
-use crate::endpoint::{Budget, Endpoint, Tls};
+use crate::endpoint::{Budget, Endpoint, Protection};
 use crate::peer::down;
+use crate::replicas::Replicas;
 
 /// How often names are resolved.
 const RESOLVE_EVERY: Duration = Duration::from_secs(5);
@@ -30,40 +28,53 @@ const COMPARE_ALL: usize = 4;
 /// Replicas that are tried for one request.
 const TRIES: usize = 3;
 
+/// A service that is to be found, and what of a mesh's work is done here. A mesh around the processes
+/// (Linkerd, Istio) does the rest; no part of it may be done twice, since retries would multiply.
+#[derive(Debug, Clone)]
+pub struct Upstream<'a> {
+    /// The service's name.
+    pub name: &'a str,
+    /// Where it is, each `HOST:PORT`; a name may stand for several replicas.
+    pub addresses: Vec<String>,
+    /// Where each replica is, for what all of them are told; the same as `addresses` when empty.
+    pub each: Vec<String>,
+    /// Encrypts, and trusts nobody else: see [`openframe_pki::service_client`]. None for connections
+    /// that somebody else encrypts.
+    pub tls: Option<rustls::ClientConfig>,
+    /// Whether a replica is chosen here, and another one tried when it fails.
+    pub balanced: bool,
+}
+
 /// A service and its replicas. Cheap to clone.
 #[derive(Clone)]
 pub struct Service(Arc<Parts>);
 
 struct Parts {
     name: String,
-    /// `HOST:PORT`; a name may stand for several replicas (a headless Service of Kubernetes).
-    addresses: Vec<String>,
-    tls: Tls,
-    replicas: ArcSwap<Vec<Arc<Endpoint>>>,
+    replicas: Replicas,
+    /// Where that is not what `replicas` are.
+    each: Option<Replicas>,
+    protection: Protection,
+    balanced: bool,
     budget: Budget,
     metrics: Metrics,
 }
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Service({} at {})", self.0.name, self.0.addresses.join(", "))
+        write!(f, "Service({} at {})", self.0.name, self.0.replicas.addresses().join(", "))
     }
 }
 
 impl Service {
-    /// The service `name`, whose replicas are found at `addresses` from now on until `stop`. `tls`
-    /// trusts nobody else: see [`openframe_pki::service_client`].
-    pub async fn find(
-        (name, addresses): (&str, Vec<String>),
-        tls: rustls::ClientConfig,
-        metrics: Metrics,
-        stop: CancellationToken,
-    ) -> Self {
+    /// The service's replicas are looked up now, and again and again until `stop`.
+    pub async fn find(upstream: Upstream<'_>, metrics: Metrics, stop: CancellationToken) -> Self {
         let parts = Parts {
-            name: name.to_owned(),
-            addresses,
-            tls: Tls::new(&tls),
-            replicas: ArcSwap::default(),
+            name: upstream.name.to_owned(),
+            replicas: Replicas::new(upstream.addresses),
+            each: (!upstream.each.is_empty()).then(|| Replicas::new(upstream.each)),
+            protection: Protection::new(upstream.tls.as_ref()),
+            balanced: upstream.balanced,
             budget: Budget::default(),
             metrics,
         };
@@ -78,34 +89,20 @@ impl Service {
         own
     }
 
-    /// Looks up the replicas. Those that are known keep their connections and records; a name that
-    /// cannot be resolved changes nothing.
     async fn resolve(&self) {
-        let mut found = BTreeSet::new();
-        for address in &self.0.addresses {
-            match tokio::net::lookup_host(address).await {
-                Ok(addresses) => found.extend(addresses),
-                Err(error) => {
-                    let name = &self.0.name;
-                    tracing::warn!("{name}: {address} cannot be resolved: {error}");
-                    return;
-                }
-            }
+        for replicas in std::iter::once(&self.0.replicas).chain(&self.0.each) {
+            replicas.resolve(&self.0.name).await;
         }
-        let known = self.0.replicas.load();
-        if known.iter().map(|replica| replica.address).eq(found.iter().copied()) {
-            return;
-        }
-        let replica = |address: SocketAddr| {
-            let same = known.iter().find(|replica| replica.address == address);
-            same.map_or_else(|| Endpoint::new(address), Arc::clone)
-        };
-        self.0.replicas.store(Arc::new(found.into_iter().map(replica).collect()));
     }
 
-    /// The replicas in the order in which they are to be tried: the cheapest of some first.
+    /// The replicas in the order in which they are to be tried: the cheapest of some first. Any one
+    /// where somebody else chooses.
     fn order(&self) -> Vec<Arc<Endpoint>> {
-        let (now, all) = (openframe_clock::monotonic(), self.0.replicas.load());
+        let (now, all) = (openframe_clock::monotonic(), self.0.replicas.all());
+        if !self.0.balanced {
+            let random = usize::from_ne_bytes(openframe_ids::random());
+            return all.get(random % all.len().max(1)).cloned().into_iter().collect();
+        }
         let (ejected, mut rest): (Vec<_>, Vec<_>) =
             all.iter().cloned().partition(|replica| replica.is_ejected(now));
         if ejected.len() > rest.len() {
@@ -145,7 +142,7 @@ impl Service {
 
     /// Whether a request may be made once more.
     fn may_retry(&self) -> bool {
-        let allowed = self.0.budget.retry();
+        let allowed = self.0.balanced && self.0.budget.retry();
         if allowed {
             self.0.metrics.retried(&self.0.name);
         }
@@ -194,7 +191,7 @@ impl Service {
     ) -> Result<Response<Incoming>, (BoxError, Option<Request<Body>>)> {
         let began = openframe_clock::monotonic();
         let _under_way = replica.begin();
-        let mut connection = match replica.connection(&self.0.tls).await {
+        let mut connection = match replica.connection(&self.0.protection).await {
             Ok(connection) => connection,
             Err(error) => return Err((error, Some(request))),
         };
@@ -218,7 +215,7 @@ impl Service {
         request: Request<Body>,
     ) -> Result<Response<Incoming>, Fault> {
         let replica = self.order().into_iter().next().ok_or_else(|| down("it has no replica"))?;
-        let sent = replica.send_alone(&self.0.tls, request).await;
+        let sent = replica.send_alone(&self.0.protection, request).await;
         sent.map_err(|error| {
             replica.failed();
             down(error)
@@ -228,25 +225,26 @@ impl Service {
     /// Each replica alone, by its address: for what one of them alone can answer, or all should know.
     pub(crate) fn each(&self) -> Vec<(String, Self)> {
         let one = |replica: &Arc<Endpoint>| {
-            let address = replica.address.to_string();
             let parts = Parts {
                 name: self.0.name.clone(),
-                addresses: vec![address.clone()],
-                tls: self.0.tls.clone(),
-                replicas: ArcSwap::from_pointee(vec![Arc::clone(replica)]),
+                replicas: Replicas::one(Arc::clone(replica)),
+                each: None,
+                protection: self.0.protection.clone(),
+                balanced: self.0.balanced,
                 budget: Budget::default(),
                 metrics: self.0.metrics.clone(),
             };
-            (address, Self(Arc::new(parts)))
+            (replica.address.to_string(), Self(Arc::new(parts)))
         };
-        self.0.replicas.load().iter().map(one).collect()
+        self.0.each.as_ref().unwrap_or(&self.0.replicas).all().iter().map(one).collect()
     }
 
     /// The request with a whole address, as HTTP/2 wants it.
     fn addressed(&self, mut request: Request<Body>) -> Result<Request<Body>, Fault> {
         let fallback = PathAndQuery::from_static("/");
         let path = request.uri().path_and_query().cloned().unwrap_or(fallback);
-        let uri = Uri::builder().scheme("https").authority(self.0.name.as_str());
+        let scheme = if matches!(self.0.protection, Protection::Outer) { "http" } else { "https" };
+        let uri = Uri::builder().scheme(scheme).authority(self.0.name.as_str());
         *request.uri_mut() = uri.path_and_query(path).build().map_err(down)?;
         *request.version_mut() = http::Version::HTTP_2;
         // Of one connection, which is another one now (RFC 9113, 8.2.2).

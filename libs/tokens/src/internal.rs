@@ -174,6 +174,21 @@ impl Verifier {
         presenter: Option<&str>,
         now: Timestamp,
     ) -> Result<Caller, Refused> {
+        let (caller, signer) = self.known(token, now)?;
+        if signer.as_deref() != presenter {
+            return Err(Refused::Signer);
+        }
+        Ok(caller)
+    }
+
+    /// The service that signed `token`, if the token is good at `now`; none for a token of this
+    /// process. For connections that show no certificate, because somebody else encrypts them.
+    pub fn signer(&self, token: &str, now: Timestamp) -> Result<Option<String>, Refused> {
+        self.known(token, now).map(|(_, signer)| signer)
+    }
+
+    /// The caller and the signer of a good token.
+    fn known(&self, token: &str, now: Timestamp) -> Result<(Caller, Option<String>), Refused> {
         let hash: [u8; 32] = Sha256::digest(token).into();
         let known = locked(&self.verified).get(&hash).cloned();
         let (exp, caller, signer) = if let Some(known) = known {
@@ -191,10 +206,7 @@ impl Verifier {
         if now.as_second() >= exp {
             return Err(Refused::Expired);
         }
-        if signer.as_deref() != presenter {
-            return Err(Refused::Signer);
-        }
-        Ok(caller)
+        Ok((caller, signer))
     }
 
     fn check(&self, token: &str, now: Timestamp) -> Result<(Claims, Option<String>), Refused> {

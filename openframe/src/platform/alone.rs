@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use axum::routing::get;
 use openframe_auth::JoinKeys;
 use openframe_auth_api::Outcome;
 use openframe_auth_api::internal::AuditRecord;
 use openframe_clock::Clock;
-use openframe_mesh::{Metrics, Told};
+use openframe_mesh::{Client, Metrics, Peer, Told};
 use openframe_pki::Authority;
+use openframe_platform_api::internal::REPORT;
 use openframe_tokens::internal::Minter;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
@@ -54,10 +56,12 @@ pub(super) async fn start(base: Base, role: Role) -> anyhow::Result<Started> {
     };
     // It is set once.
     drop(registry.set(metrics));
-    let tls =
-        openframe_pki::services_server(Arc::clone(&membership.certificate), &membership.root_pem)?;
-    let told = refusals(&platform, role);
-    doors.open_mesh(mesh_door, Arc::new(tls), (router, role.rules(), told), &health)?;
+    health.join(neighbours(&platform, role), calls);
+    let router = router.merge(reporting(&health));
+    let verifier = platform.verifier(role.name());
+    let known = membership.known(settings.mesh.provider, verifier, clock.clone())?;
+    let service = (router, role.rules(), refusals(&platform, role));
+    doors.open_mesh(mesh_door, known, service, &health)?;
     let agents_here = sockets.agents_url();
     let mut url = settings.url.clone();
     if role == Role::Gateway {
@@ -112,6 +116,25 @@ async fn join(
     Ok((membership, keys))
 }
 
+/// Every service, as the one of `role` asks it how it is.
+fn neighbours(platform: &Platform, role: Role) -> Vec<(&'static str, Client)> {
+    let service =
+        |to: Role, peer: &Peer| (to.name(), platform.service((role.name(), to.name()), peer));
+    let Peers { gateway, auth, devices, monitoring } = &platform.peers;
+    vec![
+        service(Role::Gateway, gateway),
+        service(Role::Auth, auth),
+        service(Role::Devices, devices),
+        service(Role::Monitoring, monitoring),
+    ]
+}
+
+/// Says how this process is.
+fn reporting(health: &Arc<PlatformHealth>) -> Router {
+    let health = Arc::clone(health);
+    Router::new().route(REPORT, get(async move || axum::Json(health.report())))
+}
+
 /// Puts refused services on the audit trail: one line a second at most, since whoever is refused asks
 /// as often as it likes.
 fn refusals(platform: &Platform, role: Role) -> Told {
@@ -159,10 +182,10 @@ async fn platform(
         root: Some(membership.root.clone()),
         tenant: membership.tenant,
         peers: Peers {
-            gateway: membership.peer((Role::Gateway, &mesh.gateway), calls, stop).await?,
-            auth: membership.peer((Role::Auth, &mesh.auth), calls, stop).await?,
-            devices: membership.peer((Role::Devices, &mesh.devices), calls, stop).await?,
-            monitoring: membership.peer((Role::Monitoring, &mesh.monitoring), calls, stop).await?,
+            gateway: membership.peer((Role::Gateway, mesh), calls, stop).await?,
+            auth: membership.peer((Role::Auth, mesh), calls, stop).await?,
+            devices: membership.peer((Role::Devices, mesh), calls, stop).await?,
+            monitoring: membership.peer((Role::Monitoring, mesh), calls, stop).await?,
         },
     })
 }

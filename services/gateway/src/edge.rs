@@ -24,7 +24,7 @@ use openframe_fault::{Fault, Kind, REQUEST_ID};
 use openframe_ids::{RequestId, TenantId};
 use openframe_mesh::Peer;
 use openframe_pki::DeviceIdentity;
-use openframe_tokens::{Caller, Permission, Subject};
+use openframe_tokens::{Caller, Subject};
 use tokio_util::task::TaskTracker;
 use tower_http::compression::CompressionLayer;
 
@@ -262,7 +262,7 @@ impl Shared {
             request.headers_mut().insert(COOKIE, cookie);
         }
         let answer = match route.target {
-            Target::Health => self.platform_health(&caller),
+            Target::Health => self.health(&caller).await,
             Target::OpenApi => Ok(json(self.openapi.clone())),
             target @ (Target::Auth | Target::Devices | Target::Monitoring) => {
                 let end = self.end(kept, &caller);
@@ -301,6 +301,15 @@ impl Shared {
         Ok((resolved.caller.clone(), Some(kept)))
     }
 
+    async fn health(&self, caller: &Caller) -> Result<Response, Fault> {
+        let health = crate::health::tell(&*self.health, caller).await?;
+        let body = serde_json::to_vec(&health).map_err(|error| {
+            Fault::new(Kind::Internal, "internal", "something went wrong on our side")
+                .because(error)
+        })?;
+        Ok(json(body.into()))
+    }
+
     fn console(&self, request: &Request) -> Result<Response, Fault> {
         let path = request.uri().path();
         let get = [Method::GET, Method::HEAD].contains(request.method());
@@ -308,28 +317,6 @@ impl Shared {
             .then(|| assets::serve(&self.console, path, request.headers()))
             .flatten();
         found.ok_or_else(|| Fault::new(Kind::NotFound, "no_such_path", "nothing is served here"))
-    }
-
-    fn platform_health(&self, caller: &Caller) -> Result<Response, Fault> {
-        if !caller.may(Permission::PlatformRead) {
-            let message = "your role may not see the platform's health";
-            return Err(Fault::new(Kind::Forbidden, "not_allowed", message));
-        }
-        let part = |part: crate::Part| {
-            serde_json::json!({
-                "name": part.name,
-                "ready": part.ready,
-                "waiting_for": part.waiting_for,
-                "detail": part.detail,
-            })
-        };
-        let parts: Vec<_> = self.health.parts().into_iter().map(part).collect();
-        let health = serde_json::json!({
-            "parts": parts,
-            "version": self.health.version(),
-            "uptime_s": self.health.uptime_s(),
-        });
-        Ok(json(health.to_string().into()))
     }
 }
 

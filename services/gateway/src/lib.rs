@@ -32,5 +32,5 @@ mod start;
 pub use assets::{Asset, Assets};
 pub use config::{BadNetwork, Config, Network};
 pub use edge::Edge;
-pub use health::{Health, Part};
+pub use health::{Asked, Health, openapi};
 pub use start::{Deps, Running, start};

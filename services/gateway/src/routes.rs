@@ -96,7 +96,7 @@ impl Routes {
             whole("/api/auth/v1/setup", Method::GET, Target::Auth, true),
             whole("/api/auth/v1/setup", Method::POST, Target::Auth, true),
             whole("/api/auth/v1/login", Method::POST, Target::Auth, true),
-            whole("/api/platform/v1/health", Method::GET, Target::Health, false),
+            whole(openframe_platform_api::HEALTH, Method::GET, Target::Health, false),
             whole("/api/openapi.json", Method::GET, Target::OpenApi, true),
             write("/prometheus/api/v1/write"),
             write("/otlp/v1/metrics"),

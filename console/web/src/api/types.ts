@@ -2,6 +2,7 @@
 import type { components as Auth } from '../../generated/auth';
 import type { components as Devices } from '../../generated/devices';
 import type { components as Monitoring } from '../../generated/monitoring';
+import type { components as Platform } from '../../generated/platform';
 
 export type Me = Auth['schemas']['Me'];
 export type User = Auth['schemas']['User'];
@@ -32,20 +33,14 @@ export type LiveEvent = Monitoring['schemas']['LiveEvent'];
 export type Channel = Monitoring['schemas']['Channel'];
 export type ChannelList = Monitoring['schemas']['ChannelList'];
 
+export type Health = Platform['schemas']['Health'];
+export type Edge = Platform['schemas']['Edge'];
+export type Replica = Platform['schemas']['Replica'];
+
 /** One page of a list. */
 export interface Page<T> {
   items: T[];
   next_cursor?: string | null;
-}
-
-/**
- * The platform's health, `GET /api/platform/v1/health`: the gateway answers it itself and has no
- * OpenAPI document to make types from, so this is the one place that says its shape.
- */
-export interface Health {
-  version: string;
-  uptime_s: number;
-  parts: { name: string; ready: boolean; waiting_for?: string | null; detail?: string }[];
 }
 
 /** A series of `/prometheus/api/v1/query` and `query_range`: Prometheus' own shape. */

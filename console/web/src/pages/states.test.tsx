@@ -134,8 +134,8 @@ const CASES: Case[] = [
     page: 'Platform',
     path: '/health',
     ask: '/api/platform/v1/health',
-    none: { version: '1', uptime_s: 1, parts: [] },
-    empty: 'The platform names no part.',
+    none: { version: '1', ready: true, replicas: [], edges: [] },
+    empty: 'All services share one process: nothing goes over a network.',
     shows: 'a disk that can be written',
   },
 ];

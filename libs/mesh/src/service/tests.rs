@@ -1,19 +1,24 @@
 //! Services against each other, over real connections.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::routing::get;
 use http_body_util::BodyExt as _;
+use openframe_clock::Clock;
+use openframe_ids::TenantId;
 use openframe_pki::{
     Authority, ServiceCertificate, ServiceKey, ServiceRoot, service_client, services_server,
 };
+use openframe_tokens::internal::{Minter, Verifier};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
 
 use super::*;
-use crate::{Peer, Rule, serve};
+use crate::identity::{self, service_credential};
+use crate::{Client, Known, Peer, Rule, serve};
 
 const RULES: &[Rule] = &[Rule { prefix: "/", services: &["gateway"] }];
 
@@ -35,7 +40,7 @@ struct Replica {
 impl Mesh {
     fn new(name: &str) -> Self {
         openframe_pki::install_provider();
-        let (authority, _) = Authority::create(openframe_clock::Clock::system().now()).unwrap();
+        let (authority, _) = Authority::create(Clock::system().now()).unwrap();
         let own = issue(&authority, name);
         let mut registry = Registry::default();
         let metrics = Metrics::register("gateway", &mut registry);
@@ -58,15 +63,33 @@ impl Mesh {
             told.lock().unwrap().push(format!("{peer} {path}"));
         });
         let service = (router, RULES, tell as _);
-        runtime.spawn(serve(listener, Arc::new(tls), service, CancellationToken::new()));
+        let known = Known::ByCertificate(Arc::new(tls));
+        runtime.spawn(serve(listener, known, service, CancellationToken::new()));
         Replica { address, certificate, refused }
+    }
+
+    /// A replica that answers what `router` says; gives its address.
+    async fn answering(&self, router: Router) -> String {
+        let certificate = issue(&self.authority, "devices");
+        let tls = services_server(certificate, self.authority.root_pem()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let service = (router, RULES, Arc::new(|_: &str, _: &str| {}) as _);
+        let known = Known::ByCertificate(Arc::new(tls));
+        tokio::spawn(serve(listener, known, service, CancellationToken::new()));
+        address
     }
 
     async fn find(&self, addresses: Vec<String>) -> Peer {
         let root = ServiceRoot::new(self.authority.root_pem()).unwrap();
         let tls = service_client(Some(Arc::clone(&self.own)), root, "devices").unwrap();
-        let (found, stop) = (("devices", addresses), CancellationToken::new());
-        Peer::Service(Service::find(found, tls, self.metrics.clone(), stop).await)
+        let (tls, balanced, each) = (Some(tls), true, Vec::new());
+        self.upstream(Upstream { name: "devices", addresses, each, tls, balanced }).await
+    }
+
+    async fn upstream(&self, upstream: Upstream<'_>) -> Peer {
+        let (metrics, stop) = (self.metrics.clone(), CancellationToken::new());
+        Peer::Service(Service::find(upstream, metrics, stop).await)
     }
 }
 
@@ -77,7 +100,7 @@ fn issue(authority: &Authority, name: &str) -> Arc<ServiceCertificate> {
 
 fn new(authority: &Authority, name: &str) -> (ServiceKey, openframe_pki::IssuedService) {
     let key = ServiceKey::generate().unwrap();
-    let now = openframe_clock::Clock::system().now();
+    let now = Clock::system().now();
     let issued = authority.issue_service(&key.csr_pem().unwrap(), name, now).unwrap();
     (key, issued)
 }
@@ -172,4 +195,103 @@ async fn what_nobody_waits_for_any_more_is_given_up() {
         assert_eq!(answer.unwrap_err().code(), "peer_too_slow");
     }
     GIVEN_UP.acquire().await.unwrap().forget();
+}
+
+/// As where a mesh around the processes encrypts, chooses and tries again.
+#[tokio::test]
+async fn without_tls_a_service_is_known_by_its_tokens() {
+    let mesh = Mesh::new("gateway");
+    let root = ServiceRoot::new(mesh.authority.root_pem()).unwrap();
+    let (refused, clock) = (Arc::<Mutex<Vec<String>>>::default(), Clock::system());
+    let mut addresses = Vec::new();
+    for _ in 0..2 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        addresses.push(listener.local_addr().unwrap().to_string());
+        let verifier = Verifier::trusting(root.clone(), "devices");
+        let router = Router::new().route("/", get(async || "here"));
+        let router = identity::require(router, verifier.clone(), clock.clone());
+        let told = Arc::clone(&refused);
+        let tell =
+            Arc::new(move |peer: &str, _: &str| told.lock().unwrap().push(peer.to_owned())) as _;
+        let known = Known::ByToken(verifier, clock.clone());
+        tokio::spawn(serve(listener, known, (router, RULES, tell), CancellationToken::new()));
+    }
+    let each = addresses.clone();
+    addresses.truncate(1);
+    let (tls, balanced) = (None, false);
+    let upstream = Upstream { name: "devices", addresses, each, tls, balanced };
+    let peer = mesh.upstream(upstream).await;
+    let signed = |name: &'static str| {
+        let minter = Minter::of(issue(&mesh.authority, name));
+        let names = (name, "devices");
+        let credential = service_credential(minter, clock.clone(), names, TenantId::new());
+        Client::new(peer.clone(), credential)
+    };
+    let each = signed("gateway").each();
+    assert_eq!(each.len(), 2);
+    for client in each.into_iter().map(|(_, client)| client).chain([signed("gateway")]) {
+        let here = client.post_bytes("/", "text/plain", "".into()).await.unwrap_err();
+        assert_eq!(here.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+    assert_eq!(ask(&peer).await.unwrap().split(' ').next(), Some("403"), "without a token");
+    let another = signed("monitoring").get::<String>("/").await.unwrap_err();
+    assert_eq!(another.code(), "service_not_allowed");
+    assert_eq!(*refused.lock().unwrap(), ["", "monitoring"]);
+}
+
+#[tokio::test]
+async fn nothing_is_tried_again_where_somebody_else_does() {
+    let mesh = Mesh::new("gateway");
+    let asked = Arc::<AtomicUsize>::default();
+    let mut addresses = Vec::new();
+    for _ in 0..2 {
+        let counted = Arc::clone(&asked);
+        let answer = move || async move {
+            counted.fetch_add(1, Ordering::SeqCst);
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        addresses.push(mesh.answering(Router::new().route("/", get(answer))).await);
+    }
+    for (balanced, wanted) in [(true, 2), (false, 1)] {
+        let root = ServiceRoot::new(mesh.authority.root_pem()).unwrap();
+        let tls = Some(service_client(Some(Arc::clone(&mesh.own)), root, "devices").unwrap());
+        let (addresses, each) = (addresses.clone(), Vec::new());
+        let upstream = Upstream { name: "devices", addresses, each, tls, balanced };
+        assert!(ask(&mesh.upstream(upstream).await).await.unwrap().starts_with("503 "));
+        assert_eq!(asked.swap(0, Ordering::SeqCst), wanted, "{balanced}");
+    }
+}
+
+/// Requests of several callers at once: the slow one of three gets few of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_is_ten_times_slower_is_asked_seldom() {
+    const REQUESTS: usize = 600;
+    let mesh = Mesh::new("gateway");
+    let mut addresses = Vec::new();
+    let asked =
+        [1, 1, 10].map(|times| (Duration::from_millis(3 * times), Arc::<AtomicUsize>::default()));
+    for (delay, count) in &asked {
+        let (delay, count) = (*delay, Arc::clone(count));
+        let answer = move || async move {
+            count.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(delay).await;
+        };
+        addresses.push(mesh.answering(Router::new().route("/", get(answer))).await);
+    }
+    let peer = mesh.find(addresses).await;
+    let callers = (0..8).map(|_| {
+        let peer = peer.clone();
+        tokio::spawn(async move {
+            for _ in 0..REQUESTS / 8 {
+                ask(&peer).await.unwrap();
+            }
+        })
+    });
+    let callers: Vec<_> = callers.collect();
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    let [quick, other, slow] = asked.map(|(_, count)| count.load(Ordering::SeqCst));
+    assert_eq!(quick + other + slow, REQUESTS);
+    assert!(slow < REQUESTS / 10, "{quick} {other} {slow}");
 }

@@ -15,6 +15,7 @@ mod devices;
 mod every_route;
 #[path = "../all/fleet.rs"]
 mod fleet;
+mod mesh;
 mod picture;
 #[path = "../all/recovery.rs"]
 mod recovery;

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::alerts::{Shared as Inboxes, definition, receiver};
 
 /// Runs a command on the device to its end, asking again when something does not answer.
-async fn works(server: &Server, device: DeviceId, what: &str) {
+pub(crate) async fn works(server: &Server, device: DeviceId, what: &str) {
     let devices = server.devices().unwrap();
     let made = until("a command to be taken", || async {
         devices.run(device, &script("echo back")).await.ok()

@@ -11,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
 use http::{HeaderMap, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -27,7 +28,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Asset, Assets, Config, Deps, Edge, Health, Part, start};
+use crate::{Asked, Asset, Assets, Config, Deps, Edge, Health, start};
 
 /// How long a condition may take on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -77,16 +78,12 @@ impl Assets for Nothing {
 }
 
 impl Health for Nothing {
-    fn parts(&self) -> Vec<Part> {
-        Vec::new()
-    }
-
-    fn uptime_s(&self) -> u64 {
-        0
+    fn replicas(&self) -> BoxFuture<'_, Vec<Asked>> {
+        Box::pin(std::future::ready(Vec::new()))
     }
 
     fn version(&self) -> &'static str {
-        "test"
+        "0"
     }
 }
 
