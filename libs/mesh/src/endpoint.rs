@@ -23,7 +23,9 @@ use tokio_util::either::Either;
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// Connections are asked so often whether they live, and this long for an answer: what hangs without
 /// closing is found out by it.
-const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(2));
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
+/// How long after a failure to connect nobody tries again in the background.
+const CONNECT_AGAIN: Duration = Duration::from_secs(1);
 /// How much of the past counts: an old latency weighs 1/e after this.
 const DECAY: Duration = Duration::from_secs(3);
 /// What a replica costs of which nothing is known yet, and after a failure, in seconds.
@@ -38,8 +40,9 @@ const EJECT_FOR: (Duration, Duration) = (Duration::from_secs(1), Duration::from_
 pub(crate) struct Endpoint {
     pub(crate) address: SocketAddr,
     connection: Mutex<Option<http2::SendRequest<Body>>>,
-    /// One connects at a time; the others take what it made.
-    connecting: Semaphore,
+    /// One connects at a time; the others take what it made, or fail as it did.
+    connecting: Arc<Semaphore>,
+    connect_failed: Mutex<Option<Instant>>,
     in_flight: AtomicU32,
     record: Mutex<Record>,
 }
@@ -125,7 +128,8 @@ impl Endpoint {
         Arc::new(Self {
             address,
             connection: Mutex::default(),
-            connecting: Semaphore::new(1),
+            connecting: Arc::new(Semaphore::new(1)),
+            connect_failed: Mutex::default(),
             in_flight: AtomicU32::new(0),
             record: Mutex::new(record),
         })
@@ -183,13 +187,57 @@ impl Endpoint {
         if let Some(open) = self.open() {
             return Ok(open);
         }
+        let asked = openframe_clock::monotonic();
         let _turn = self.connecting.acquire().await?;
         if let Some(open) = self.open() {
             return Ok(open);
         }
-        let made = tokio::time::timeout(CONNECT_LIMIT, self.connect(protection)).await??;
-        *locked(&self.connection) = Some(made.clone());
-        Ok(made)
+        if locked(&self.connect_failed).is_some_and(|at| at >= asked) {
+            return Err("nobody could connect a moment ago".into());
+        }
+        self.connect_now(protection).await
+    }
+
+    async fn connect_now(
+        &self,
+        protection: &Protection,
+    ) -> Result<http2::SendRequest<Body>, BoxError> {
+        let made = match tokio::time::timeout(CONNECT_LIMIT, self.connect(protection)).await {
+            Ok(made) => made,
+            Err(late) => Err(late.into()),
+        };
+        match made {
+            Ok(made) => {
+                *locked(&self.connection) = Some(made.clone());
+                Ok(made)
+            }
+            Err(error) => {
+                *locked(&self.connect_failed) = Some(openframe_clock::monotonic());
+                Err(error)
+            }
+        }
+    }
+
+    /// Connects in the background, unless somebody does so already or it has failed a moment ago: no
+    /// request is to wait for it while another replica takes it at once.
+    pub(crate) fn connect_soon(self: &Arc<Self>, protection: &Protection) {
+        let now = openframe_clock::monotonic();
+        let recently = |at: Instant| now.saturating_duration_since(at) < CONNECT_AGAIN;
+        if locked(&self.connect_failed).is_some_and(recently) {
+            return;
+        }
+        let Ok(turn) = Arc::clone(&self.connecting).try_acquire_owned() else { return };
+        let (own, protection) = (Arc::clone(self), protection.clone());
+        tokio::spawn(async move {
+            // It notes itself when it fails.
+            own.connect_now(&protection).await.ok();
+            drop(turn);
+        });
+    }
+
+    /// Whether there is a connection that takes requests.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open().is_some()
     }
 
     fn open(&self) -> Option<http2::SendRequest<Body>> {

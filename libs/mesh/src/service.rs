@@ -2,11 +2,12 @@
 //!
 //! The cheapest of a few replicas is asked, by peak EWMA of the latency; of many, the cheaper one of
 //! two chosen at random (power of two choices, Mitzenmacher 2001). What fails again and again is left
-//! alone, but never more than half of the replicas. A request that was not sent is sent elsewhere; one
+//! alone, but never more than half of the replicas. One without a connection is asked only when no other
+//! answers: connections are made beside the requests. A request that was not sent is sent elsewhere; one
 //! that was is tried again only if it changes nothing, and within a budget.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use http::uri::PathAndQuery;
@@ -108,26 +109,20 @@ impl Service {
         if ejected.len() > rest.len() {
             rest = all.to_vec();
         }
-        let compared = if rest.len() <= COMPARE_ALL { rest.len() } else { 2 };
-        // Chosen at random, and in random order: equally cheap ones take turns.
-        let mut random = u128::from_ne_bytes(openframe_ids::random());
-        for at in 0..compared {
-            let left = (rest.len() - at) as u128;
-            rest.swap(at, at + usize::try_from(random % left).unwrap_or(0));
-            random /= left;
-        }
-        let mut best = (0, f64::INFINITY);
-        for (at, replica) in rest.iter().enumerate().take(compared) {
-            let cost = replica.cost(now);
-            if cost < best.1 {
-                best = (at, cost);
+        // Those without a connection are connected beside, and asked only if nobody else answers.
+        let (open, closed): (Vec<_>, Vec<_>) = rest.into_iter().partition(|it| it.is_open());
+        let mut order = if open.is_empty() {
+            cheapest_first(closed, now)
+        } else {
+            for replica in &closed {
+                replica.connect_soon(&self.0.protection);
             }
-        }
-        if best.0 < rest.len() {
-            rest.swap(0, best.0);
-        }
-        rest.truncate(TRIES);
-        rest
+            let mut order = cheapest_first(open, now);
+            order.extend(closed);
+            order
+        };
+        order.truncate(TRIES);
+        order
     }
 
     /// Sends one request and returns the head of the answer.
@@ -254,6 +249,29 @@ impl Service {
         }
         Ok(request)
     }
+}
+
+/// The cheapest of some replicas before the others.
+fn cheapest_first(mut replicas: Vec<Arc<Endpoint>>, now: Instant) -> Vec<Arc<Endpoint>> {
+    let compared = if replicas.len() <= COMPARE_ALL { replicas.len() } else { 2 };
+    // Chosen at random, and in random order: equally cheap ones take turns.
+    let mut random = u128::from_ne_bytes(openframe_ids::random());
+    for at in 0..compared {
+        let left = (replicas.len() - at) as u128;
+        replicas.swap(at, at + usize::try_from(random % left).unwrap_or(0));
+        random /= left;
+    }
+    let mut best = (0, f64::INFINITY);
+    for (at, replica) in replicas.iter().enumerate().take(compared) {
+        let cost = replica.cost(now);
+        if cost < best.1 {
+            best = (at, cost);
+        }
+    }
+    if best.0 < replicas.len() {
+        replicas.swap(0, best.0);
+    }
+    replicas
 }
 
 /// The same request once more, if it changes nothing and has no body.

@@ -295,3 +295,24 @@ async fn a_replica_that_is_ten_times_slower_is_asked_seldom() {
     assert_eq!(quick + other + slow, REQUESTS);
     assert!(slow < REQUESTS / 10, "{quick} {other} {slow}");
 }
+
+/// One replica accepts connections and says nothing, as a process does that hangs: while the other one
+/// answers, no request waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_connection_while_another_replica_answers() {
+    let mesh = Mesh::new("gateway");
+    let answering = mesh.replica("devices").await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addresses = [answering.address.clone(), silent.local_addr().unwrap().to_string()];
+    let peer = mesh.find(addresses.to_vec()).await;
+    // Nobody is known to answer yet: this one may wait.
+    assert_eq!(ask(&peer).await.unwrap(), "200 here");
+    let Peer::Service(service) = &peer else { panic!("it is a service") };
+    for _ in 0..100 {
+        let first = service.order().into_iter().next().unwrap();
+        assert_eq!(first.address.to_string(), answering.address);
+        assert_eq!(ask(&peer).await.unwrap(), "200 here");
+    }
+    // It is tried beside.
+    silent.accept().await.unwrap();
+}
