@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use openframe_lab::{Lab, Node};
+use openframe_system::Server;
 use openframe_system::picture::{REPLICAS, Replica};
-use openframe_system::{Process, Server};
-use rustix::process::{Pid, Signal, kill_process};
 
 /// How long everything may take to be whole again.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -115,9 +114,7 @@ impl Case {
             (How::Kill, Hit::Replica(replica)) => picture(server)?.kill(replica)?,
             (How::Kill, Hit::Ingress) => picture(server)?.kill_ingress()?,
             (How::Pause, Hit::Node(node)) => lab.pause(node),
-            (How::Pause, Hit::Replica(replica)) => {
-                signal(picture(server)?.process(replica)?, Signal::STOP)?;
-            }
+            (How::Pause, Hit::Replica(replica)) => picture(server)?.process(replica)?.pause()?,
             (How::Cut, Hit::Node(node)) => route("add", &node.address().to_string())?,
             (How::Cut, Hit::Replica(replica)) => {
                 route("add", picture(server)?.address(replica).as_str())?;
@@ -164,9 +161,7 @@ impl Begun {
                 lab.resume(node);
                 Ok(())
             }
-            (How::Pause, Hit::Replica(replica)) => {
-                signal(picture(server)?.process(replica)?, Signal::CONT)
-            }
+            (How::Pause, Hit::Replica(replica)) => picture(server)?.process(replica)?.resume(),
             (How::Cut, Hit::Node(node)) => route("del", &node.address().to_string()),
             (How::Cut, Hit::Replica(replica)) => {
                 route("del", picture(server)?.address(replica).as_str())
@@ -178,11 +173,6 @@ impl Begun {
 
 fn picture(server: &mut Server) -> anyhow::Result<&mut openframe_system::picture::Picture> {
     server.picture().context("the server is one process")
-}
-
-fn signal(process: &Process, signal: Signal) -> anyhow::Result<()> {
-    let pid = Pid::from_raw(i32::try_from(process.id())?).context("a process has an id")?;
-    Ok(kill_process(pid, signal)?)
 }
 
 /// Takes an address away from this network, or gives it back: what is sent there goes nowhere, and

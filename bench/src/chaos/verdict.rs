@@ -55,6 +55,13 @@ impl Verdict {
             let Left { samples, commands, tokens, alerts } = &left;
             let counts = [samples.len(), commands.len(), tokens.len(), alerts.len()];
             say(&format!("lost samples, commands, tokens, alerts: {counts:?}"));
+            for id in commands {
+                let command = server.devices()?.command(*id).await?;
+                say(&format!(
+                    "{id} on {}, made {}: {} {}",
+                    command.device_id, command.created_at, command.state, command.status_reason
+                ));
+            }
         }
         Ok(Self { counts, lost: left.len() as u64, doubled, commands, whole })
     }

@@ -227,11 +227,25 @@ impl Lab {
         redis::primary(self)
     }
 
-    /// Waits until each cluster is whole again: primary and standbys in step, and every Cassandra
-    /// node with the same tables.
+    /// Waits until each cluster is whole again.
     pub async fn whole(&self) -> anyhow::Result<()> {
-        redis::formed(self).await?;
-        postgres::formed(self).await?;
+        self.redis_whole().await?;
+        self.postgres_whole().await?;
+        self.cassandra_whole().await
+    }
+
+    /// Waits until Redis' primary has both replicas in step.
+    pub async fn redis_whole(&self) -> anyhow::Result<()> {
+        redis::formed(self).await
+    }
+
+    /// Waits until PostgreSQL's standby is in step, and may take over.
+    pub async fn postgres_whole(&self) -> anyhow::Result<()> {
+        postgres::formed(self).await
+    }
+
+    /// Waits until every Cassandra node answers and knows the same tables.
+    pub async fn cassandra_whole(&self) -> anyhow::Result<()> {
         cassandra::whole(self).await
     }
 

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a process may take to say what is waited for, or to end.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -104,10 +105,23 @@ impl Process {
 
     /// Asks it to end (SIGTERM) and waits until it has.
     pub fn stop(&mut self) -> anyhow::Result<ExitStatus> {
-        let pid = i32::try_from(self.child.id())?;
-        let pid = rustix::process::Pid::from_raw(pid).context("a process has an id")?;
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        self.signal(Signal::TERM)?;
         self.wait()
+    }
+
+    /// Stops it in its tracks (SIGSTOP), with its connections open.
+    pub fn pause(&self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) -> anyhow::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let pid = Pid::from_raw(i32::try_from(self.child.id())?).context("a process has an id")?;
+        Ok(kill_process(pid, signal)?)
     }
 
     /// Waits until it has ended by itself.

@@ -107,11 +107,31 @@ impl Server {
 
     /// Kills it (SIGKILL) and starts it again on the same folder and the same agents' port.
     pub fn crash_and_restart(&mut self) -> anyhow::Result<()> {
-        match &mut self.shape {
-            Shape::One(process) => process.kill()?,
-            Shape::Picture(picture) => picture.kill_all()?,
-        }
+        self.kill()?;
         self.restart()
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        match &mut self.shape {
+            Shape::One(process) => process.kill(),
+            Shape::Picture(picture) => picture.kill_all(),
+        }
+    }
+
+    /// Kills a part of it and starts that again: the one process, or one replica after the other.
+    pub fn crash_a_part(&mut self, round: usize) -> anyhow::Result<()> {
+        match &mut self.shape {
+            Shape::One(process) => {
+                process.kill()?;
+                self.restart()
+            }
+            Shape::Picture(picture) => {
+                let replica = picture::REPLICAS.into_iter().cycle().nth(round);
+                picture.kill(replica.context("there are replicas")?)?;
+                picture.restart()
+            }
+        }
     }
 
     /// Stops it in good order and starts it again.
@@ -126,7 +146,8 @@ impl Server {
         self.restart()
     }
 
-    fn restart(&mut self) -> anyhow::Result<()> {
+    /// Starts what does not run any more.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
         match &mut self.shape {
             Shape::One(process) => {
                 (*process, self.url, self.agents_url) =
@@ -146,6 +167,18 @@ impl Server {
         match &mut self.shape {
             Shape::One(process) => process,
             Shape::Picture(picture) => picture.process(("gateway", 1)).unwrap(),
+        }
+    }
+
+    /// The process that prints links and keys for the first start.
+    ///
+    /// # Panics
+    /// When there is none: a test has ended it.
+    #[expect(clippy::unwrap_used, reason = "this is how a test fails")]
+    pub fn auth_process(&mut self) -> &mut Process {
+        match &mut self.shape {
+            Shape::One(process) => process,
+            Shape::Picture(picture) => picture.process(("auth", 1)).unwrap(),
         }
     }
 

@@ -1,8 +1,6 @@
 //! Cassandra: the devices service's promises.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures::future::join_all;
 use openframe_cassandra::{Cluster, Database, OpenError};
@@ -13,10 +11,9 @@ use openframe_devices_cassandra::{MIGRATIONS, stores};
 use openframe_ids::TenantId;
 use openframe_lab::Node;
 use proptest::prelude::*;
-use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{TestCaseError, TestRunner};
 
-use crate::{lab, schema};
+use crate::{CASSANDRA, lab, schema, while_it_dies};
 
 async fn fresh() -> (Database, Stores) {
     let keyspace = schema("devices");
@@ -55,6 +52,7 @@ async fn agree(stores: Stores, acts: Vec<devices::Act>) -> Result<(), TestCaseEr
 #[test]
 #[ignore = "needs the lab"]
 fn cassandra_and_the_model_agree_on_devices() {
+    let _held = CASSANDRA.shared_blocking();
     let acts = proptest::collection::vec((0..12_u8, 0..6_u8, 0..6_u8), 1..80);
     hold(8, &acts, agree);
 }
@@ -62,6 +60,7 @@ fn cassandra_and_the_model_agree_on_devices() {
 #[test]
 #[ignore = "needs the lab"]
 fn races_on_a_device_end_in_order() {
+    let _held = CASSANDRA.shared_blocking();
     let acts = proptest::collection::vec((0..8_u8, 0..9_u8), 1..40);
     hold(6, &acts, |stores, acts| async move {
         prop_assert_eq!(devices::race(&stores, TenantId::new(), &acts).await, Ok(()));
@@ -74,41 +73,23 @@ fn races_on_a_device_end_in_order() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab, and takes a node down"]
 async fn cassandra_and_the_model_agree_while_a_node_dies() {
-    let lab = lab();
+    let _held = CASSANDRA.alone().await;
     let (_, stores) = fresh().await;
-    let (rounds, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-    let agreeing = {
-        let (rounds, stop) = (Arc::clone(&rounds), Arc::clone(&stop));
-        tokio::spawn(async move {
-            let acts = proptest::collection::vec((0..12_u8, 0..6_u8, 0..6_u8), 40..60);
-            let mut runner = TestRunner::deterministic();
-            while !stop.load(Ordering::SeqCst) {
-                let acts = acts.new_tree(&mut runner).unwrap().current();
-                agree(stores.clone(), acts).await.unwrap();
-                rounds.fetch_add(1, Ordering::SeqCst);
-            }
-        })
+    let acts = proptest::collection::vec((0..12_u8, 0..6_u8, 0..6_u8), 40..60);
+    let round = move |acts| {
+        let stores = stores.clone();
+        async move { agree(stores, acts).await.unwrap() }
     };
-    let more = async || {
-        let from = rounds.load(Ordering::SeqCst);
-        let enough = || rounds.load(Ordering::SeqCst) >= from + 3;
-        lab.until(async || agreeing.is_finished() || enough()).await.unwrap();
-    };
-    more().await;
-    lab.kill(Node::Cassandra(2)).await.unwrap();
-    more().await;
-    lab.start(Node::Cassandra(2)).await.unwrap();
-    more().await;
-    stop.store(true, Ordering::SeqCst);
-    agreeing.await.unwrap();
+    while_it_dies(Node::Cassandra(2), acts, round).await;
     // The keyspace stays: a node that has just come back may miss that one is dropped (seen with
     // Cassandra 5.0.9), and its tables differ from then on.
-    lab.whole().await.unwrap();
+    lab().cassandra_whole().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab"]
 async fn tables_are_made_once_and_their_version_is_checked() {
+    let _held = CASSANDRA.shared().await;
     let (cluster, keyspace) = (lab().cassandra().unwrap(), schema("devices"));
     let database = Database::connect(&cluster, &keyspace).await.unwrap();
     let older = database.check(MIGRATIONS).await.unwrap_err().to_string();
@@ -126,6 +107,7 @@ async fn tables_are_made_once_and_their_version_is_checked() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab"]
 async fn a_cluster_that_cannot_be_reached_is_said_to_be() {
+    let _held = CASSANDRA.shared().await;
     let good = lab().cassandra().unwrap();
     let wrong = |change: fn(&mut Cluster)| {
         let mut cluster = good.clone();

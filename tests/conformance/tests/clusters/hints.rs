@@ -4,7 +4,7 @@ use openframe_lab::Node;
 use openframe_monitoring::store::hints::Hints as _;
 use openframe_monitoring_redis::{RedisHints, Settings};
 
-use crate::{lab, schema};
+use crate::{REDIS, lab, schema};
 
 fn settings() -> Settings {
     let lab = lab();
@@ -34,6 +34,7 @@ async fn heard(from: &RedisHints, to: &RedisHints) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab, and takes the primary down"]
 async fn replicas_hear_each_other_also_after_a_flush_and_a_failover() {
+    let _held = REDIS.alone().await;
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let (lab, settings) = (lab(), settings());
     let (a, b) = (RedisHints::start(&settings).unwrap(), RedisHints::start(&settings).unwrap());
@@ -49,13 +50,14 @@ async fn replicas_hear_each_other_also_after_a_flush_and_a_failover() {
     heard(&a, &b).await;
     heard(&b, &a).await;
     lab.start(primary).await.unwrap();
-    lab.whole().await.unwrap();
+    lab.redis_whole().await.unwrap();
     heard(&a, &b).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab"]
 async fn what_keeps_redis_away_is_said() {
+    let _held = REDIS.shared().await;
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let good = settings();
     let wrong_ca = std::fs::read("/etc/ssl/certs/ca-certificates.crt").unwrap();

@@ -8,6 +8,7 @@ use openframe_auth::Stores;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{alerts, auth as rules};
 use openframe_ids::TenantId;
+use openframe_lab::Node;
 use openframe_monitoring::store::alerts::MAX_WAITING;
 use openframe_monitoring::store::memory::MemoryAlerts;
 use openframe_monitoring_postgres::SqlAlerts;
@@ -16,7 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use tokio::task::JoinHandle;
 
-use crate::{lab, schema};
+use crate::{POSTGRES, lab, schema, while_it_dies};
 
 struct Auth {
     database: Database,
@@ -42,6 +43,7 @@ impl Auth {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab"]
 async fn postgres_keeps_the_auth_services_rules() {
+    let _held = POSTGRES.shared().await;
     let auth = Auth::fresh().await;
     rules::a_single_use_token_lets_one_in(&auth.stores).await;
     auth.end().await;
@@ -62,21 +64,34 @@ async fn postgres_keeps_the_auth_services_rules() {
 #[test]
 #[ignore = "needs the lab"]
 fn postgres_and_the_model_agree_on_alerts() {
+    let _held = POSTGRES.shared_blocking();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let acts = proptest::collection::vec((0..12_u8, 0..4_u8, 0..6_u8), 1..40);
     let mut runner = TestRunner::new(ProptestConfig::with_cases(12));
     let agree = runner.run(&acts, |acts| {
-        let (model, real) = runtime.block_on(async {
-            let (database, real) = fresh_alerts().await;
-            let model = alerts::log(&MemoryAlerts::default(), &acts).await;
-            let real = alerts::log(&real, &acts).await;
-            database.remove_schema().await.unwrap();
-            (model, real)
-        });
+        let (model, real) = runtime.block_on(alert_logs(&acts));
         prop_assert_eq!(model, real);
         Ok(())
     });
     agree.unwrap();
+}
+
+/// What happens with the model, and here.
+async fn alert_logs(acts: &[(u8, u8, u8)]) -> (String, String) {
+    let (database, real) = fresh_alerts().await;
+    let model = alerts::log(&MemoryAlerts::default(), acts).await;
+    let real = alerts::log(&real, acts).await;
+    database.remove_schema().await.unwrap();
+    (model, real)
+}
+
+/// The same of people.
+async fn people_logs(steps: &[(u8, u8, u8)]) -> (String, String) {
+    let auth = Auth::fresh().await;
+    let model = Stores::of(&MemoryStore::default());
+    let logs = (rules::log(&model, steps).await, rules::log(&auth.stores, steps).await);
+    auth.end().await;
+    logs
 }
 
 async fn fresh_alerts() -> (Database, SqlAlerts) {
@@ -88,6 +103,7 @@ async fn fresh_alerts() -> (Database, SqlAlerts) {
 #[tokio::test]
 #[ignore = "needs the lab"]
 async fn a_channel_that_takes_nothing_fills_no_disk() {
+    let _held = POSTGRES.shared().await;
     let (database, store) = fresh_alerts().await;
     let want: Vec<_> = (3..MAX_WAITING + 3).map(|number| number.to_string()).collect();
     assert_eq!(alerts::waiting_after(&store, MAX_WAITING + 3).await, want);
@@ -97,17 +113,12 @@ async fn a_channel_that_takes_nothing_fills_no_disk() {
 #[test]
 #[ignore = "needs the lab"]
 fn postgres_and_the_model_agree_on_people() {
+    let _held = POSTGRES.shared_blocking();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let steps = proptest::collection::vec((0..13_u8, 0..8_u8, 0..6_u8), 1..60);
     let mut runner = TestRunner::new(ProptestConfig::with_cases(12));
     let agree = runner.run(&steps, |steps| {
-        let (model, real) = runtime.block_on(async {
-            let auth = Auth::fresh().await;
-            let model = Stores::of(&MemoryStore::default());
-            let logs = (rules::log(&model, &steps).await, rules::log(&auth.stores, &steps).await);
-            auth.end().await;
-            logs
-        });
+        let (model, real) = runtime.block_on(people_logs(&steps));
         prop_assert_eq!(model, real);
         Ok(())
     });
@@ -117,6 +128,7 @@ fn postgres_and_the_model_agree_on_people() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab"]
 async fn nothing_writes_over_the_audit_trail() {
+    let _held = POSTGRES.shared().await;
     let auth = Auth::fresh().await;
     let tenant = TenantId::new();
     for n in 0..3 {
@@ -143,6 +155,7 @@ async fn nothing_writes_over_the_audit_trail() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab"]
 async fn tables_are_made_once_and_their_version_is_checked() {
+    let _held = POSTGRES.shared().await;
     let settings = lab().postgres(&schema("auth"));
     let migrations = &openframe_auth_postgres::MIGRATIONS;
     let database = Database::connect(&settings).await.unwrap();
@@ -162,6 +175,7 @@ async fn tables_are_made_once_and_their_version_is_checked() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab"]
 async fn a_cluster_that_cannot_be_reached_is_said_to_be() {
+    let _held = POSTGRES.shared().await;
     let good = lab().postgres(&schema("auth"));
     let wrong = |change: fn(&mut Settings)| {
         let mut settings = good.clone();
@@ -181,6 +195,26 @@ async fn a_cluster_that_cannot_be_reached_is_said_to_be() {
     }
     let odd = wrong(|it| it.schema = "x; drop table users".to_owned());
     assert!(matches!(Database::connect(&odd).await, Err(OpenError::BadSchema(_))));
+}
+
+/// Writes wait until the primary is told that its standby is gone; nothing fails.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab, and takes its standby down"]
+async fn postgres_and_the_model_agree_while_the_standby_dies() {
+    let _held = POSTGRES.alone().await;
+    let primary = lab().postgres_primary().unwrap();
+    let standby = [1, 2].map(Node::Postgres).into_iter().find(|node| *node != primary).unwrap();
+    let steps = proptest::collection::vec((0..13_u8, 0..8_u8, 0..6_u8), 20..40);
+    while_it_dies(standby, steps, |steps| async move {
+        let (model, real) = people_logs(&steps).await;
+        assert_eq!(real, model);
+        // Those of alerts are numbered differently.
+        let acts: Vec<_> = steps.into_iter().map(|(a, b, c)| (a % 12, b % 4, c)).collect();
+        let (model, real) = alert_logs(&acts).await;
+        assert_eq!(real, model);
+    })
+    .await;
+    lab().postgres_whole().await.unwrap();
 }
 
 /// Writers of an audit trail who go on until they are told to end, and know what was acknowledged.
@@ -262,6 +296,7 @@ impl Writers {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab, and takes its primary down"]
 async fn nothing_acknowledged_is_lost_with_the_primary() {
+    let _held = POSTGRES.alone().await;
     let lab = lab();
     let writers = Writers::start().await;
     writers.write(50).await;
@@ -270,7 +305,7 @@ async fn nothing_acknowledged_is_lost_with_the_primary() {
     writers.write(50).await;
     lab.start(killed).await.unwrap();
     writers.end().await;
-    lab.whole().await.unwrap();
+    lab.postgres_whole().await.unwrap();
 }
 
 /// A primary that is alive but hears nothing of its standby goes on alone after a while. The standby,
@@ -278,6 +313,7 @@ async fn nothing_acknowledged_is_lost_with_the_primary() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab, and takes its primary down"]
 async fn nothing_acknowledged_is_lost_when_the_standby_is_cut_off() {
+    let _held = POSTGRES.alone().await;
     let lab = lab();
     let writers = Writers::start().await;
     writers.write(50).await;
@@ -290,11 +326,11 @@ async fn nothing_acknowledged_is_lost_when_the_standby_is_cut_off() {
     writers.write(50).await;
     assert_eq!(lab.postgres_primary(), Some(primary));
     cut.mend();
-    lab.whole().await.unwrap();
+    lab.postgres_whole().await.unwrap();
     // In step again, the standby may take over, and has everything.
     lab.kill(primary).await.unwrap();
     writers.write(50).await;
     lab.start(primary).await.unwrap();
     writers.end().await;
-    lab.whole().await.unwrap();
+    lab.postgres_whole().await.unwrap();
 }

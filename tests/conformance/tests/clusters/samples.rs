@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use tokio::task::JoinHandle;
 
-use crate::{lab, schema};
+use crate::{CASSANDRA, lab, schema};
 
 async fn fresh() -> Database {
     let keyspace = schema("samples");
@@ -49,6 +49,7 @@ fn act() -> impl Strategy<Value = Act> {
 #[test]
 #[ignore = "needs the lab"]
 fn cassandra_and_the_model_agree_on_logs_of_replicas() {
+    let _held = CASSANDRA.shared_blocking();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let acts = proptest::collection::vec(act(), 1..40);
     let mut runner = TestRunner::new(ProptestConfig::with_cases(4));
@@ -162,6 +163,7 @@ impl Writers {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab, and takes a node down"]
 async fn nothing_acknowledged_is_lost_with_a_node() {
+    let _held = CASSANDRA.alone().await;
     let (lab, mut writers) = (lab(), Writers::start().await);
     writers.more().await;
     lab.kill(Node::Cassandra(2)).await.unwrap();
@@ -169,7 +171,7 @@ async fn nothing_acknowledged_is_lost_with_a_node() {
     lab.start(Node::Cassandra(2)).await.unwrap();
     writers.more().await;
     assert_eq!(writers.end().await, 0, "two of three nodes are enough");
-    lab.whole().await.unwrap();
+    lab.cassandra_whole().await.unwrap();
 }
 
 /// A node's disk is full: it ends itself, the others go on, and once it has room and is back, one of
@@ -177,6 +179,7 @@ async fn nothing_acknowledged_is_lost_with_a_node() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab, and takes nodes down"]
 async fn nothing_acknowledged_is_lost_with_a_full_disk() {
+    let _held = CASSANDRA.alone().await;
     let lab = lab();
     let disk = lab.small_disk(Node::Cassandra(3), 64).await.unwrap();
     let mut writers = Writers::start().await;
@@ -186,12 +189,12 @@ async fn nothing_acknowledged_is_lost_with_a_full_disk() {
     writers.more().await;
     disk.make_room().unwrap();
     disk.start().await.unwrap();
-    lab.whole().await.unwrap();
+    lab.cassandra_whole().await.unwrap();
     writers.more().await;
     lab.kill(Node::Cassandra(1)).await.unwrap();
     writers.more().await;
     writers.end().await;
     lab.start(Node::Cassandra(1)).await.unwrap();
     disk.end().await.unwrap();
-    lab.whole().await.unwrap();
+    lab.cassandra_whole().await.unwrap();
 }

@@ -1,4 +1,5 @@
-//! A full disk: nothing acknowledged is lost, and the server goes on once there is room.
+//! A disk that is full, or changes what is on it: nothing acknowledged is lost but what was hit, and the
+//! server goes on.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,6 +11,8 @@ use http::StatusCode;
 use openframe_system::remote_write::{Label, Sample, TimeSeries, WriteRequest};
 use openframe_system::{Server, until};
 use serde_json::Value;
+
+use crate::crash::one_sample;
 
 /// Size of the disk, MiB: the server starts on it, and then it is soon full.
 const DISK_MIB: u32 = 24;
@@ -107,4 +110,41 @@ async fn a_full_disk_refuses_and_loses_nothing() {
     })
     .await;
     assert_eq!(until("an answer", || kept(&server)).await, taken + SERIES);
+}
+
+async fn count(server: &Server, range: &str) -> Option<u64> {
+    let expr = format!("sum(count_over_time(crash_test_total[{range}]))");
+    let answer = server.monitoring().ok()?.query(&expr, None).await.ok()?;
+    let text = answer.pointer("/data/result/0/value/1").and_then(Value::as_str)?;
+    text.parse().ok()
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "samples must be of now, or they would be too old")]
+async fn a_flipped_and_a_torn_log_cost_what_they_hit_and_no_more() {
+    let mut server = Server::start().unwrap();
+    let start_ms = jiff::Timestamp::now().as_millisecond() - 60_000;
+    for number in 0..100 {
+        let status = server.remote_write(one_sample("0", number, start_ms)).await.unwrap();
+        assert_eq!(status, StatusCode::NO_CONTENT);
+    }
+    server.process().kill().unwrap();
+    let log = server.data().join("monitoring/telemetry");
+    let mut segments: Vec<_> =
+        std::fs::read_dir(log).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.retain(|path| path.extension().is_some_and(|end| end == "wal"));
+    segments.sort();
+    let last = segments.last().unwrap();
+    let mut bytes = std::fs::read(last).unwrap();
+    // In the middle, one byte; at the end, half a frame that was never acknowledged.
+    let middle = bytes.len() / 2;
+    *bytes.get_mut(middle).unwrap() ^= 0x40;
+    bytes.extend([7; 11]);
+    std::fs::write(last, bytes).unwrap();
+    server.crash_and_restart().unwrap();
+    let kept = until("an answer", || count(&server, "10m")).await;
+    assert!((98..100).contains(&kept), "{kept} of 100");
+    let status = server.remote_write(one_sample("0", 100, start_ms)).await.unwrap();
+    assert_eq!(status, StatusCode::NO_CONTENT, "it goes on");
+    assert_eq!(until("an answer", || count(&server, "10m")).await, kept + 1);
 }

@@ -5,6 +5,8 @@
 mod access;
 mod agent_faults;
 mod alerts;
+mod backup;
+mod bad_disk;
 mod bootstrap;
 mod cli;
 mod commands;
@@ -14,7 +16,6 @@ mod edge;
 mod every_route;
 mod fleet;
 mod folder;
-mod full_disk;
 mod hostile;
 mod promtool;
 mod readme;

@@ -5,7 +5,7 @@ use std::process::Command;
 use openframe_system::remote_write::{Label, Sample, TimeSeries, WriteRequest};
 use openframe_system::{Server, executable};
 
-use crate::full_disk::now_ms;
+use crate::bad_disk::now_ms;
 
 /// What `promtool query` writes, of a server that it asks with a key.
 struct Promtool {

@@ -194,6 +194,30 @@ async fn samples_and_alerts_outlive_each_replica_of_monitoring() {
     assert_eq!(rounds(&inbox), ["0", "1", "2", "3"], "each once");
 }
 
+/// A replica of monitoring hangs for longer than it may be the one that decides, and comes back: what it
+/// was in the middle of neither loses nor repeats anything.
+#[tokio::test]
+async fn samples_and_alerts_outlive_a_replica_of_monitoring_that_hangs() {
+    let mut server = Server::start_with(&["monitoring.evaluation_interval_s=1"]).unwrap();
+    let inbox = watched(&server).await;
+    for round in 0..2 {
+        let replica = ("monitoring", u8::try_from(round + 1).unwrap());
+        server.picture().unwrap().process(replica).unwrap().pause().unwrap();
+        write(&server, 2 * round).await;
+        until("the message", || async {
+            (inbox.lock().unwrap().taken.len() > 2 * round).then_some(())
+        })
+        .await;
+        server.picture().unwrap().process(replica).unwrap().resume().unwrap();
+        write(&server, 2 * round + 1).await;
+        until("the next message", || async {
+            (inbox.lock().unwrap().taken.len() > 2 * round + 1).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(rounds(&inbox), ["0", "1", "2", "3"], "each once");
+}
+
 #[test]
 fn services_wait_for_what_is_missing_and_say_so() {
     let folder = tempfile::tempdir().unwrap();
