@@ -28,6 +28,9 @@ pub enum Said {
 pub enum Pushed {
     /// It was written to the device's connection; not: the device has it.
     Written,
+    /// It was written to a connection of the device, which may be an older one: who else may have one
+    /// gave no answer, or had no room.
+    Perhaps,
     /// The device is not connected.
     NoLink,
     /// The device does not read; nothing was written.
@@ -63,16 +66,7 @@ impl Links for Gateway {
                 Err(fault) => Err(fault),
             }
         });
-        let mut came = Ok(Pushed::NoLink);
-        for pushed in join_all(pushes).await {
-            came = match (came, pushed) {
-                (Ok(Pushed::Written), _) | (_, Ok(Pushed::Written)) => Ok(Pushed::Written),
-                (Ok(Pushed::Full), _) | (_, Ok(Pushed::Full)) => Ok(Pushed::Full),
-                (Err(fault), _) | (_, Err(fault)) => Err(fault),
-                (Ok(Pushed::NoLink), Ok(Pushed::NoLink)) => Ok(Pushed::NoLink),
-            };
-        }
-        came
+        together(join_all(pushes).await)
     }
 
     async fn revoke(&self, (_, device): Whose) -> Result<(), Fault> {
@@ -81,6 +75,20 @@ impl Links for Gateway {
         let ended = join_all(ends).await.into_iter();
         let failed = ended.filter_map(Result::err).find(|fault| fault.kind() != Kind::NotFound);
         failed.map_or(Ok(()), Err)
+    }
+}
+
+/// What came of a push, from what each gateway says.
+fn together(pushes: Vec<Result<Pushed, Fault>>) -> Result<Pushed, Fault> {
+    let has = |what: Pushed| pushes.iter().any(|pushed| matches!(pushed, Ok(it) if *it == what));
+    let (written, full) = (has(Pushed::Written), has(Pushed::Full));
+    match pushes.into_iter().find_map(Result::err) {
+        Some(_) if written => Ok(Pushed::Perhaps),
+        Some(fault) => Err(fault),
+        None if written && full => Ok(Pushed::Perhaps),
+        None if written => Ok(Pushed::Written),
+        None if full => Ok(Pushed::Full),
+        None => Ok(Pushed::NoLink),
     }
 }
 
@@ -99,4 +107,29 @@ pub fn frame(said: &Said) -> link::Frame {
         }),
     };
     link::Frame { channel: link::Channel::Unspecified.into(), seq: 0, body: Some(body) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_push_counts_as_written_only_when_no_other_gateway_may_have_the_device() {
+        use Pushed::{Full, NoLink, Perhaps, Written};
+        let away = || Err(Fault::unavailable("away", "the gateway does not answer"));
+        for (pushes, wanted) in [
+            (vec![], Some(NoLink)),
+            (vec![Ok(NoLink), Ok(NoLink)], Some(NoLink)),
+            (vec![Ok(NoLink), Ok(Written)], Some(Written)),
+            (vec![Ok(Written), Ok(Written)], Some(Written)),
+            (vec![Ok(Full), Ok(NoLink)], Some(Full)),
+            (vec![Ok(Written), Ok(Full)], Some(Perhaps)),
+            (vec![away(), Ok(Written)], Some(Perhaps)),
+            (vec![Ok(NoLink), away()], None),
+            (vec![Ok(Full), away()], None),
+        ] {
+            let shown = format!("{pushes:?}");
+            assert_eq!(together(pushes).ok(), wanted, "{shown}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use openframe_ids::LinkId;
 use openframe_tokens::Caller;
 
 use super::{App, Happened, Shown, What};
-use crate::domain::{Goodbye, Hello, Presence};
+use crate::domain::{Goodbye, Hello, Link, Presence};
 use crate::error::Error;
 use crate::siblings::News;
 use crate::store::{LastSeen, Whose};
@@ -77,6 +77,13 @@ impl App {
     /// Since when the device is connected, if it is.
     pub fn connected_since(&self, whose: Whose) -> Option<Timestamp> {
         self.present().get(&whose)?.link.open.map(|(_, since)| since)
+    }
+
+    /// Whether the device is connected, as far as is known here, and not silent for long.
+    pub(super) fn is_online(&self, whose: Whose) -> bool {
+        let now = self.clock.now();
+        let online = |link: &Link| link.open.is_some() && link.presence(now) == Presence::Online;
+        self.present().get(&whose).is_some_and(|known| online(&known.link))
     }
 
     /// Notes that a device was heard from. One that was connected before this process started is

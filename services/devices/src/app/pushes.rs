@@ -51,6 +51,8 @@ pub struct Pushes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Came {
     Out,
+    /// Out, perhaps not where the device listens.
+    Perhaps,
     NoLink,
     /// Not now.
     Stuck,
@@ -138,6 +140,7 @@ impl App {
     /// Gives what could not go out now although the device is connected. Whether it is, the gateway
     /// knows: its connection may be older than this process.
     async fn push_all(&self, whose: Whose, mut what: What) -> Result<Option<What>, Error> {
+        let mut again = None;
         for listed in self.stores.commands.unfinished(whose, WAITING_LIMIT).await? {
             let wanted = match what {
                 What::New => listed.state == State::Queued,
@@ -151,17 +154,22 @@ impl App {
             let Some(command) = command.filter(|command| !command.state.is_finished()) else {
                 continue;
             };
-            match self.push(whose, command).await? {
-                Came::Out if what == What::New => {}
-                Came::Out => what = What::After(Some(listed.id)),
-                Came::NoLink => return Ok(None),
+            let came = self.push(whose, command).await?;
+            if came == Came::Perhaps {
+                again = Some(What::ALL);
+            }
+            match came {
+                Came::Out | Came::Perhaps if what == What::New => {}
+                Came::Out | Came::Perhaps => what = What::After(Some(listed.id)),
+                // The gateway may be about to take the connection: nobody tells of it again.
+                Came::NoLink => return Ok(self.is_online(whose).then_some(What::ALL)),
                 // It counts as sent and may not be: only with all that is not confirmed it goes out
                 // again. The device runs it once.
                 Came::Unknown if what == What::New => return Ok(Some(What::ALL)),
-                Came::Stuck | Came::Unknown => return Ok(Some(what)),
+                Came::Stuck | Came::Unknown => return Ok(again.or(Some(what))),
             }
         }
-        Ok(None)
+        Ok(again)
     }
 
     async fn push(&self, whose: Whose, command: Command) -> Result<Came, Error> {
@@ -205,6 +213,7 @@ impl App {
     async fn say(&self, whose: Whose, said: &Said) -> (Came, bool) {
         match self.links.push(whose, said).await {
             Ok(Pushed::Written) => (Came::Out, true),
+            Ok(Pushed::Perhaps) => (Came::Perhaps, true),
             Ok(Pushed::NoLink) => (Came::NoLink, false),
             Ok(Pushed::Full) => (Came::Stuck, false),
             Err(fault) => {
@@ -217,7 +226,8 @@ impl App {
 
     /// Tells a connected device to stop a command. One that is not told now is when it connects.
     pub(super) async fn say_cancel(&self, whose: Whose, id: CommandId) {
-        if matches!(self.say(whose, &Said::Cancel(id)).await.0, Came::Stuck | Came::Unknown) {
+        let came = self.say(whose, &Said::Cancel(id)).await.0;
+        if matches!(came, Came::Perhaps | Came::Stuck | Came::Unknown) {
             self.pushes.keep(whose, What::ALL);
         }
     }

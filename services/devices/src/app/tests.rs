@@ -46,6 +46,8 @@ struct Wire {
     room: AtomicUsize,
     /// Whether nobody learns what came of a push.
     silent: AtomicBool,
+    /// Whether another gateway may have the device.
+    doubtful: AtomicBool,
     cut: Mutex<Vec<&'static str>>,
     /// What is done while a frame is being pushed.
     meanwhile: Mutex<Option<(App, Ask)>>,
@@ -69,7 +71,8 @@ impl Links for Wire {
             return Ok(Pushed::Full);
         }
         self.said.lock().unwrap().push(said.clone());
-        Ok(Pushed::Written)
+        let doubtful = self.doubtful.load(Ordering::Relaxed);
+        Ok(if doubtful { Pushed::Perhaps } else { Pushed::Written })
     }
 
     async fn revoke(&self, _: Whose) -> Result<(), Fault> {
