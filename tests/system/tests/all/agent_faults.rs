@@ -10,8 +10,8 @@ use openframe_system::kept::{self, Ring};
 use openframe_system::{Agent, Server, until};
 use serde_json::Value;
 
-/// How often the agent is killed.
-const KILLS: usize = 50;
+/// How often the agent is killed, and how often where each service is a process of its own.
+const KILLS: (usize, usize) = (50, 16);
 /// Commands that wait or run at the same time: more than the agent runs at once.
 const OPEN: usize = 8;
 
@@ -75,12 +75,13 @@ impl Asked {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_killed_fifty_times_at_work_loses_and_repeats_nothing() {
+async fn an_agent_killed_again_and_again_at_work_loses_and_repeats_nothing() {
     let mut server = Server::start().unwrap();
     let (mut agent, device) = server.agent().await.unwrap();
     let (devices, mut ring) = (server.devices().unwrap(), Ring::default());
     let mut asked = Asked { devices, device: device.id, all: Vec::new(), open: HashMap::default() };
-    for round in 0..KILLS {
+    let kills = if server.picture().is_some() { KILLS.1 } else { KILLS.0 };
+    for round in 0..kills {
         asked.fill(server.folder()).await;
         // After more or fewer of their steps each time, so that each point of a life is hit.
         asked.move_on(1 + round % 5).await;
@@ -88,9 +89,10 @@ async fn an_agent_killed_fifty_times_at_work_loses_and_repeats_nothing() {
         ring.read(agent.state()).unwrap();
         agent.restart().unwrap();
     }
-    every_command_ran_at_most_once(&server, &asked).await;
+    let succeeded = every_command_ran_at_most_once(&server, &asked).await;
+    assert!(succeeded > kills / 4, "{succeeded}");
     let wanted = ring.samples(&device.id.to_string()).unwrap();
-    assert!(ring.len() > KILLS / 2, "{} snapshots", ring.len());
+    assert!(ring.len() > kills / 2, "{} snapshots", ring.len());
     until("every uptime that the ring held", || async {
         let found = uptimes(&server).await?;
         wanted_uptimes(&wanted).keys().all(|at| found.contains_key(at)).then_some(())
@@ -120,7 +122,8 @@ fn each_sample_is_on_disk_once(server: &Server, wanted: &HashMap<kept::Instant, 
     assert!(twice.is_none(), "stored twice: {twice:?}");
 }
 
-async fn every_command_ran_at_most_once(server: &Server, asked: &Asked) {
+/// Returns how many succeeded.
+async fn every_command_ran_at_most_once(server: &Server, asked: &Asked) -> usize {
     let mut succeeded = Vec::new();
     for (n, id) in asked.all.iter().enumerate() {
         let command = until("every command to end", || async {
@@ -142,7 +145,7 @@ async fn every_command_ran_at_most_once(server: &Server, asked: &Asked) {
     for n in &succeeded {
         assert!(times.contains_key(n.as_str()), "{n} is said to have run and did not");
     }
-    assert!(succeeded.len() > KILLS / 4, "{succeeded:?}");
+    succeeded.len()
 }
 
 /// The uptimes that the ring held, by their times in seconds.
@@ -151,7 +154,7 @@ fn wanted_uptimes(wanted: &HashMap<kept::Instant, f64>) -> HashMap<String, f64> 
         wanted.iter().filter(|((labels, _), _)| labels.get(NAME) == "system_uptime_seconds");
     let at = |time_ms: i64| format!("{}.{:03}", time_ms / 1_000, time_ms % 1_000);
     let uptimes: HashMap<_, _> = uptimes.map(|((_, time), value)| (at(*time), *value)).collect();
-    assert!(uptimes.len() > KILLS / 2, "{}", uptimes.len());
+    assert!(!uptimes.is_empty(), "the ring held uptimes");
     uptimes
 }
 

@@ -13,8 +13,6 @@ mod agent_faults;
 mod alerts;
 #[path = "../all/bootstrap.rs"]
 mod bootstrap;
-#[path = "../all/cli.rs"]
-mod cli;
 #[path = "../all/commands.rs"]
 mod commands;
 #[path = "../all/crash.rs"]
