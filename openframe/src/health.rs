@@ -180,7 +180,7 @@ impl PlatformHealth {
     /// What this process says of itself.
     pub(crate) fn report(&self) -> Report {
         Report {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: self.version().to_owned(),
             uptime_s: openframe_clock::monotonic().duration_since(self.started).as_secs(),
             parts: self.parts(),
             calls: self.mesh.get().map(|mesh| mesh.calls.lately()).unwrap_or_default(),

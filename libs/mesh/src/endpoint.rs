@@ -67,48 +67,26 @@ impl Drop for InFlight {
     }
 }
 
-/// How connections to a service are protected.
+/// The TLS settings of the connections to a service; none for them where somebody else encrypts.
 #[derive(Clone)]
-pub(crate) enum Protection {
-    /// By this process: TLS, with settings for each protocol.
-    Tls {
-        h2: TlsConnector,
-        /// HTTP/1.1, which alone can be upgraded.
-        h1: TlsConnector,
-    },
-    /// By a mesh around the processes.
-    Outer,
+pub(crate) struct Tls {
+    /// For HTTP/2.
+    h2: TlsConnector,
+    /// For HTTP/1.1, which alone can be upgraded.
+    h1: TlsConnector,
 }
 
 /// A connection, with or without TLS of this process.
 type Stream = Either<TlsStream<TcpStream>, TcpStream>;
 
-impl Protection {
-    /// None where a mesh around the processes encrypts.
-    pub(crate) fn new(config: Option<&ClientConfig>) -> Self {
-        let Some(config) = config else { return Self::Outer };
+impl Tls {
+    pub(crate) fn new(config: &ClientConfig) -> Self {
         let with = |protocol: &[u8]| {
             let mut config = config.clone();
             config.alpn_protocols = vec![protocol.to_vec()];
             TlsConnector::from(Arc::new(config))
         };
-        Self::Tls { h2: with(b"h2"), h1: with(b"http/1.1") }
-    }
-
-    /// What makes TLS for HTTP/2; none for a connection as it is.
-    fn h2(&self) -> Option<&TlsConnector> {
-        match self {
-            Self::Tls { h2, .. } => Some(h2),
-            Self::Outer => None,
-        }
-    }
-
-    /// The same for HTTP/1.1.
-    fn h1(&self) -> Option<&TlsConnector> {
-        match self {
-            Self::Tls { h1, .. } => Some(h1),
-            Self::Outer => None,
-        }
+        Self { h2: with(b"h2"), h1: with(b"http/1.1") }
     }
 }
 
@@ -182,7 +160,7 @@ impl Endpoint {
     /// A connection that takes requests, made if there is none.
     pub(crate) async fn connection(
         &self,
-        protection: &Protection,
+        tls: Option<&Tls>,
     ) -> Result<http2::SendRequest<Body>, BoxError> {
         if let Some(open) = self.open() {
             return Ok(open);
@@ -195,14 +173,11 @@ impl Endpoint {
         if locked(&self.connect_failed).is_some_and(|at| at >= asked) {
             return Err("nobody could connect a moment ago".into());
         }
-        self.connect_now(protection).await
+        self.connect_now(tls).await
     }
 
-    async fn connect_now(
-        &self,
-        protection: &Protection,
-    ) -> Result<http2::SendRequest<Body>, BoxError> {
-        let made = match tokio::time::timeout(CONNECT_LIMIT, self.connect(protection)).await {
+    async fn connect_now(&self, tls: Option<&Tls>) -> Result<http2::SendRequest<Body>, BoxError> {
+        let made = match tokio::time::timeout(CONNECT_LIMIT, self.connect(tls)).await {
             Ok(made) => made,
             Err(late) => Err(late.into()),
         };
@@ -220,32 +195,32 @@ impl Endpoint {
 
     /// Connects in the background, unless somebody does so already or it has failed a moment ago: no
     /// request is to wait for it while another replica takes it at once.
-    pub(crate) fn connect_soon(self: &Arc<Self>, protection: &Protection) {
+    pub(crate) fn connect_soon(self: &Arc<Self>, tls: Option<&Tls>) {
         let now = openframe_clock::monotonic();
         let recently = |at: Instant| now.saturating_duration_since(at) < CONNECT_AGAIN;
         if locked(&self.connect_failed).is_some_and(recently) {
             return;
         }
         let Ok(turn) = Arc::clone(&self.connecting).try_acquire_owned() else { return };
-        let (own, protection) = (Arc::clone(self), protection.clone());
+        let (own, tls) = (Arc::clone(self), tls.cloned());
         tokio::spawn(async move {
             // It notes itself when it fails.
-            own.connect_now(&protection).await.ok();
+            own.connect_now(tls.as_ref()).await.ok();
             drop(turn);
         });
     }
 
     /// Whether there is a connection that takes requests.
     pub(crate) fn is_open(&self) -> bool {
-        self.open().is_some()
+        locked(&self.connection).as_ref().is_some_and(|open| !open.is_closed())
     }
 
     fn open(&self) -> Option<http2::SendRequest<Body>> {
         locked(&self.connection).clone().filter(|open| !open.is_closed())
     }
 
-    async fn connect(&self, protection: &Protection) -> Result<http2::SendRequest<Body>, BoxError> {
-        let stream = self.stream(protection.h2()).await?;
+    async fn connect(&self, tls: Option<&Tls>) -> Result<http2::SendRequest<Body>, BoxError> {
+        let stream = self.stream(tls.map(|tls| &tls.h2)).await?;
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(KEEP_ALIVE.0)
@@ -270,10 +245,11 @@ impl Endpoint {
     /// Sends a request on a connection of its own, which can be upgraded.
     pub(crate) async fn send_alone(
         &self,
-        protection: &Protection,
+        tls: Option<&Tls>,
         request: Request<Body>,
     ) -> Result<Response<Incoming>, BoxError> {
-        let stream = tokio::time::timeout(CONNECT_LIMIT, self.stream(protection.h1())).await??;
+        let stream =
+            tokio::time::timeout(CONNECT_LIMIT, self.stream(tls.map(|tls| &tls.h1))).await??;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move { drop(connection.with_upgrades().await) });
         Ok(sender.send_request(request).await?)

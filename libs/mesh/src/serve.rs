@@ -61,7 +61,6 @@ pub enum Known {
 }
 
 /// What is the same for every connection.
-#[derive(Clone)]
 struct Door {
     router: Router,
     rules: &'static [Rule],
@@ -83,12 +82,12 @@ pub async fn serve(
         Known::ByCertificate(tls) => (Some(TlsAcceptor::from(tls)), None),
         Known::ByToken(verifier, clock) => (None, Some((verifier, clock))),
     };
-    let door = Door { router, rules, told, under_way: Arc::default(), tokens };
+    let door = Arc::new(Door { router, rules, told, under_way: Arc::default(), tokens });
     let tasks = TaskTracker::new();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, _)) => {
-                let (acceptor, door, stop) = (acceptor.clone(), door.clone(), stop.clone());
+                let (acceptor, door, stop) = (acceptor.clone(), Arc::clone(&door), stop.clone());
                 tasks.spawn(async move {
                     if let Err(error) = connection(stream, acceptor, door, stop).await {
                         tracing::debug!("a service's connection has ended: {error}");
@@ -109,7 +108,7 @@ pub async fn serve(
 async fn connection(
     stream: TcpStream,
     acceptor: Option<TlsAcceptor>,
-    door: Door,
+    door: Arc<Door>,
     stop: CancellationToken,
 ) -> Result<(), BoxError> {
     stream.set_nodelay(true)?;
@@ -127,11 +126,11 @@ async fn connection(
 async fn requests(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: Option<Arc<str>>,
-    door: Door,
+    door: Arc<Door>,
     stop: CancellationToken,
 ) -> Result<(), BoxError> {
     let router = door.router.clone();
-    let check = move |request, next| checked(peer.clone(), door.clone(), request, next);
+    let check = move |request, next| checked(peer.clone(), Arc::clone(&door), request, next);
     let router = router.layer(from_fn(check));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
@@ -151,8 +150,13 @@ async fn requests(
     serving.await
 }
 
-async fn checked(peer: Option<Arc<str>>, door: Door, mut request: Request, next: Next) -> Response {
-    let Door { rules, told, under_way, tokens, .. } = door;
+async fn checked(
+    peer: Option<Arc<str>>,
+    door: Arc<Door>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Door { rules, told, under_way, tokens, .. } = &*door;
     let peer = peer.or_else(|| signer(tokens.as_ref()?, &request));
     let path = request.uri().path();
     let rule = rules.iter().find(|rule| path.starts_with(rule.prefix));
@@ -170,7 +174,7 @@ async fn checked(peer: Option<Arc<str>>, door: Door, mut request: Request, next:
     if let Some(peer) = peer {
         request.extensions_mut().insert(PeerService(peer));
     }
-    let Some(_place) = Place::take(&under_way) else {
+    let Some(_place) = Place::take(under_way) else {
         let message = "this replica has as much to do as it can; try again";
         return Fault::unavailable("overloaded", message).into_response();
     };

@@ -17,7 +17,7 @@ use openframe_fault::{BoxError, Fault};
 use tokio_util::sync::CancellationToken;
 
 use crate::Metrics;
-use crate::endpoint::{Budget, Endpoint, Protection};
+use crate::endpoint::{Budget, Endpoint, Tls};
 use crate::peer::down;
 use crate::replicas::Replicas;
 
@@ -55,7 +55,8 @@ struct Parts {
     replicas: Replicas,
     /// Where that is not what `replicas` are.
     each: Option<Replicas>,
-    protection: Protection,
+    /// None where somebody else encrypts.
+    tls: Option<Tls>,
     balanced: bool,
     budget: Budget,
     metrics: Metrics,
@@ -74,7 +75,7 @@ impl Service {
             name: upstream.name.to_owned(),
             replicas: Replicas::new(upstream.addresses),
             each: (!upstream.each.is_empty()).then(|| Replicas::new(upstream.each)),
-            protection: Protection::new(upstream.tls.as_ref()),
+            tls: upstream.tls.as_ref().map(Tls::new),
             balanced: upstream.balanced,
             budget: Budget::default(),
             metrics,
@@ -115,7 +116,7 @@ impl Service {
             cheapest_first(closed, now)
         } else {
             for replica in &closed {
-                replica.connect_soon(&self.0.protection);
+                replica.connect_soon(self.0.tls.as_ref());
             }
             let mut order = cheapest_first(open, now);
             order.extend(closed);
@@ -186,7 +187,7 @@ impl Service {
     ) -> Result<Response<Incoming>, (BoxError, Option<Request<Body>>)> {
         let began = openframe_clock::monotonic();
         let _under_way = replica.begin();
-        let mut connection = match replica.connection(&self.0.protection).await {
+        let mut connection = match replica.connection(self.0.tls.as_ref()).await {
             Ok(connection) => connection,
             Err(error) => return Err((error, Some(request))),
         };
@@ -210,7 +211,7 @@ impl Service {
         request: Request<Body>,
     ) -> Result<Response<Incoming>, Fault> {
         let replica = self.order().into_iter().next().ok_or_else(|| down("it has no replica"))?;
-        let sent = replica.send_alone(&self.0.protection, request).await;
+        let sent = replica.send_alone(self.0.tls.as_ref(), request).await;
         sent.map_err(|error| {
             replica.failed();
             down(error)
@@ -224,7 +225,7 @@ impl Service {
                 name: self.0.name.clone(),
                 replicas: Replicas::one(Arc::clone(replica)),
                 each: None,
-                protection: self.0.protection.clone(),
+                tls: self.0.tls.clone(),
                 balanced: self.0.balanced,
                 budget: Budget::default(),
                 metrics: self.0.metrics.clone(),
@@ -238,7 +239,7 @@ impl Service {
     fn addressed(&self, mut request: Request<Body>) -> Result<Request<Body>, Fault> {
         let fallback = PathAndQuery::from_static("/");
         let path = request.uri().path_and_query().cloned().unwrap_or(fallback);
-        let scheme = if matches!(self.0.protection, Protection::Outer) { "http" } else { "https" };
+        let scheme = if self.0.tls.is_some() { "https" } else { "http" };
         let uri = Uri::builder().scheme(scheme).authority(self.0.name.as_str());
         *request.uri_mut() = uri.path_and_query(path).build().map_err(down)?;
         *request.version_mut() = http::Version::HTTP_2;

@@ -20,7 +20,7 @@ use http::header::{CONNECTION, CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use openframe_agent_api::LINK_PATH;
 use openframe_agent_api::enrolment::{ENROL_PATH, RECOVER_PATH, RENEW_PATH};
-use openframe_fault::{Fault, Kind, REQUEST_ID};
+use openframe_fault::{Fault, Json, Kind, REQUEST_ID};
 use openframe_ids::{RequestId, TenantId};
 use openframe_mesh::Peer;
 use openframe_pki::DeviceIdentity;
@@ -302,12 +302,7 @@ impl Shared {
     }
 
     async fn health(&self, caller: &Caller) -> Result<Response, Fault> {
-        let health = crate::health::tell(&*self.health, caller).await?;
-        let body = serde_json::to_vec(&health).map_err(|error| {
-            Fault::new(Kind::Internal, "internal", "something went wrong on our side")
-                .because(error)
-        })?;
-        Ok(json(body.into()))
+        Ok(Json(crate::health::tell(&*self.health, caller).await?).into_response())
     }
 
     fn console(&self, request: &Request) -> Result<Response, Fault> {

@@ -9,6 +9,7 @@
 
 mod cassandra;
 mod lab;
+pub mod mounts;
 mod node;
 mod pki;
 mod postgres;

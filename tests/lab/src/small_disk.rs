@@ -1,8 +1,7 @@
 //! A Cassandra node whose disk is small, and can be filled.
 //!
-//! The disk is a file system in memory, over the node's folder, that only the node sees: it lives in a
-//! mount namespace (`mount_namespaces(7)`) which a process holds that does nothing else, so that the disk
-//! outlives the node. Needs root, or namespaces of users.
+//! The disk is a file system in memory, over the node's folder, that only the node sees: a process that
+//! does nothing else holds its namespace (see [`mounts`]), so that the disk outlives the node.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,6 +12,7 @@ use anyhow::{Context as _, ensure};
 
 use crate::cassandra;
 use crate::lab::Lab;
+use crate::mounts;
 use crate::node::Node;
 
 /// A node on a small disk. When this is dropped, the node is left to itself: see [`SmallDisk::end`].
@@ -30,15 +30,12 @@ impl Lab {
         ensure!(matches!(node, Node::Cassandra(_)), "only Cassandra's nodes have small disks");
         self.kill(node).await?;
         let folder = self.folder(node)?;
-        let mut unshare = Command::new("unshare");
-        if !rustix::process::geteuid().is_root() {
-            unshare.arg("--map-root-user");
-        }
+        let mut unshare = mounts::unshare();
         let script = "used=$(du -sm \"$0\" | cut -f1) && mkdir -p \"$0.disk\" && \
             mount -t tmpfs -o size=$((used + $1))m tmpfs \"$0.disk\" && \
             cp -a \"$0/.\" \"$0.disk/\" && mount --bind \"$0.disk\" \"$0\" && \
             echo mounted && exec sleep infinity";
-        unshare.args(["--mount", "sh", "-c", script]).arg(&folder).arg(room_mib.to_string());
+        unshare.args(["sh", "-c", script]).arg(&folder).arg(room_mib.to_string());
         let mut holder = unshare.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let mut said = String::new();
         let output = holder.stdout.take().context("it has an output")?;
@@ -54,11 +51,7 @@ impl SmallDisk {
     /// Starts the node on its disk, and waits until it answers.
     pub async fn start(&self) -> anyhow::Result<()> {
         let java = cassandra::command(&self.lab, self.node)?;
-        let mut inside = Command::new("nsenter");
-        inside.args(["--target", &self.holder.id().to_string(), "--mount"]);
-        if !rustix::process::geteuid().is_root() {
-            inside.args(["--user", "--preserve-credentials"]);
-        }
+        let mut inside = mounts::enter(self.holder.id());
         inside.arg(java.get_program()).args(java.get_args());
         self.lab.processes.start(&self.node.to_string(), &mut inside)?;
         cassandra::ready(&self.lab, self.node).await

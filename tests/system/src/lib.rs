@@ -12,7 +12,7 @@ pub mod remote_write;
 mod server;
 
 pub use process::{Process, executable};
-pub use server::{Agent, Server};
+pub use server::{Agent, Server, peer_at};
 
 use std::future::Future;
 use std::time::Duration;

@@ -121,17 +121,10 @@ impl Server {
 
     /// Kills a part of it and starts that again: the one process, or one replica after the other.
     pub fn crash_a_part(&mut self, round: usize) -> anyhow::Result<()> {
-        match &mut self.shape {
-            Shape::One(process) => {
-                process.kill()?;
-                self.restart()
-            }
-            Shape::Picture(picture) => {
-                let replica = picture::REPLICAS.into_iter().cycle().nth(round);
-                picture.kill(replica.context("there are replicas")?)?;
-                picture.restart()
-            }
-        }
+        let Some(picture) = self.picture() else { return self.crash_and_restart() };
+        let replica = picture::REPLICAS.into_iter().cycle().nth(round);
+        picture.kill(replica.context("there are replicas")?)?;
+        picture.restart()
     }
 
     /// Stops it in good order and starts it again.
@@ -211,9 +204,7 @@ impl Server {
 
     /// The server as a peer, for requests without a key.
     pub fn peer(&self) -> anyhow::Result<Peer> {
-        openframe_pki::install_provider();
-        let connector = Connector::new(openframe_pki::public_client(b"")?);
-        Ok(Peer::Remote { base: self.url.parse()?, connector: Box::new(connector) })
+        peer_at(&self.url)
     }
 
     /// Sends a compressed `remote_write` 1.0 body; returns the status of the answer.
@@ -278,6 +269,13 @@ impl Server {
         })
         .await)
     }
+}
+
+/// Whoever answers at an address, for requests without a key.
+pub fn peer_at(url: &str) -> anyhow::Result<Peer> {
+    openframe_pki::install_provider();
+    let connector = Connector::new(openframe_pki::public_client(b"")?);
+    Ok(Peer::Remote { base: url.parse()?, connector: Box::new(connector) })
 }
 
 /// Starts the process; returns it with its two addresses.

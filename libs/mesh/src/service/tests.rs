@@ -18,7 +18,7 @@ use tokio::runtime::{Handle, Runtime};
 
 use super::*;
 use crate::identity::{self, service_credential};
-use crate::{Client, Known, Peer, Rule, serve};
+use crate::{Client, Known, Peer, Rule, Told, serve};
 
 const RULES: &[Rule] = &[Rule { prefix: "/", services: &["gateway"] }];
 
@@ -53,30 +53,36 @@ impl Mesh {
 
     async fn replica_on(&self, runtime: &Handle, name: &str) -> Replica {
         let certificate = issue(&self.authority, name);
-        let tls = services_server(Arc::clone(&certificate), self.authority.root_pem()).unwrap();
-        let listener = runtime.spawn(TcpListener::bind("127.0.0.1:0")).await.unwrap().unwrap();
-        let address = listener.local_addr().unwrap().to_string();
         let router = Router::new().route("/", get(async || "here")).route("/never", get(never));
         let refused = Arc::<Mutex<Vec<String>>>::default();
         let told = Arc::clone(&refused);
         let tell = Arc::new(move |peer: &str, path: &str| {
             told.lock().unwrap().push(format!("{peer} {path}"));
         });
-        let service = (router, RULES, tell as _);
-        let known = Known::ByCertificate(Arc::new(tls));
-        runtime.spawn(serve(listener, known, service, CancellationToken::new()));
+        let address = self.serving(runtime, &certificate, (router, tell)).await;
         Replica { address, certificate, refused }
     }
 
     /// A replica that answers what `router` says; gives its address.
     async fn answering(&self, router: Router) -> String {
         let certificate = issue(&self.authority, "devices");
-        let tls = services_server(certificate, self.authority.root_pem()).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tell = Arc::new(|_: &str, _: &str| {});
+        self.serving(&Handle::current(), &certificate, (router, tell)).await
+    }
+
+    /// Serves on an address of its own, and gives it.
+    async fn serving(
+        &self,
+        runtime: &Handle,
+        certificate: &Arc<ServiceCertificate>,
+        (router, told): (Router, Told),
+    ) -> String {
+        let tls = services_server(Arc::clone(certificate), self.authority.root_pem()).unwrap();
+        let listener = runtime.spawn(TcpListener::bind("127.0.0.1:0")).await.unwrap().unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let service = (router, RULES, Arc::new(|_: &str, _: &str| {}) as _);
         let known = Known::ByCertificate(Arc::new(tls));
-        tokio::spawn(serve(listener, known, service, CancellationToken::new()));
+        let service = (router, RULES, told);
+        runtime.spawn(serve(listener, known, service, CancellationToken::new()));
         address
     }
 

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::StatusCode;
+use openframe_lab::mounts;
 use openframe_system::remote_write::{Label, Sample, TimeSeries, WriteRequest};
 use openframe_system::{Server, until};
 use serde_json::Value;
@@ -53,23 +54,14 @@ async fn kept(server: &Server) -> Option<i64> {
     answer.pointer("/data/result/0/value/1").and_then(Value::as_str)?.parse().ok()
 }
 
-/// Whether a program may have a user namespace of its own. Inside a chroot it may not
-/// (`user_namespaces(7)`); root needs none.
-fn has_user_namespaces() -> bool {
-    Command::new("unshare").args(["--map-root-user", "true"]).status().unwrap().success()
-}
-
 /// A command that runs `openframe` with a small disk mounted on `folder`, seen by it only.
 fn on_a_small_disk(folder: &Path) -> Command {
-    let mut command = Command::new("unshare");
+    let mut command = mounts::unshare();
     let mount = format!(
         "mount -t tmpfs -o size={DISK_MIB}m tmpfs '{}' && exec \"$0\" \"$@\"",
         folder.display()
     );
-    if has_user_namespaces() {
-        command.arg("--map-root-user");
-    }
-    command.args(["--mount", "sh", "-c", &mount]);
+    command.args(["sh", "-c", &mount]);
     command
 }
 
@@ -93,12 +85,7 @@ async fn a_full_disk_refuses_and_loses_nothing() {
     assert_eq!(again, StatusCode::SERVICE_UNAVAILABLE);
     let pid = server.id();
     // Room is made: the disk grows. The server finds out by itself.
-    let mut inside = Command::new("nsenter");
-    if has_user_namespaces() {
-        inside.args(["--user", "--preserve-credentials"]);
-    }
-    let grown = inside
-        .args(["--target", &pid.to_string(), "--mount"])
+    let grown = mounts::enter(pid)
         .args(["mount", "-o", "remount,size=200m"])
         .arg(server.folder())
         .status()

@@ -1,24 +1,14 @@
 //! The services' way to each other: how it is shown, and what is left of it where a mesh around the
 //! processes does the work.
 
+use std::sync::Arc;
+
+use openframe_mesh::{Client, Credential, identity};
 use openframe_system::picture::REPLICAS;
-use openframe_system::{Server, until};
+use openframe_system::{Server, peer_at, until};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::picture::works;
-
-/// Asks a service without TLS, as nobody of the platform's.
-async fn ask(place: &str, headers: &str) -> String {
-    let mut stream = TcpStream::connect(place).await.unwrap();
-    let path = "/api/devices/v1/devices";
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
-}
 
 async fn asked(server: &Server) -> Option<Value> {
     server.client().ok()?.get("/api/platform/v1/health").await.ok()
@@ -75,9 +65,11 @@ async fn a_mesh_around_the_processes_leaves_identity_here() {
     let (_agent, device) = server.agent().await.unwrap();
     works(&server, device.id, "a command").await;
     let place = server.picture().unwrap().mesh(("devices", 1));
-    for token in ["", "Authorization: Bearer x\r\n"] {
-        let answer = ask(&place, token).await;
-        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    let nobody = peer_at(&format!("http://{place}")).unwrap();
+    let nonsense: Credential = Arc::new(|headers| identity::insert(headers, "x"));
+    for client in [Client::anonymous(nobody.clone()), Client::new(nobody, nonsense)] {
+        let refused = client.get::<Value>("/api/devices/v1/devices").await.unwrap_err();
+        assert_eq!(refused.code(), "service_not_allowed");
     }
     until("the refusal on the audit trail", || async {
         let trail = server.auth().ok()?.audit(None, 100).await.ok()?;
