@@ -15,6 +15,18 @@ pub const PASSWORD_MAX: usize = 256;
 /// The longest name of anything, in characters.
 pub const NAME_MAX: usize = 200;
 
+/// How many set-up tokens are good at once.
+pub const SETUP_TOKENS: usize = 16;
+
+/// What lets the first owner be made.
+#[derive(Debug, Clone, Copy)]
+pub struct SetupToken {
+    /// The hash of its secret.
+    pub secret: SecretHash,
+    /// When it is good no more.
+    pub expires: Timestamp,
+}
+
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {

@@ -17,7 +17,7 @@ use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
 
 use crate::domain::{
-    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, Session, User,
+    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, Session, SetupToken, User,
 };
 
 pub use memory::MemoryStore;
@@ -108,13 +108,25 @@ pub struct Joining {
 pub trait People: Send + Sync + 'static {
     /// Whether an enabled owner has a password to sign in with.
     async fn owner_signs_in(&self, tenant: TenantId) -> Answer<bool>;
-    /// Keeps the hash of the setup token instead of any before, unless an owner can sign in; says
-    /// whether it was done.
-    async fn set_setup(&self, tenant: TenantId, secret: SecretHash, event: &Event) -> Answer<bool>;
-    /// The hash of the setup token.
-    async fn setup(&self, tenant: TenantId) -> Answer<Option<SecretHash>>;
-    /// Adds the first owner who can sign in and forgets the setup token. Only if there is none and
-    /// `setup` is the token's hash. One of many at once wins.
+    /// Keeps a setup token beside those before, of which the [`SETUP_TOKENS`] that last longest stay;
+    /// unless an owner can sign in. Says whether it was done.
+    ///
+    /// [`SETUP_TOKENS`]: crate::domain::SETUP_TOKENS
+    async fn add_setup_token(
+        &self,
+        tenant: TenantId,
+        token: SetupToken,
+        event: &Event,
+    ) -> Answer<bool>;
+    /// Whether this is the secret of a setup token that has not ended.
+    async fn has_setup_token(
+        &self,
+        tenant: TenantId,
+        secret: SecretHash,
+        now: Timestamp,
+    ) -> Answer<bool>;
+    /// Adds the first owner who can sign in and forgets the setup tokens. Only if there is none and
+    /// `setup` is the secret of a token that is good at the event's time. One of many at once wins.
     async fn set_up(&self, user: &User, setup: SecretHash, event: &Event) -> Answer<SetUp>;
     /// Adds an owner without a password and the key to act by, both or neither. Only if nobody is
     /// there; says whether it was done. One of many at once wins.

@@ -6,7 +6,8 @@ use crate::rows::bytes;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_auth::domain::{
-    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, Session, User, link,
+    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, SETUP_TOKENS, Session,
+    SetupToken, User, link,
 };
 use openframe_auth::store::{
     Answer, Change, Changed, Enrolment, Joining, Keys, People, Sessions, SetUp, StoreError, Trail,
@@ -59,6 +60,16 @@ async fn owner_signs_in(
     Ok(sql::count_owners(db, tenant.0, except).await.map_err(failed)? > 0)
 }
 
+async fn has_setup_token(
+    db: &mut Connection,
+    tenant: TenantId,
+    secret: SecretHash,
+    now: Timestamp,
+) -> Answer<bool> {
+    let found = sql::count_setup_tokens(db, tenant.0, &secret.0, ms(now)).await;
+    Ok(found.map_err(failed)? > 0)
+}
+
 /// Commits with an audit line if something was changed.
 async fn commit_if(mut tx: Writing, changed: u64, tenant: TenantId, event: &Event) -> Answer<bool> {
     if changed == 0 {
@@ -76,30 +87,41 @@ impl People for SqlStore {
         owner_signs_in(&mut db, tenant, None).await
     }
 
-    async fn set_setup(&self, tenant: TenantId, secret: SecretHash, event: &Event) -> Answer<bool> {
+    async fn add_setup_token(
+        &self,
+        tenant: TenantId,
+        token: SetupToken,
+        event: &Event,
+    ) -> Answer<bool> {
         let mut tx = writing(&self.0).await?;
         if owner_signs_in(&mut tx, tenant, None).await? {
             return Ok(false);
         }
-        let set = sql::set_setup(&mut tx, tenant.0, &secret.0).await.map_err(failed)?;
-        commit_if(tx, set, tenant, event).await
+        let (secret, until) = (&token.secret.0, ms(token.expires));
+        let added = sql::add_setup_token(&mut tx, tenant.0, secret, until).await.map_err(failed)?;
+        let most = i64::try_from(SETUP_TOKENS).unwrap_or(i64::MAX);
+        sql::remove_setup_tokens(&mut tx, tenant.0, most).await.map_err(failed)?;
+        commit_if(tx, added, tenant, event).await
     }
 
-    async fn setup(&self, tenant: TenantId) -> Answer<Option<SecretHash>> {
+    async fn has_setup_token(
+        &self,
+        tenant: TenantId,
+        secret: SecretHash,
+        now: Timestamp,
+    ) -> Answer<bool> {
         let mut db = reading(&self.0).await?;
-        let kept = sql::setup(&mut db, tenant.0).await.map_err(failed)?;
-        kept.map(|kept| bytes(&kept).map(SecretHash)).transpose()
+        has_setup_token(&mut db, tenant, secret, now).await
     }
 
     async fn set_up(&self, user: &User, setup: SecretHash, event: &Event) -> Answer<SetUp> {
         let tenant = user.tenant;
         let mut tx = writing(&self.0).await?;
-        let kept = sql::setup(&mut tx, tenant.0).await.map_err(failed)?;
-        let kept = kept.map(|kept| bytes(&kept).map(SecretHash)).transpose()?;
-        if kept != Some(setup) || owner_signs_in(&mut tx, tenant, None).await? {
+        let good = has_setup_token(&mut tx, tenant, setup, event.at).await?;
+        if !good || owner_signs_in(&mut tx, tenant, None).await? {
             return Ok(SetUp::Refused);
         }
-        sql::remove_setup(&mut tx, tenant.0).await.map_err(failed)?;
+        sql::remove_setup_tokens(&mut tx, tenant.0, 0).await.map_err(failed)?;
         let added = sql::add_user(&mut tx, user).await.map_err(failed)?;
         let done = commit_if(tx, added, tenant, event).await?;
         Ok(if done { SetUp::Done } else { SetUp::EmailTaken })

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use openframe_auth::Stores;
 use openframe_auth::domain::{
-    ApiKey, Device, DeviceCertificate, EnrolmentToken, Event, Session, User, link,
+    ApiKey, Device, DeviceCertificate, EnrolmentToken, Event, SETUP_TOKENS, Session, SetupToken,
+    User, link,
 };
 use openframe_auth::store::{Change, Changed, Enrolment, Joining, Keys, People, SetUp};
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
@@ -43,6 +44,10 @@ pub fn event(ms: i64) -> Event {
         remote_address: text("192.0.2.1"),
         request_id: text(""),
     }
+}
+
+fn setup_token(secret: u8, expires: i64) -> SetupToken {
+    SetupToken { secret: SecretHash([secret; 32]), expires: at(expires) }
 }
 
 fn user(n: u8, role: Role) -> User {
@@ -132,14 +137,27 @@ pub async fn a_single_use_token_lets_one_in(store: &Stores) {
     assert_eq!(store.enrolment.join(&again, &event(6)).await.unwrap(), None);
 }
 
-/// Of many first owners at once one is made, and the setup token is dead then.
+/// Of many first owners at once one is made, and every setup token is dead then. They end by time, and
+/// the newest stay.
 ///
 /// # Panics
 /// When the rule is broken.
 #[expect(clippy::unwrap_used, reason = "a rule that fails is a failed test")]
 pub async fn one_first_owner_is_made(store: &Stores) {
     let secret = SecretHash([7; 32]);
-    assert!(store.people.set_setup(tenant(0), secret, &event(1)).await.unwrap());
+    for number in 0..=SETUP_TOKENS {
+        let token = setup_token(100 + u8::try_from(number).unwrap(), 60);
+        assert!(store.people.add_setup_token(tenant(0), token, &event(1)).await.unwrap());
+    }
+    assert!(store.people.add_setup_token(tenant(0), setup_token(7, 61), &event(1)).await.unwrap());
+    let good = async |secret: u8, now: i64| {
+        store.people.has_setup_token(tenant(0), SecretHash([secret; 32]), at(now)).await.unwrap()
+    };
+    // Of those that end at once, the first stay.
+    assert!(good(7, 60).await && good(100, 59).await && !good(116, 59).await);
+    assert!(!good(7, 61).await && !good(100, 60).await && !good(8, 1).await);
+    let late = store.people.set_up(&user(0, Role::Owner), secret, &event(61)).await;
+    assert_eq!(late.unwrap(), SetUp::Refused);
     let wrong = store.people.set_up(&user(0, Role::Owner), SecretHash([8; 32]), &event(1)).await;
     assert_eq!(wrong.unwrap(), SetUp::Refused);
     let mut tasks = Vec::new();
@@ -154,8 +172,8 @@ pub async fn one_first_owner_is_made(store: &Stores) {
         made += u32::from(task.await.unwrap() == SetUp::Done);
     }
     assert_eq!(made, 1);
-    assert_eq!(store.people.setup(tenant(0)).await.unwrap(), None);
-    assert!(!store.people.set_setup(tenant(0), secret, &event(1)).await.unwrap());
+    assert!(!good(7, 1).await && !good(101, 1).await);
+    assert!(!store.people.add_setup_token(tenant(0), setup_token(7, 9), &event(1)).await.unwrap());
 }
 
 /// An owner who acts by a key is made with it or not at all, once, and keeps nobody from setting
@@ -187,7 +205,7 @@ pub async fn a_bootstrapped_owner_leaves_room_for_a_person(store: &Stores) {
     assert_eq!(key.owner, owner.id);
     assert!(!store.people.owner_signs_in(tenant(0)).await.unwrap());
     let secret = SecretHash([7; 32]);
-    assert!(store.people.set_setup(tenant(0), secret, &event(2)).await.unwrap());
+    assert!(store.people.add_setup_token(tenant(0), setup_token(7, 60), &event(2)).await.unwrap());
     let same = User { id: UserId::new(), email: owner.email.clone(), ..user(100, Role::Owner) };
     assert_eq!(store.people.set_up(&same, secret, &event(3)).await.unwrap(), SetUp::EmailTaken);
     let ann = user(100, Role::Owner);
@@ -343,9 +361,10 @@ impl Turn {
             }
             1 => {
                 let secret = SecretHash([value; 32]);
-                let set = people.set_setup(tenant, secret, &event).await.unwrap();
+                let token = SetupToken { secret, expires: at(self.now + i64::from(value)) };
+                let added = people.add_setup_token(tenant, token, &event).await.unwrap();
                 let done = people.set_up(&owner, secret, &event).await.unwrap();
-                format!("{set} {done:?}")
+                format!("{added} {done:?}")
             }
             _ => {
                 let to = Change {

@@ -7,7 +7,7 @@ use openframe_tokens::{Permission, Role, Subject};
 
 use super::{Auth, NewPerson, Origin};
 use crate::Error;
-use crate::domain::{ApiKey, Session, User, email, network};
+use crate::domain::{ApiKey, Session, SetupToken, User, email, network};
 use crate::store::SetUp;
 
 /// A session just opened.
@@ -22,6 +22,8 @@ pub struct SignedIn {
     pub csrf_token: String,
 }
 
+/// How long a setup token is good.
+const SETUP_LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// How long the key of `--bootstrap-key` lasts.
 const BOOTSTRAP_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
 
@@ -32,16 +34,18 @@ impl Auth {
         Ok(!self.store.people.owner_signs_in(self.tenant).await?)
     }
 
-    /// Makes the token with which the first owner is made, instead of any before. `None` when there
-    /// is an owner who can sign in already.
+    /// Makes a token with which the first owner is made. It is good for a day beside the newest of
+    /// those before: each replica that starts shows its own. `None` when there is an owner who can
+    /// sign in already.
     pub async fn issue_setup_token(&self) -> Result<Option<String>, Error> {
         let minted = mint(Purpose::Setup, self.tenant.0);
         let event = self.own_event("setup_token.create", "");
-        let set = self.store.people.set_setup(self.tenant, minted.hash, &event).await?;
-        Ok(set.then_some(minted.text))
+        let token = SetupToken { secret: minted.hash, expires: self.now() + SETUP_LIFE };
+        let added = self.store.people.add_setup_token(self.tenant, token, &event).await?;
+        Ok(added.then_some(minted.text))
     }
 
-    /// Makes the first owner and signs in. The token is dead afterwards.
+    /// Makes the first owner and signs in. Every setup token is dead afterwards.
     pub async fn set_up(
         &self,
         token: &str,
@@ -57,16 +61,18 @@ impl Auth {
         person: NewPerson,
         origin: &Origin,
     ) -> Result<SignedIn, Error> {
-        let kept = self.store.people.setup(self.tenant).await?.unwrap_or(SecretHash([0; 32]));
-        let shown = read(Purpose::Setup, token).map_or(SecretHash([1; 32]), |shown| shown.hash);
-        if kept != shown || !self.setup_needed().await? {
+        let people = &self.store.people;
+        // Nothing has the hash of what is not a token.
+        let shown = read(Purpose::Setup, token).map_or(SecretHash([0; 32]), |shown| shown.hash);
+        let good = people.has_setup_token(self.tenant, shown, self.now()).await?;
+        if !good || !self.setup_needed().await? {
             let event = self.event_by(("nobody", String::new()), origin, "setup", "");
             self.refused(event, None).await;
             return Err(Error::NoSetup);
         }
         let user = self.new_user(self.tenant, NewPerson { role: Role::Owner, ..person }).await?;
         let event = self.event_by(("nobody", String::new()), origin, "setup", user.id);
-        match self.store.people.set_up(&user, shown, &event).await? {
+        match people.set_up(&user, shown, &event).await? {
             SetUp::Done => {}
             SetUp::Refused => return Err(Error::NoSetup),
             SetUp::EmailTaken => return Err(Error::EmailTaken),

@@ -126,10 +126,13 @@ async fn each_operation_is_open_to_whom_it_should_be() {
 }
 
 #[tokio::test]
-async fn the_setup_token_works_once_and_a_new_one_replaces_the_old() {
+async fn each_setup_token_works_for_a_day_until_there_is_an_owner() {
     let world = world();
     let old = world.app.issue_setup_token().await.unwrap().unwrap();
+    world.clock.advance(SignedDuration::from_hours(24));
+    // Of two replicas that start each shows its own.
     let new = world.app.issue_setup_token().await.unwrap().unwrap();
+    let other = world.app.issue_setup_token().await.unwrap().unwrap();
     for token in [old.as_str(), "", "of_su_x"] {
         let ann = person("ann@example.org", Role::Owner);
         let refused = world.app.set_up(token, ann, &Origin::default()).await;
@@ -137,7 +140,9 @@ async fn the_setup_token_works_once_and_a_new_one_replaces_the_old() {
     }
     let ann = || person("ann@example.org", Role::Owner);
     world.app.set_up(&new, ann(), &Origin::default()).await.unwrap();
-    assert!(world.app.set_up(&new, ann(), &Origin::default()).await.is_err());
+    for token in [new, other] {
+        assert!(world.app.set_up(&token, ann(), &Origin::default()).await.is_err());
+    }
     assert!(world.app.issue_setup_token().await.unwrap().is_none());
     assert!(!world.app.bootstrap(&new_bootstrap_secret()).await.unwrap());
 }

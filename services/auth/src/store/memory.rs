@@ -1,5 +1,6 @@
 //! The model: what every engine must behave like.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,13 +11,14 @@ use openframe_tokens::opaque::SecretHash;
 
 use super::{Answer, Change, Changed, Enrolment, Joining, Keys, People, Sessions, SetUp, Trail};
 use crate::domain::{
-    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, Session, User, link,
+    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, SETUP_TOKENS, Session,
+    SetupToken, User, link,
 };
 
 #[derive(Debug, Default)]
 struct Everything {
     users: BTreeMap<UserId, User>,
-    setup: BTreeMap<TenantId, SecretHash>,
+    setup_tokens: BTreeMap<TenantId, Vec<SetupToken>>,
     sessions: BTreeMap<SessionId, Session>,
     keys: BTreeMap<ApiKeyId, ApiKey>,
     tokens: BTreeMap<EnrolmentTokenId, EnrolmentToken>,
@@ -32,6 +34,11 @@ impl Everything {
         let seq = last + 1;
         let hash = link(&previous, tenant, seq, event);
         trail.push(Entry { seq, event: event.clone(), hash });
+    }
+
+    fn has_setup_token(&self, tenant: TenantId, secret: SecretHash, now: Timestamp) -> bool {
+        let mut tokens = self.setup_tokens.get(&tenant).into_iter().flatten();
+        tokens.any(|token| token.secret == secret && token.expires > now)
     }
 
     /// Whether an owner other than `except` can sign in.
@@ -63,31 +70,45 @@ impl People for MemoryStore {
         Ok(self.lock().owner_signs_in(tenant, None))
     }
 
-    async fn set_setup(&self, tenant: TenantId, secret: SecretHash, event: &Event) -> Answer<bool> {
+    async fn add_setup_token(
+        &self,
+        tenant: TenantId,
+        token: SetupToken,
+        event: &Event,
+    ) -> Answer<bool> {
         let mut all = self.lock();
         if all.owner_signs_in(tenant, None) {
             return Ok(false);
         }
-        all.setup.insert(tenant, secret);
+        let tokens = all.setup_tokens.entry(tenant).or_default();
+        tokens.retain(|kept| kept.secret != token.secret);
+        tokens.push(token);
+        tokens.sort_by_key(|token| (Reverse(token.expires), token.secret.0));
+        tokens.truncate(SETUP_TOKENS);
         all.record(tenant, event);
         Ok(true)
     }
 
-    async fn setup(&self, tenant: TenantId) -> Answer<Option<SecretHash>> {
-        Ok(self.lock().setup.get(&tenant).copied())
+    async fn has_setup_token(
+        &self,
+        tenant: TenantId,
+        secret: SecretHash,
+        now: Timestamp,
+    ) -> Answer<bool> {
+        Ok(self.lock().has_setup_token(tenant, secret, now))
     }
 
     async fn set_up(&self, user: &User, setup: SecretHash, event: &Event) -> Answer<SetUp> {
         let mut all = self.lock();
-        let matches = all.setup.get(&user.tenant) == Some(&setup);
-        if !matches || all.owner_signs_in(user.tenant, None) {
+        let good = all.has_setup_token(user.tenant, setup, event.at);
+        if !good || all.owner_signs_in(user.tenant, None) {
             return Ok(SetUp::Refused);
         }
         let same = |other: &User| other.tenant == user.tenant && other.email == user.email;
         if all.users.values().any(same) {
             return Ok(SetUp::EmailTaken);
         }
-        all.setup.remove(&user.tenant);
+        all.setup_tokens.remove(&user.tenant);
         all.users.insert(user.id, user.clone());
         all.record(user.tenant, event);
         Ok(SetUp::Done)

@@ -33,27 +33,56 @@ pub(crate) async fn count_owners(
     .await
 }
 
-pub(crate) async fn set_setup(db: &mut Connection, tenant: Uuid, secret: &[u8]) -> Result<u64> {
+pub(crate) async fn add_setup_token(
+    db: &mut Connection,
+    tenant: Uuid,
+    secret: &[u8],
+    expires_ms: i64,
+) -> Result<u64> {
     let done = sqlx::query!(
-        r#"insert into setup (tenant_id, secret) values ($1, $2)
-           on conflict (tenant_id) do update set secret = excluded.secret"#,
+        r#"insert into setup_tokens (tenant_id, secret, expires_ms) values ($1, $2, $3)
+           on conflict (tenant_id, secret) do update set expires_ms = excluded.expires_ms"#,
         tenant,
-        secret
+        secret,
+        expires_ms
     )
     .execute(db)
     .await?;
     Ok(done.rows_affected())
 }
 
-pub(crate) async fn setup(db: &mut Connection, tenant: Uuid) -> Result<Option<Vec<u8>>> {
-    sqlx::query_scalar!(r#"select secret as "secret!" from setup where tenant_id = $1"#, tenant)
-        .fetch_optional(db)
-        .await
+pub(crate) async fn count_setup_tokens(
+    db: &mut Connection,
+    tenant: Uuid,
+    secret: &[u8],
+    now_ms: i64,
+) -> Result<i64> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "n!: i64" from setup_tokens
+           where tenant_id = $1 and secret = $2 and expires_ms > $3"#,
+        tenant,
+        secret,
+        now_ms
+    )
+    .fetch_one(db)
+    .await
 }
 
-pub(crate) async fn remove_setup(db: &mut Connection, tenant: Uuid) -> Result<u64> {
-    let done =
-        sqlx::query!(r#"delete from setup where tenant_id = $1"#, tenant).execute(db).await?;
+/// Leaves the `newest`.
+pub(crate) async fn remove_setup_tokens(
+    db: &mut Connection,
+    tenant: Uuid,
+    newest: i64,
+) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"delete from setup_tokens where tenant_id = $1 and secret not in (
+             select secret from setup_tokens where tenant_id = $1
+             order by expires_ms desc, secret limit $2)"#,
+        tenant,
+        newest
+    )
+    .execute(db)
+    .await?;
     Ok(done.rows_affected())
 }
 
