@@ -2,13 +2,14 @@
 //! by another one on its device's partition. A claim whose command was not made is taken over only
 //! after that command has been forbidden, so that no key ever has two.
 
+use openframe_cassandra::Failure;
 use openframe_devices::Error;
 use openframe_devices::domain::Command;
 use openframe_devices::store::UsedKey;
 use openframe_ids::{CommandId, DeviceId, TenantId};
 use uuid::Uuid;
 
-use crate::turn::{Change, Key, Values};
+use crate::turn::{Change, Key, QUESTIONS, Values};
 use crate::{CassandraStore, failed};
 
 /// How long a key is kept after its time, seconds: clocks differ.
@@ -63,34 +64,37 @@ impl CassandraStore {
     /// Claims a key for a command; false when it is in use.
     pub(crate) async fn claim(&self, key: &UsedKey, command: &Command) -> Result<bool, Error> {
         let tenant = command.tenant;
+        let mut unanswered = 0;
         for _ in 0..TRIES {
-            let Some(claim) = self.claimed(tenant, (&key.caller, &key.key)).await? else {
-                if self.first_claim(key, command).await? {
-                    return Ok(true);
+            let claim = self.claimed(tenant, (&key.caller, &key.key)).await?;
+            let tried = match &claim {
+                None => self.first_claim(key, command).await,
+                Some(claim) if claim.command == command.id => return Ok(true),
+                Some(claim) => {
+                    let over = claim.until_ms <= command.created_at.as_millisecond();
+                    if !over && !self.forbid(tenant, claim).await? {
+                        return Ok(false);
+                    }
+                    self.take_over(key, command, claim).await
                 }
-                continue;
             };
-            if claim.command == command.id {
-                return Ok(true);
-            }
-            let over = claim.until_ms <= command.created_at.as_millisecond();
-            if !over && !self.forbid(tenant, &claim).await? {
-                return Ok(false);
-            }
-            if self.take_over(key, command, &claim).await? {
-                return Ok(true);
+            match tried {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                // It may have been done: the next look settles and tells.
+                Err(Failure::Unavailable(_)) if unanswered < QUESTIONS => unanswered += 1,
+                Err(failure) => return Err(failed(failure)),
             }
         }
         Err(Error::Busy("the idempotency key is claimed again and again".into()))
     }
 
-    // A conditional write that was not answered may have been done: the next look tells.
-    async fn first_claim(&self, key: &UsedKey, command: &Command) -> Result<bool, Error> {
+    async fn first_claim(&self, key: &UsedKey, command: &Command) -> Result<bool, Failure> {
         let (id, until_ms) = (command.id.0, key.until.as_millisecond());
         let name = (command.tenant.0, &key.caller, &key.key);
         let (request, device, ttl) = (&key.request[..], command.device.0, ttl(key, command));
         let values = (name.0, name.1, name.2, request, id, device, until_ms, ttl);
-        self.0.database.apply(&self.0.statements.keys.claim, values).await.map_err(failed)
+        self.0.database.apply(&self.0.statements.keys.claim, values).await
     }
 
     async fn take_over(
@@ -98,12 +102,12 @@ impl CassandraStore {
         key: &UsedKey,
         command: &Command,
         from: &Claim,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, Failure> {
         let (id, until_ms) = (command.id.0, key.until.as_millisecond());
         let name = (command.tenant.0, &key.caller, &key.key);
         let (request, device, ttl) = (&key.request[..], command.device.0, ttl(key, command));
         let values = (ttl, request, id, device, until_ms, name.0, name.1, name.2, from.command.0);
-        self.0.database.apply(&self.0.statements.keys.take_over, values).await.map_err(failed)
+        self.0.database.apply(&self.0.statements.keys.take_over, values).await
     }
 
     /// Gives back a key whose command was not made.

@@ -24,7 +24,7 @@ impl Statements {
     }
 }
 
-const PARTITION: &str = "select distinct version, writer, record, retired, unfinished
+const PARTITION: &str = "select distinct version, writers, record, retired, unfinished
     from {ks}.device where tenant = ? and device = ?";
 
 /// Whole devices.
@@ -49,7 +49,7 @@ impl Partitions {
             settle: database.prepare_settling(PARTITION).await?,
             change: conditional(
                 "update {ks}.device
-                    set version = ?, writer = ?, record = ?, retired = ?, unfinished = ?
+                    set version = ?, writers = ?, record = ?, retired = ?, unfinished = ?
                  where tenant = ? and device = ? if version = ?",
             )
             .await?,

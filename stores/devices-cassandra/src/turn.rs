@@ -2,6 +2,7 @@
 //! has still the version that was read.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use openframe_cassandra::Failure;
 use openframe_devices::Error;
@@ -20,14 +21,17 @@ use crate::{CassandraStore, PLACES, failed};
 
 /// How often a change that others outran is tried at most.
 const TRIES: u32 = 64;
+/// How many writers a partition remembers.
+const WRITERS: usize = 16;
 /// How often a writer that was not answered asks what came of its change.
-const QUESTIONS: u32 = 3;
+pub(crate) const QUESTIONS: u32 = 3;
 
 /// A device as it stood, and the version of its partition.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Partition {
     version: Option<i64>,
-    writer: Option<Uuid>,
+    /// Who wrote it last, newest first.
+    writers: Vec<Uuid>,
     /// None: not there, or retired.
     pub(crate) device: Option<Device>,
     pub(crate) retired: bool,
@@ -105,13 +109,13 @@ impl CassandraStore {
         let question =
             if settle { &statements.partitions.settle } else { &statements.partitions.partition };
         let rows = self.0.database.rows::<PartitionRow>(question, (whose.0.0, whose.1.0)).await?;
-        let Some((version, writer, record, retired, unfinished)) = rows.into_iter().next() else {
+        let Some((version, writers, record, retired, unfinished)) = rows.into_iter().next() else {
             return Ok(Ok(Partition::default()));
         };
         let device = record.map(|record| record::device(&record)).transpose();
         Ok(device.map(|device| Partition {
             version,
-            writer,
+            writers: writers.unwrap_or_default(),
             device,
             retired: retired.unwrap_or_default(),
             unfinished: unfinished.unwrap_or_default().into_iter().map(CommandId).collect(),
@@ -120,7 +124,7 @@ impl CassandraStore {
 }
 
 type PartitionRow =
-    (Option<i64>, Option<Uuid>, Option<String>, Option<bool>, Option<BTreeSet<Uuid>>);
+    (Option<i64>, Option<Vec<Uuid>>, Option<String>, Option<bool>, Option<BTreeSet<Uuid>>);
 
 impl Turn<'_> {
     /// The device as it stands now. Fails when others outran this change too often.
@@ -146,7 +150,8 @@ impl Turn<'_> {
 
     /// What came of a change whose writer was not answered. A settling read ends whatever was under
     /// way: what is not there then has not happened, and will only if nothing else changes the
-    /// device before.
+    /// device before. Others may have changed it since; so many that this one is not remembered, never
+    /// in practice.
     async fn outcome(
         &self,
         seen: &Partition,
@@ -156,10 +161,11 @@ impl Turn<'_> {
         for _ in 0..QUESTIONS {
             let Ok(now) = self.store.read_partition(self.whose, true).await else { continue };
             let now = now?;
-            if now.writer == Some(writer) {
+            if now.writers.contains(&writer) {
                 return Ok(true);
             }
-            if now.version == seen.version || now.version == Some(next(seen)) {
+            let since = now.version.unwrap_or(0) - seen.version.unwrap_or(0);
+            if usize::try_from(since).is_ok_and(|since| since <= WRITERS) {
                 return Ok(false);
             }
             break;
@@ -189,10 +195,12 @@ impl Turn<'_> {
         };
         let retired = if change.retire { MaybeUnset::Set(true) } else { MaybeUnset::Unset };
         batch.append_statement(statements.partitions.change.clone());
-        let next = next(seen);
+        let version = seen.version.unwrap_or(0) + 1;
+        let others = seen.writers.iter().copied();
+        let writers: Vec<Uuid> = iter::once(writer).chain(others).take(WRITERS).collect();
         values.push(Box::new((
-            next,
-            writer,
+            version,
+            writers,
             record,
             retired,
             unfinished,
@@ -238,7 +246,3 @@ impl Turn<'_> {
 }
 
 type Row = Box<dyn SerializeRow + Send + Sync>;
-
-fn next(seen: &Partition) -> i64 {
-    seen.version.unwrap_or(0) + 1
-}
