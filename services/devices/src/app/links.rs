@@ -31,6 +31,11 @@ impl App {
     ) -> Result<Whose, Error> {
         let (whose, link) = (itself(caller)?, link_named(link_id)?);
         let device = self.stores.devices.connect(whose, &hello.limited(), self.clock.now()).await?;
+        if !self.is_known(whose) {
+            // Whoever sees a new device here may ask another replica next.
+            self.siblings.note(whose, News { record: true, ..News::default() });
+            self.siblings.tell_now().await;
+        }
         self.publish(device.ok_or(Error::NoSuchDevice(whose.1))?, Some(link))?;
         let opened = self.present().get(&whose).map(|known| known.link.clone());
         self.siblings.note(whose, News { link: opened, record: true, ..News::default() });
