@@ -61,16 +61,34 @@ fn parts(replica: &Replica) -> Vec<Vec<String>> {
     replica.parts.iter().map(row).collect()
 }
 
+/// Never rounded up: 100 % says that no call failed.
+fn success(share: f64) -> String {
+    format!("{:.2} %", (share * 10_000.0).floor() / 100.0)
+}
+
 fn edge(edge: &Edge) -> Vec<String> {
     let ms = |value: Option<f64>| value.map(|ms| format!("{ms:.1} ms")).unwrap_or_default();
     vec![
         edge.from.clone(),
         edge.to.clone(),
         format!("{:.1}", edge.requests_per_s),
-        edge.success.map(|share| format!("{:.2} %", share * 100.0)).unwrap_or_default(),
+        edge.success.map(success).unwrap_or_default(),
         format!("{:.1}", edge.retries_per_s),
         ms(edge.p50_ms),
         ms(edge.p95_ms),
         ms(edge.p99_ms),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::success;
+
+    #[test]
+    fn a_hundred_per_cent_says_that_none_failed() {
+        let table = [(1.0, "100.00 %"), (0.999_999, "99.99 %"), (0.5, "50.00 %"), (0.0, "0.00 %")];
+        for (share, wanted) in table {
+            assert_eq!(success(share), wanted);
+        }
+    }
 }
