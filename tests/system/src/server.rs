@@ -107,11 +107,16 @@ impl Server {
 
     /// Kills it (SIGKILL) and starts it again on the same folder and the same agents' port.
     pub fn crash_and_restart(&mut self) -> anyhow::Result<()> {
-        match &mut self.shape {
-            Shape::One(process) => process.kill()?,
-            Shape::Picture(picture) => picture.kill_all()?,
-        }
+        self.kill()?;
         self.restart()
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        match &mut self.shape {
+            Shape::One(process) => process.kill(),
+            Shape::Picture(picture) => picture.kill_all(),
+        }
     }
 
     /// Kills a part of it and starts that again: the one process, or one replica after the other.
@@ -134,7 +139,8 @@ impl Server {
         self.restart()
     }
 
-    fn restart(&mut self) -> anyhow::Result<()> {
+    /// Starts what does not run any more.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
         match &mut self.shape {
             Shape::One(process) => {
                 (*process, self.url, self.agents_url) =
@@ -154,6 +160,18 @@ impl Server {
         match &mut self.shape {
             Shape::One(process) => process,
             Shape::Picture(picture) => picture.process(("gateway", 1)).unwrap(),
+        }
+    }
+
+    /// The process that prints links and keys for the first start.
+    ///
+    /// # Panics
+    /// When there is none: a test has ended it.
+    #[expect(clippy::unwrap_used, reason = "this is how a test fails")]
+    pub fn auth_process(&mut self) -> &mut Process {
+        match &mut self.shape {
+            Shape::One(process) => process,
+            Shape::Picture(picture) => picture.process(("auth", 1)).unwrap(),
         }
     }
 

@@ -1,30 +1,10 @@
 //! A start without a person: the owner's key in a file, and people who come later.
 
-use std::process::Command;
-
 use axum::body::Body;
 use http::{Request, StatusCode};
 use openframe_auth_api::{NewApiKey, NewUser};
 use openframe_fault::Kind;
-use openframe_system::{Server, executable};
-
-#[tokio::test]
-async fn a_start_that_could_not_write_the_key_is_finished_by_the_next() {
-    let folder = tempfile::tempdir().unwrap();
-    let failed = Command::new(executable("openframe").unwrap())
-        .args(["run", "--listen", "http://127.0.0.1:0", "--agents-listen", "https://127.0.0.1:0"])
-        .args(["--admin-listen", "", "--bootstrap-key"])
-        .arg(folder.path().join("no-such-folder").join("owner.key"))
-        .arg("--data")
-        .arg(folder.path().join("data"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&failed.stderr);
-    assert!(!failed.status.success() && said.contains("cannot be written"), "{said}");
-    let server = Server::start_in(folder).unwrap();
-    assert_eq!(server.auth().unwrap().me().await.unwrap().user.role, "owner");
-    assert!(!server.data().join("bootstrap.key").exists());
-}
+use openframe_system::Server;
 
 #[tokio::test]
 async fn a_later_start_does_not_need_the_file() {
@@ -32,14 +12,14 @@ async fn a_later_start_does_not_need_the_file() {
     let file = server.folder().join("owner.key");
     std::fs::remove_file(&file).unwrap();
     server.stop_and_restart().unwrap();
-    assert!(server.process().said().contains("no key was written"));
+    assert!(server.auth_process().said().contains("no key was written"));
     assert!(!file.exists());
     // Neither what lies there nor what a link points to is touched.
     let other = server.folder().join("other");
     std::fs::write(&other, "mine").unwrap();
     std::os::unix::fs::symlink(&other, &file).unwrap();
     server.stop_and_restart().unwrap();
-    assert!(server.process().said().contains("holds no key of this platform"));
+    assert!(server.auth_process().said().contains("holds no key of this platform"));
     assert_eq!(std::fs::read_to_string(&other).unwrap(), "mine");
     assert!(server.auth().unwrap().me().await.is_ok(), "the key itself is still good");
 }
@@ -47,7 +27,7 @@ async fn a_later_start_does_not_need_the_file() {
 #[tokio::test]
 async fn people_can_come_after_a_key() {
     let mut server = Server::start().unwrap();
-    let said = server.process().said();
+    let said = server.auth_process().said();
     let (_, token) = said.split_once("/setup#token=").unwrap();
     let token = token.split_whitespace().next().unwrap().to_owned();
     let set_up = async || {
@@ -63,7 +43,7 @@ async fn people_can_come_after_a_key() {
     assert_eq!(set_up().await, StatusCode::OK);
     assert_eq!(set_up().await, StatusCode::NOT_FOUND);
     server.stop_and_restart().unwrap();
-    assert!(!server.process().said().contains("set up"), "an owner can sign in");
+    assert!(!server.auth_process().said().contains("set up"), "an owner can sign in");
 }
 
 #[tokio::test]

@@ -78,6 +78,24 @@ fn the_bootstrap_key_is_private_and_never_overwritten() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
 }
 
+#[tokio::test]
+async fn a_start_that_could_not_write_the_key_is_finished_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let failed = Command::new(executable("openframe").unwrap())
+        .args(["run", "--listen", "http://127.0.0.1:0", "--agents-listen", "https://127.0.0.1:0"])
+        .args(["--admin-listen", "", "--bootstrap-key"])
+        .arg(folder.path().join("no-such-folder").join("owner.key"))
+        .arg("--data")
+        .arg(folder.path().join("data"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&failed.stderr);
+    assert!(!failed.status.success() && said.contains("cannot be written"), "{said}");
+    let server = Server::start_in(folder).unwrap();
+    assert_eq!(server.auth().unwrap().me().await.unwrap().user.role, "owner");
+    assert!(!server.data().join("bootstrap.key").exists());
+}
+
 #[test]
 fn the_servers_own_failures_have_exit_codes_too() {
     let server = Server::start().unwrap();

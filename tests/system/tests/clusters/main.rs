@@ -7,8 +7,14 @@
 
 #[path = "../all/access.rs"]
 mod access;
+#[path = "../all/agent_faults.rs"]
+mod agent_faults;
 #[path = "../all/alerts.rs"]
 mod alerts;
+#[path = "../all/bootstrap.rs"]
+mod bootstrap;
+#[path = "../all/cli.rs"]
+mod cli;
 #[path = "../all/commands.rs"]
 mod commands;
 #[path = "../all/crash.rs"]
