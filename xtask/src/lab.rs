@@ -18,16 +18,17 @@ pub(crate) fn fetch() -> anyhow::Result<()> {
 /// somebody has started stays up.
 pub(crate) fn test() -> anyhow::Result<()> {
     let theirs = succeeds("cargo", &["run", "--quiet", "-p", "openframe-lab", "--", "status"]);
-    let test = |package| {
-        // More than there are processors: most of it is waiting.
-        let args = ["test", "-p", package, "--test", "clusters", "--", "--ignored"];
-        run("cargo", &[&args[..], &["--test-threads=3"]].concat())
+    // More threads than there are processors: most of it is waiting.
+    let test = |package, threads, args: &[&str]| {
+        let test = ["test", "-p", package, "--test", "clusters", "--", threads];
+        run("cargo", &[&test[..], args].concat())
     };
     let tested = lab(&["up".to_owned()])
-        .and_then(|()| test("openframe-lab"))
-        .and_then(|()| test("openframe-conformance"))
+        .and_then(|()| test("openframe-lab", "--test-threads=1", &["--ignored"]))
+        // Those that take a node down wait for each other.
+        .and_then(|()| test("openframe-conformance", "--test-threads=8", &["--ignored"]))
         // Each in a network and with tables of its own; none takes down a node of the lab.
-        .and_then(|()| run("cargo", &["test", "-p", "openframe-system", "--test", "clusters"]));
+        .and_then(|()| test("openframe-system", "--test-threads=4", &[]));
     if theirs {
         return tested;
     }

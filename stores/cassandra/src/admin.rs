@@ -16,7 +16,7 @@ impl std::fmt::Debug for Admin {
 impl Admin {
     /// Connects as the cluster's user.
     pub async fn connect(cluster: &Cluster) -> Result<Self, OpenError> {
-        cluster.connect().await.map(Self)
+        cluster.connect(None).await.map(Self)
     }
 
     /// Makes a role that may do everything, or gives it this password.

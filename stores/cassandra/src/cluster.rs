@@ -24,6 +24,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// more after two of these.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
+/// How often nodes are asked whether they know the same tables.
+const AGREED_EVERY: Duration = Duration::from_millis(20);
+
 /// Where a cluster is, and who comes to it.
 #[derive(Clone)]
 pub struct Cluster {
@@ -45,8 +48,9 @@ impl std::fmt::Debug for Cluster {
 
 impl Cluster {
     /// Connects to the cluster. Reads and writes are `LOCAL_QUORUM`: with three copies, one node may
-    /// be down and every read still sees every write.
-    pub(crate) async fn connect(&self) -> Result<Session, OpenError> {
+    /// be down and every read still sees every write. Of the schema only `keyspace` is followed, if one
+    /// is named: a cluster may hold many that are none of ours.
+    pub(crate) async fn connect(&self, keyspace: Option<&str>) -> Result<Session, OpenError> {
         let profile = ExecutionProfile::builder()
             .consistency(Consistency::LocalQuorum)
             .request_timeout(Some(STATEMENT_TIMEOUT))
@@ -58,6 +62,8 @@ impl Cluster {
             .connection_timeout(CONNECT_TIMEOUT)
             .keepalive_interval(SIGN_OF_LIFE)
             .keepalive_timeout(SIGN_OF_LIFE)
+            .keyspaces_to_fetch(keyspace)
+            .schema_agreement_interval(AGREED_EVERY)
             .default_execution_profile_handle(profile.into_handle())
             .build()
             .await

@@ -37,7 +37,7 @@ impl Database {
         if !(1..=48).contains(&keyspace.len()) || !keyspace.chars().all(plain) {
             return Err(OpenError::BadKeyspace(keyspace.to_owned()));
         }
-        let session = Arc::new(cluster.connect().await?);
+        let session = Arc::new(cluster.connect(Some(keyspace)).await?);
         Ok(Self { session, keyspace: keyspace.into() })
     }
 
@@ -122,6 +122,18 @@ impl Database {
     /// Removes the keyspace and all that is in it: for tests.
     pub async fn remove_keyspace(&self) -> Result<(), Failure> {
         self.define("drop keyspace if exists {ks}").await
+    }
+
+    /// Removes the rows of every table; which version the tables have stays known: for tests.
+    pub async fn empty(&self) -> Result<(), Failure> {
+        let tables =
+            "select table_name from system_schema.tables where keyspace_name = ? limit 100";
+        let tables = self.prepare(tables).await?;
+        let tables: Vec<(String,)> = self.rows(&tables, (&*self.keyspace,)).await?;
+        for (table,) in tables.into_iter().filter(|(table,)| table != "migration") {
+            self.define(&format!("truncate {{ks}}.{table}")).await?;
+        }
+        Ok(())
     }
 
     /// The statement with the keyspace's name in it.

@@ -177,7 +177,7 @@ impl Database {
 
     /// Removes the schema and all that is in it: for tests.
     pub async fn remove_schema(&self) -> Result<(), sqlx::Error> {
-        self.run(&format!("drop schema {} cascade", self.schema)).await
+        self.run(&format!("drop schema if exists {} cascade", self.schema)).await
     }
 
     /// Closes every connection.

@@ -17,7 +17,9 @@ mod process;
 mod redis;
 mod secrets;
 mod small_disk;
+mod tables;
 
 pub use lab::{Cut, Lab, Progress};
 pub use node::Node;
 pub use small_disk::SmallDisk;
+pub use tables::Tables;

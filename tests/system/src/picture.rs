@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use openframe_lab::Lab;
+use openframe_lab::{Lab, Tables};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::process::put_wrong;
@@ -50,21 +50,28 @@ pub struct Picture {
     processes: Vec<(Replica, Process)>,
     /// The ingress in front of the gateways.
     ingress: Option<Process>,
+    /// Given back after everything that uses them has ended.
+    tables: Tables,
 }
 
 impl Picture {
     /// Makes keys and tables for a new platform, and starts its services; returns when all are
     /// ready. `settings` are as `NAME=VALUE`.
     pub(crate) fn start(folder: &Path, settings: &[String]) -> anyhow::Result<Self> {
-        let mut picture = Self::new(folder, settings)?;
+        let tables = await_apart(async { Tables::empty(&Lab::usual()?).await })?;
+        let mut picture = Self::on(tables, folder, settings)?;
         picture.init()?;
         picture.migrate()?;
         picture.restart()?;
         Ok(picture)
     }
 
-    /// A new platform whose services do not run yet.
+    /// A new platform without tables, whose services do not run yet.
     pub fn new(folder: &Path, settings: &[String]) -> anyhow::Result<Self> {
+        Self::on(Tables::new(), folder, settings)
+    }
+
+    fn on(tables: Tables, folder: &Path, settings: &[String]) -> anyhow::Result<Self> {
         let [a, b, ..] = openframe_ids::random::<2>();
         // Not where the lab is: 127.0.
         let network = format!("127.{}.{b}", a.max(1));
@@ -75,6 +82,7 @@ impl Picture {
             clocks: Vec::new(),
             processes: Vec::new(),
             ingress: None,
+            tables,
         };
         fs::write(own.config(), own.text()?)?;
         fs::write(own.folder.join("haproxy.cfg"), own.ingress_text()?)?;
@@ -158,11 +166,7 @@ impl Picture {
             let addresses: Vec<String> = own.map(|replica| self.mesh(replica)).collect();
             writeln!(text, "{role} = {addresses:?}")?;
         }
-        writeln!(
-            text,
-            "[stores]\nprefix = \"t{:016x}\"",
-            u64::from_be_bytes(openframe_ids::random())
-        )?;
+        writeln!(text, "[stores]\nprefix = {:?}", self.tables.prefix())?;
         writeln!(
             text,
             "[stores.postgres]\nhosts = {:?}\nuser = {:?}\ndatabase = {:?}\nauthority = {:?}\n\
@@ -225,14 +229,11 @@ impl Picture {
     /// Waits until the ingress lets people in.
     fn reachable(&self) -> anyhow::Result<()> {
         let address = format!("{}.1:8443", self.network);
-        // In a thread of its own: tests that are tasks of a runtime call this too.
-        let waiting = std::thread::spawn(move || -> anyhow::Result<()> {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        await_apart(async move {
             let asked = || async { get(&address, "/").await.filter(|answer| !answer.is_empty()) };
-            runtime.block_on(until("the ingress to let people in", asked));
+            until("the ingress to let people in", asked).await;
             Ok(())
-        });
-        waiting.join().map_err(|_| anyhow::anyhow!("the ingress lets nobody in"))?
+        })
     }
 
     /// Starts a replica. It may have to wait for others.
@@ -325,6 +326,16 @@ impl Picture {
     pub(crate) fn stop_all(&mut self) -> anyhow::Result<()> {
         REPLICAS.into_iter().try_for_each(|replica| self.stop(replica))
     }
+}
+
+/// Waits in a thread of its own: tests that are tasks of a runtime call this too.
+fn await_apart<T: Send + 'static>(
+    what: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+) -> anyhow::Result<T> {
+    let waiting = std::thread::spawn(move || {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(what)
+    });
+    waiting.join().map_err(|_| anyhow::anyhow!("a test's preparation has panicked"))?
 }
 
 /// Asks a port for a path; returns the answer as it came.
