@@ -25,7 +25,10 @@ use tokio::sync::Semaphore;
 use crate::statements::Statements;
 
 /// The tables.
-pub const MIGRATIONS: &[Migration] = &[(1, include_str!("../migrations/0001_devices.cql"))];
+pub const MIGRATIONS: &[Migration] = &[
+    (1, include_str!("../migrations/0001_devices.cql")),
+    (2, include_str!("../migrations/0002_writers.cql")),
+];
 
 /// How many devices may be changed by this process at the same time. Those of the same place wait
 /// for each other: two that change one device at once cost each other a transaction.
