@@ -36,7 +36,17 @@ pub struct LoginRequest {
     pub password: String,
 }
 
-/// `GET /me`, and the answer to setup and login: who is signed in.
+/// `POST /me/password`.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    /// The password of now.
+    pub current: String,
+    /// The new one: 8 to 256 characters.
+    pub new: String,
+}
+
+/// `GET /me`, and the answer to setup, login and a change of the password: who is signed in.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Me {
     /// The person.

@@ -7,6 +7,7 @@ import { check } from './report.mjs';
 
 export const ANN = { email: 'ann@example.org', password: 'correct horse battery staple' };
 const BOB = { email: 'bob@example.org', password: 'another horse battery staple' };
+const BOB_LATER = { ...BOB, password: 'yet another horse battery' };
 
 const secret = (page) => page.locator('input[type=password]');
 const heading = (page, name) => page.getByRole('heading', { name, level: 1 }).waitFor();
@@ -90,6 +91,15 @@ export async function person({ page, browser, origin }) {
   check('whose session is ended is at once at the sign-in page', true);
   await signIn(bob, BOB);
   await heading(bob, 'Devices');
+  await goTo(bob, 'Access');
+  const own = bob.getByRole('form', { name: 'Change of password' });
+  await secret(own).nth(0).fill(BOB.password);
+  await secret(own).nth(1).fill(BOB_LATER.password);
+  await own.getByRole('button', { name: 'Change the password' }).click();
+  await own.getByText('The password is changed.').waitFor();
+  await bob.reload();
+  await heading(bob, 'Access');
+  check('a password can be changed, and one stays signed in', true);
   await page.getByLabel(`Role of ${BOB.email}`).selectOption('read_only');
   await agree(page, `Change role of ${BOB.email}`, 'Change role');
   await bob.reload();
@@ -97,7 +107,7 @@ export async function person({ page, browser, origin }) {
   check('a role can be changed', true);
   await agree(page, `Disable ${BOB.email}`, 'Disable');
   await heading(bob, 'Sign in');
-  await signIn(bob, BOB);
+  await signIn(bob, BOB_LATER);
   await bob.getByRole('alert').waitFor();
   check('who is disabled cannot sign in', true);
   await bob.context().close();

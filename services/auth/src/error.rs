@@ -13,6 +13,9 @@ pub enum Error {
     /// Mail address or password is wrong; which of them is not said.
     #[error("the mail address or the password is wrong")]
     BadLogin,
+    /// The password that was shown for a change is not the person's.
+    #[error("the current password is wrong")]
+    WrongPassword,
     /// The enrolment token is unknown, used up, or too old; which of them is not said.
     #[error("the enrolment token cannot be used; make a new one")]
     BadEnrolmentToken,
@@ -70,7 +73,7 @@ impl Error {
             Self::NotPermitted(_) | Self::PeopleOnly | Self::ServicesOnly => Kind::Forbidden,
             Self::NoSetup | Self::Missing(_) => Kind::NotFound,
             Self::EmailTaken | Self::LastOwner => Kind::Conflict,
-            Self::Invalid(_) => Kind::Invalid,
+            Self::Invalid(_) | Self::WrongPassword => Kind::Invalid,
             Self::TooManyLogins(_) | Self::TooManyEnrolments(_) => Kind::TooMany,
             Self::Busy | Self::Store(_) => Kind::Unavailable,
             Self::Damaged(_) => Kind::Internal,
@@ -82,6 +85,7 @@ impl Error {
         match self {
             Self::NotSignedIn => "not_signed_in",
             Self::BadLogin => "bad_login",
+            Self::WrongPassword => "wrong_password",
             Self::BadEnrolmentToken => "bad_enrolment_token",
             Self::BadDevice => "bad_device",
             Self::NotPermitted(_) => "not_permitted",
@@ -110,6 +114,7 @@ impl From<Error> for Fault {
             Error::Store(cause) | Error::Damaged(cause) => fault.because(cause),
             Error::NotSignedIn
             | Error::BadLogin
+            | Error::WrongPassword
             | Error::BadEnrolmentToken
             | Error::BadDevice
             | Error::NotPermitted(_)

@@ -148,6 +148,14 @@ pub trait People: Send + Sync + 'static {
         to: &Change,
         event: &Event,
     ) -> Answer<Changed>;
+    /// Changes a person's password from one hash to another and ends all of the person's sessions.
+    /// Only if the hash is still `from` and the person is not disabled; says whether it was done.
+    async fn set_password(
+        &self,
+        whose: (TenantId, UserId),
+        from_to: (&[u8], &[u8]),
+        event: &Event,
+    ) -> Answer<bool>;
 }
 
 /// Sign-ins.

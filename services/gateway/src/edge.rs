@@ -252,7 +252,8 @@ impl Shared {
         }
         // A sign-in ends the session that the same browser had.
         let path = request.uri().path();
-        let ends_session = !request.method().is_safe() && (route.open || path.contains("/logout"));
+        let ends = route.open || ["/logout", "/me/password"].iter().any(|it| path.ends_with(it));
+        let ends_session = !request.method().is_safe() && ends;
         let shown = ends_session.then(|| request.headers().clone());
         let (caller, kept) = self.caller(route, &mut request, client, &remote).await?;
         client.noted.caller(&caller);

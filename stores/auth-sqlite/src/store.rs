@@ -185,6 +185,20 @@ impl People for SqlStore {
         commit_if(tx, changed, tenant, event).await?;
         Ok(Changed::Done(now))
     }
+
+    async fn set_password(
+        &self,
+        (tenant, id): (TenantId, UserId),
+        from_to: (&[u8], &[u8]),
+        event: &Event,
+    ) -> Answer<bool> {
+        let mut tx = writing(&self.0).await?;
+        let set = sql::set_password(&mut tx, (tenant.0, id.0), from_to).await.map_err(failed)?;
+        if set > 0 {
+            sql::remove_sessions_of(&mut tx, tenant.0, id.0).await.map_err(failed)?;
+        }
+        commit_if(tx, set, tenant, event).await
+    }
 }
 
 #[async_trait]

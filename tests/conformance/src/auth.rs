@@ -91,6 +91,21 @@ fn key(n: u8, owner: &User) -> ApiKey {
     }
 }
 
+/// A session that lasts `n` ms.
+fn session_of((tenant, user): (TenantId, UserId), n: u8, now: i64) -> Session {
+    Session {
+        id: SessionId(id(3, n)),
+        tenant,
+        user,
+        secret: SecretHash([n; 32]),
+        created: at(now),
+        last_seen: at(now),
+        expires: at(now + i64::from(n)),
+        remote_address: String::new(),
+        user_agent: String::new(),
+    }
+}
+
 fn joining(n: u8, key: u8) -> Joining {
     let (token, device) = (EnrolmentTokenId(id(2, n)), DeviceId::new());
     Joining { token, secret: SecretHash([n; 32]), spki: [key; 32], device }
@@ -211,6 +226,38 @@ pub async fn a_bootstrapped_owner_leaves_room_for_a_person(store: &Stores) {
     let ann = user(100, Role::Owner);
     assert_eq!(store.people.set_up(&ann, secret, &event(4)).await.unwrap(), SetUp::Done);
     assert!(store.people.owner_signs_in(tenant(0)).await.unwrap());
+}
+
+/// A password is changed from the one that was seen, once, and every session of the person ends.
+///
+/// # Panics
+/// When the rule is broken.
+#[expect(clippy::unwrap_used, reason = "a rule that fails is a failed test")]
+pub async fn a_password_is_changed_from_the_one_that_was_seen(store: &Stores) {
+    let (ann, bob) = (user(0, Role::Owner), user(4, Role::Owner));
+    let session = |n: u8, person: &User| session_of((person.tenant, person.id), n, 1);
+    for person in [&ann, &bob] {
+        store.people.add(person, &event(1)).await.unwrap();
+    }
+    for session in [session(1, &ann), session(2, &ann), session(3, &bob)] {
+        store.sessions.add(&session, &event(1)).await.unwrap();
+    }
+    let set = async |from: &[u8], to: &[u8]| {
+        store.people.set_password((ann.tenant, ann.id), (from, to), &event(2)).await.unwrap()
+    };
+    assert!(!set(&[9; 49], &[1; 49]).await);
+    assert_eq!(store.sessions.list(ann.tenant, None).await.unwrap().len(), 3);
+    assert!(set(&ann.password, &[1; 49]).await && !set(&ann.password, &[2; 49]).await);
+    let left = store.sessions.list(ann.tenant, None).await.unwrap();
+    assert_eq!(left, [session(3, &bob)]);
+    let kept = store.people.get(ann.tenant, ann.id).await.unwrap().unwrap();
+    assert_eq!(kept, User { password: vec![1; 49], ..ann.clone() });
+    let elsewhere = (tenant(1), ann.id);
+    let foreign = store.people.set_password(elsewhere, (&[1; 49], &[2; 49]), &event(3)).await;
+    assert!(!foreign.unwrap());
+    let disabled = Change { disabled: Some(true), ..Change::default() };
+    store.people.change(ann.tenant, ann.id, &disabled, &event(4)).await.unwrap();
+    assert!(!set(&[1; 49], &[2; 49]).await);
 }
 
 /// Of two changes at once neither undoes the other: what one does not name stays as it is then.
@@ -386,17 +433,8 @@ impl Turn {
                 String::new()
             }
             3 => {
-                let it = Session {
-                    id: session,
-                    tenant: self.tenant,
-                    user: self.whom,
-                    secret: SecretHash([value; 32]),
-                    created: at(now),
-                    last_seen: at(now),
-                    expires: at(now + i64::from(value)),
-                    remote_address: String::new(),
-                    user_agent: String::new(),
-                };
+                let it = session_of((self.tenant, self.whom), value, now);
+                let it = Session { id: session, ..it };
                 format!("{:?}", sessions.add(&it, &event).await.unwrap())
             }
             4 => {

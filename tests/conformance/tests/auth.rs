@@ -44,6 +44,13 @@ async fn a_bootstrapped_owner_leaves_room_for_a_person() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_changed_from_the_one_that_was_seen() {
+    let engines = engines().await;
+    rules::a_password_is_changed_from_the_one_that_was_seen(&engines.memory).await;
+    rules::a_password_is_changed_from_the_one_that_was_seen(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn changes_of_a_person_add_up() {
     let engines = engines().await;
     rules::changes_of_a_person_add_up(&engines.memory).await;

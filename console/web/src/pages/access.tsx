@@ -1,6 +1,7 @@
 import { useCan } from '../api/queries';
 import { Page } from '../parts/page';
 import { Keys } from './access/keys';
+import { Password } from './access/password';
 import { People } from './access/people';
 import { Sessions } from './access/sessions';
 import { Tokens } from './access/tokens';
@@ -13,6 +14,7 @@ export function AccessPage() {
       {can('users:manage') && <People />}
       {can('keys:manage') && <Keys />}
       <Sessions />
+      <Password />
     </Page>
   );
 }

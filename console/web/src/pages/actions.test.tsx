@@ -182,3 +182,20 @@ it('sets up the first owner with the token of the link', async () => {
   window.location.hash = '';
   expect(sent(asked, 'POST')[0]?.[1]).toMatchObject({ token: 'of_su_1', name: 'Ann' });
 });
+
+it('changes the password and goes on with the new session', async () => {
+  const { asked } = showConsole('/access', {
+    'POST /api/auth/v1/me/password': { ...ME, csrf_token: 'another' },
+    'DELETE /api/auth/v1/sessions/s1': 204,
+  });
+  await screen.findByRole('heading', { name: 'My password' });
+  type(/^Current password/, 'the old one');
+  type(/^New password/, 'a better one');
+  await press('Change the password');
+  await screen.findByText('The password is changed.');
+  expect(sent(asked, 'POST')).toEqual([
+    ['/api/auth/v1/me/password', { current: 'the old one', new: 'a better one' }],
+  ]);
+  await agree('End session of bob@example.org at 192.0.2.9', 'signed out');
+  expect(asked.find((it) => it.method === 'DELETE')?.csrf).toBe('another');
+});

@@ -14,6 +14,8 @@ export interface Request {
   method: string;
   path: string;
   body: unknown;
+  /** What was sent to prove that a page of the console asks. */
+  csrf: string | null;
 }
 
 /**
@@ -23,10 +25,11 @@ export interface Request {
 export function showConsole(path: string, answers: Answers = {}) {
   const asked: Request[] = [];
   const all: Answers = { ...ANSWERS, ...answers };
-  const respond = (address: string, { method = 'GET', body }: RequestInit) => {
+  const respond = (address: string, { method = 'GET', body, headers }: RequestInit) => {
     const url = new URL(address, 'https://console.test');
     const sent: unknown = typeof body === 'string' ? JSON.parse(body) : undefined;
-    asked.push({ method, path: url.pathname + url.search, body: sent });
+    const csrf = new Headers(headers).get('x-csrf-token');
+    asked.push({ method, path: url.pathname + url.search, body: sent, csrf });
     const wanted = `${method} ${url.pathname}`;
     const matches = (key: string) =>
       key === wanted || (key.endsWith('*') && wanted.startsWith(key.slice(0, -1)));

@@ -1,9 +1,9 @@
-//! Managing people.
+//! Managing people, and one's own password.
 
 use openframe_ids::{TenantId, UserId};
 use openframe_tokens::{Permission, Role};
 
-use super::{Asked, Auth, need_whole};
+use super::{Asked, Auth, SignedIn, in_session, need_whole};
 use crate::Error;
 use crate::domain::{User, email, name, password_fault};
 use crate::store::{Change, Changed};
@@ -68,6 +68,46 @@ impl Auth {
             Changed::Missing => Err(Error::Missing("person")),
             Changed::LastOwner => Err(Error::LastOwner),
         }
+    }
+
+    /// Changes the password of the person who asks, who shows the one of now. All of the person's
+    /// sessions end, and one begins for the browser that asks (OWASP ASVS 5.0, 7.2.4 and 7.4.3). API
+    /// keys stay: programs hold them.
+    pub async fn change_password(
+        &self,
+        asked: &Asked,
+        (current, new): (&str, &str),
+    ) -> Result<SignedIn, Error> {
+        let (id, _) = in_session(&asked.caller)?;
+        let user = self.store.people.get(asked.caller.tenant, id).await?;
+        let user = user.ok_or(Error::NotSignedIn)?;
+        let account = user.email.clone();
+        let changing = self.change_password_now(asked, user, (current, new));
+        // Whoever has found an open browser may not guess on.
+        self.limited("password.change", Some(&account), &asked.origin, changing).await
+    }
+
+    async fn change_password_now(
+        &self,
+        asked: &Asked,
+        user: User,
+        (current, new): (&str, &str),
+    ) -> Result<SignedIn, Error> {
+        let same = (current == new).then_some("the new password is the old one");
+        if let Some(fault) = password_fault(new).or(same) {
+            return Err(Error::Invalid(fault.to_owned()));
+        }
+        let event = self.event(asked, "password.change", user.id);
+        if !self.passwords.verify(current, Some(&user.password)).await? {
+            self.refused(event, None).await;
+            return Err(Error::WrongPassword);
+        }
+        let (whose, to) = ((user.tenant, user.id), self.passwords.hash(new).await?);
+        // Not when another browser was quicker, or the person has just been disabled.
+        if !self.store.people.set_password(whose, (&user.password, &to), &event).await? {
+            return Err(Error::WrongPassword);
+        }
+        self.open_session(user, &asked.origin).await
     }
 
     pub(super) async fn new_user(&self, tenant: TenantId, new: NewPerson) -> Result<User, Error> {

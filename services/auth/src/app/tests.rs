@@ -254,6 +254,57 @@ async fn a_wrong_password_and_a_stranger_get_the_same_answer_until_the_budget_is
 }
 
 #[tokio::test]
+async fn a_changed_password_ends_every_session_but_a_new_one() {
+    let world = world();
+    let here = world.owner().await;
+    let other = world.log_in("ann@example.org", "a good long one").await.unwrap();
+    let asked = world.resolve(&here.secret).await.unwrap();
+    let key = world.app.create_api_key(&asked, "k", vec!["devices:read".to_owned()], None).await;
+    let key = key.unwrap().secret;
+    let (old, new) = ("a good long one", "a better long one");
+    for (typed, wanted) in [
+        (("wrong", new), "wrong_password"),
+        ((old, "short"), "invalid"),
+        ((old, "password1"), "invalid"),
+        ((old, old), "invalid"),
+    ] {
+        let refused = world.app.change_password(&asked, typed).await.err().unwrap();
+        assert_eq!(refused.code(), wanted, "{typed:?}");
+    }
+    let by_key = world.resolve(&key).await.unwrap();
+    let refused = world.app.change_password(&by_key, (old, new)).await;
+    assert!(matches!(refused, Err(Error::PeopleOnly)));
+
+    let changed = world.app.change_password(&asked, (old, new)).await.unwrap();
+    for secret in [&here.secret, &other.secret] {
+        assert!(matches!(world.resolve(secret).await, Err(Error::NotSignedIn)));
+    }
+    for secret in [&changed.secret, &key] {
+        world.resolve(secret).await.unwrap();
+    }
+    let (trail, _) =
+        world.app.audit(&world.resolve(&changed.secret).await.unwrap(), None, None).await.unwrap();
+    let changes = trail.iter().filter(|it| it.event.action == "password.change");
+    let outcomes: Vec<&str> = changes.map(|it| it.event.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["done", "refused"]);
+    assert!(matches!(world.log_in("ann@example.org", old).await, Err(Error::BadLogin)));
+    world.log_in("ann@example.org", new).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_found_an_open_browser_may_not_guess_on() {
+    let world = world();
+    let asked = world.resolve(&world.owner().await.secret).await.unwrap();
+    for _ in 0..Config::default().login_burst {
+        let refused = world.app.change_password(&asked, ("wrong", "a better long one")).await;
+        assert!(matches!(refused, Err(Error::WrongPassword)));
+    }
+    let right = ("a good long one", "a better long one");
+    let refused = world.app.change_password(&asked, right).await;
+    assert!(matches!(refused, Err(Error::TooManyLogins(_))));
+}
+
+#[tokio::test]
 async fn strangers_are_refused_before_any_work_and_cost_few_lines() {
     let world = world();
     let owner = world.resolve(&world.owner().await.secret).await.unwrap();

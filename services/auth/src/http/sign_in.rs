@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use openframe_auth_api::{
-    LoginRequest, Me, Page, SESSION_COOKIE, Session, SetupRequest, SetupState,
+    LoginRequest, Me, Page, PasswordChange, SESSION_COOKIE, Session, SetupRequest, SetupState,
 };
 use openframe_fault::{Fault, Json, Path, Query};
 use openframe_ids::SessionId;
@@ -23,6 +23,7 @@ pub(super) fn open() -> OpenApiRouter<Auth> {
 pub(super) fn closed() -> OpenApiRouter<Auth> {
     OpenApiRouter::new()
         .routes(routes!(me))
+        .routes(routes!(change_password))
         .routes(routes!(log_out))
         .routes(routes!(sessions))
         .routes(routes!(revoke_session))
@@ -99,6 +100,17 @@ async fn me(State(app): State<Auth>, asked: Asked) -> Result<Json<Me>, Fault> {
         session_id,
         user: views::user(user),
     }))
+}
+
+/// Changes one's own password, from within a session. All of one's sessions end, and a new one begins.
+#[utoipa::path(post, path = "/me/password", tag = "sign-in", request_body = PasswordChange,
+    responses((status = 200, body = Me)))]
+async fn change_password(
+    State(app): State<Auth>,
+    asked: Asked,
+    Json(change): Json<PasswordChange>,
+) -> Result<Response, Fault> {
+    Ok(signed_in(app.change_password(&asked, (&change.current, &change.new)).await?))
 }
 
 /// Ends the session that asks.

@@ -173,6 +173,21 @@ impl People for MemoryStore {
         all.record(tenant, event);
         Ok(Changed::Done(now))
     }
+
+    async fn set_password(
+        &self,
+        (tenant, id): (TenantId, UserId),
+        (from, to): (&[u8], &[u8]),
+        event: &Event,
+    ) -> Answer<bool> {
+        let mut all = self.lock();
+        let user = all.users.get_mut(&id).filter(|user| user.tenant == tenant && !user.disabled);
+        let Some(user) = user.filter(|user| user.password == from) else { return Ok(false) };
+        user.password = to.to_vec();
+        all.sessions.retain(|_, session| session.user != id);
+        all.record(tenant, event);
+        Ok(true)
+    }
 }
 
 #[async_trait]

@@ -105,6 +105,24 @@ pub(crate) async fn add_user(db: &mut Connection, user: &User) -> Result<u64> {
     Ok(done.rows_affected())
 }
 
+pub(crate) async fn set_password(
+    db: &mut Connection,
+    (tenant, id): (Uuid, Uuid),
+    (from, to): (&[u8], &[u8]),
+) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"update users set password = $4
+           where tenant_id = $1 and id = $2 and password = $3 and not disabled"#,
+        tenant,
+        id,
+        from,
+        to
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 pub(crate) async fn user(db: &mut Connection, tenant: Uuid, id: Uuid) -> Result<Option<UserRow>> {
     sqlx::query_as!(
         UserRow,

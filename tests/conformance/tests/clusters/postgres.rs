@@ -57,6 +57,9 @@ async fn postgres_keeps_the_auth_services_rules() {
     rules::changes_of_a_person_add_up(&auth.stores).await;
     auth.end().await;
     let auth = Auth::fresh().await;
+    rules::a_password_is_changed_from_the_one_that_was_seen(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
     rules::a_certificate_counts_for_the_bound_key(&auth.stores).await;
     auth.end().await;
 }

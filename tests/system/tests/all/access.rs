@@ -1,10 +1,14 @@
 //! Who gets in, and who does not.
 
 use axum::body::Body;
-use http::{Request, StatusCode};
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use openframe_auth_api::CSRF_HEADER;
 use openframe_devices_api::DeviceQuery;
 use openframe_fault::body;
-use openframe_system::Server;
+use openframe_system::{Server, until};
+
+use crate::roles::{PASSWORD, log_in, person, session};
 
 #[tokio::test]
 async fn the_owners_key_opens_every_service() {
@@ -70,4 +74,49 @@ async fn refusals_name_their_request() {
     let text = body::read(answer.into_body(), 4096).await.unwrap();
     let problem: serde_json::Value = serde_json::from_slice(&text).unwrap();
     assert_eq!((&problem["code"], &problem["request_id"]), (&"bad_path".into(), &id.into()));
+}
+
+/// What a browser with these headers gets.
+async fn asks(
+    server: &Server,
+    (method, path): (&str, &str),
+    of: &HeaderMap,
+    body: &str,
+) -> Response {
+    let request = Request::builder().method(method).uri(path).body(Body::from(body.to_owned()));
+    let mut request = request.unwrap();
+    *request.headers_mut() = of.clone();
+    request.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+    server.peer().unwrap().call(request).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_changed_password_signs_out_everywhere_else() {
+    const ME: (&str, &str) = ("GET", "/api/auth/v1/me");
+    const CHANGE: (&str, &str) = ("POST", "/api/auth/v1/me/password");
+    let server = Server::start().unwrap();
+    let (email, new) = ("technician@example.org", "a better long one");
+    let here = person(&server, "technician").await;
+    let other = session(log_in(&server, email, PASSWORD).await).await;
+    let body = |current: &str| serde_json::json!({ "current": current, "new": new }).to_string();
+    let wrong = asks(&server, CHANGE, &here, &body("a wrong one")).await;
+    assert_eq!(wrong.status(), StatusCode::BAD_REQUEST);
+    let mut without = here.clone();
+    without.remove(CSRF_HEADER);
+    let forged = asks(&server, CHANGE, &without, &body(PASSWORD)).await;
+    assert_eq!(forged.status(), StatusCode::FORBIDDEN);
+    assert_eq!(asks(&server, ME, &other, "").await.status(), StatusCode::OK);
+
+    let now = session(asks(&server, CHANGE, &here, &body(PASSWORD)).await).await;
+    assert_eq!(asks(&server, ME, &now, "").await.status(), StatusCode::OK);
+    for old in [&here, &other] {
+        // A gateway believes a session for a second.
+        until("the old sessions to end", || async {
+            let status = asks(&server, ME, old, "").await.status();
+            (status == StatusCode::UNAUTHORIZED).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(log_in(&server, email, PASSWORD).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(log_in(&server, email, new).await.status(), StatusCode::OK);
 }

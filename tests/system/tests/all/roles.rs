@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// An id that nothing has.
 const NO_ID: &str = "01912345-6789-7abc-8def-0123456789ab";
-const PASSWORD: &str = "a good long one";
+pub(crate) const PASSWORD: &str = "a good long one";
 
 /// Who asks, in the order of the table's columns.
 const CALLERS: [&str; 6] =
@@ -21,7 +21,7 @@ const CALLERS: [&str; 6] =
 
 /// An operation, what each caller gets, and a body that is good enough to be asked whether one may:
 /// `x` is let in, `-` is not allowed (403), `?` is told to sign in (401).
-const TABLE: [(&str, &str, &str); 54] = [
+const TABLE: [(&str, &str, &str); 55] = [
     // Devices prove who they are elsewhere: here these paths are nobody's.
     ("POST /agent/v1/enrol", "xxxxxx", ""),
     ("POST /agent/v1/recover", "xxxxxx", ""),
@@ -81,6 +81,11 @@ const TABLE: [(&str, &str, &str); 54] = [
     ("GET /prometheus/api/v1/labels", "xxxx-?", ""),
     ("GET /prometheus/api/v1/label/job/values", "xxxx-?", ""),
     ("POST /prometheus/api/v1/write", "xx-x-?", ""),
+    (
+        "POST /api/auth/v1/me/password",
+        "xxx--?",
+        r#"{"current":"a wrong one","new":"a new long one"}"#,
+    ),
     // Last: whoever is let in is out afterwards.
     ("POST /api/auth/v1/logout", "xxx--?", ""),
 ];
@@ -94,7 +99,7 @@ async fn json(server: &Server, path: &str, body: &Value) -> Response {
 }
 
 /// The headers of a person who has just signed in.
-async fn session(answer: Response) -> HeaderMap {
+pub(crate) async fn session(answer: Response) -> HeaderMap {
     assert_eq!(answer.status(), StatusCode::OK);
     let cookie = answer.headers().get(header::SET_COOKIE).unwrap().to_str().unwrap().to_owned();
     assert!(cookie.starts_with(SESSION_COOKIE), "{cookie}");
@@ -107,13 +112,17 @@ async fn session(answer: Response) -> HeaderMap {
     headers
 }
 
-async fn person(server: &Server, role: &str) -> HeaderMap {
+pub(crate) async fn person(server: &Server, role: &str) -> HeaderMap {
     let email = format!("{role}@example.org");
     let (name, password) = (role.to_owned(), PASSWORD.to_owned());
     let user = NewUser { email: email.clone(), name, role: role.to_owned(), password };
     server.auth().unwrap().create_user(&user).await.unwrap();
-    let typed = serde_json::json!({ "email": email, "password": PASSWORD });
-    session(json(server, "/api/auth/v1/login", &typed).await).await
+    session(log_in(server, &email, PASSWORD).await).await
+}
+
+pub(crate) async fn log_in(server: &Server, email: &str, password: &str) -> Response {
+    let typed = serde_json::json!({ "email": email, "password": password });
+    json(server, "/api/auth/v1/login", &typed).await
 }
 
 fn key(secret: &str) -> HeaderMap {
