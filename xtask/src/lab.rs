@@ -28,7 +28,7 @@ pub(crate) fn test() -> anyhow::Result<()> {
         // Those that take a node down wait for each other.
         .and_then(|()| test("openframe-conformance", "--test-threads=8", &["--ignored"]))
         // Each in a network and with tables of its own; none takes down a node of the lab.
-        .and_then(|()| test("openframe-system", "--test-threads=4", &[]));
+        .and_then(|()| test("openframe-system", "--test-threads=3", &[]));
     if theirs {
         return tested;
     }
