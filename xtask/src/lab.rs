@@ -18,14 +18,13 @@ pub(crate) fn fetch() -> anyhow::Result<()> {
 /// somebody has started stays up.
 pub(crate) fn test() -> anyhow::Result<()> {
     let theirs = succeeds("cargo", &["run", "--quiet", "-p", "openframe-lab", "--", "status"]);
-    // More threads than there are processors: most of it is waiting.
     let test = |package, threads, args: &[&str]| {
         let test = ["test", "-p", package, "--test", "clusters", "--", threads];
         run("cargo", &[&test[..], args].concat())
     };
     let tested = lab(&["up".to_owned()])
         .and_then(|()| test("openframe-lab", "--test-threads=1", &["--ignored"]))
-        // Those that take a node down wait for each other.
+        // More at once than there are processors: those that take a node down wait for each other.
         .and_then(|()| test("openframe-conformance", "--test-threads=8", &["--ignored"]))
         // Each in a network and with tables of its own; none takes down a node of the lab. More than two
         // at once leave too little of two processors to the clusters.

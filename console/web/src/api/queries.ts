@@ -1,5 +1,5 @@
 /** The questions that more than one place asks, each under one key, so that they are asked once. */
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { call, get, setCsrf } from './client';
 import type { AlertList, ChannelList, Device, Me, Page, RuleList } from './types';
 
@@ -17,6 +17,12 @@ export function useMe() {
       return me;
     },
   });
+}
+
+/** Goes on as whom a sign-in, or whatever else has opened a session, has answered. */
+export function signedIn(client: QueryClient, me: Me) {
+  setCsrf(me.csrf_token);
+  client.setQueryData(['me'], me);
 }
 
 /** Tells whether the one who is signed in may do something, such as `commands:run`. */

@@ -2,7 +2,8 @@ import { Button, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { call, setCsrf } from '../api/client';
+import { call } from '../api/client';
+import { signedIn } from '../api/queries';
 import type { Me } from '../api/types';
 import { useTitle } from '../parts/page';
 import { Problem } from '../parts/problem';
@@ -21,8 +22,7 @@ export function SetupPage() {
   const setUp = useMutation({
     mutationFn: () => call<Me>('POST', '/api/auth/v1/setup', { token, ...person }),
     onSuccess: (me) => {
-      setCsrf(me.csrf_token);
-      client.setQueryData(['me'], me);
+      signedIn(client, me);
       void navigate({ to: '/' });
     },
   });

@@ -2,7 +2,8 @@ import { Button, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRouter, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
-import { call, get, setCsrf } from '../api/client';
+import { call, get } from '../api/client';
+import { signedIn } from '../api/queries';
 import type { Me, SetupState } from '../api/types';
 import { useTitle } from '../parts/page';
 import { Problem } from '../parts/problem';
@@ -29,10 +30,9 @@ export function SignInPage() {
   const signIn = useMutation({
     mutationFn: () => call<Me>('POST', '/api/auth/v1/login', { email, password }),
     onSuccess: (me) => {
-      setCsrf(me.csrf_token);
       // What somebody else was told is not shown to this one.
       client.getQueryCache().clear();
-      client.setQueryData(['me'], me);
+      signedIn(client, me);
       router.history.push(within(next));
     },
   });

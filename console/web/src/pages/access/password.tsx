@@ -2,7 +2,8 @@
 import { Button, PasswordInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { call, setCsrf } from '../../api/client';
+import { call } from '../../api/client';
+import { signedIn } from '../../api/queries';
 import type { Me } from '../../api/types';
 import { Problem } from '../../parts/problem';
 
@@ -14,8 +15,7 @@ export function Password() {
   const change = useMutation({
     mutationFn: () => call<Me>('POST', '/api/auth/v1/me/password', typed),
     onSuccess: (me) => {
-      setCsrf(me.csrf_token);
-      client.setQueryData(['me'], me);
+      signedIn(client, me);
       setTyped(EMPTY);
       return client.invalidateQueries({ queryKey: ['sessions'] });
     },
