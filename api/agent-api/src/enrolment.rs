@@ -34,6 +34,9 @@ pub struct RenewRequest {
     /// When it is for a new key: the old one's signature under [`RenewRequest::statement`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_key_proof: Option<String>,
+    /// The state that came with the last certificate, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
 }
 
 impl RenewRequest {
@@ -55,6 +58,9 @@ pub struct RecoverRequest {
     pub time: Timestamp,
     /// The key's signature under [`RecoverRequest::statement`].
     pub proof: String,
+    /// The state that came with the last certificate, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
 }
 
 impl RecoverRequest {
@@ -76,6 +82,10 @@ pub struct Certified {
     pub chain_pem: String,
     /// The platform's root certificate, PEM: what the device trusts from now on.
     pub root_pem: String,
+    /// What the device keeps beside the certificate, and shows when it asks for the next one. Older
+    /// platforms send none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     /// When the certificate ends.
     pub not_after: Timestamp,
 }

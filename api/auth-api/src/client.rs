@@ -1,20 +1,24 @@
 //! The typed client.
 
-use http::Method;
+use axum::body::Body;
+use http::{Method, Response};
 use openframe_agent_api::enrolment::{
     Certified, ENROL_PATH, EnrolRequest, RECOVER_PATH, RENEW_PATH, RecoverRequest, RenewRequest,
 };
 use openframe_fault::Fault;
-use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, UserId};
+use openframe_ids::{ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, SessionId, UserId};
 use openframe_mesh::{Client, query};
 
 use crate::internal::{
-    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, JOIN, JoinAnswer, JoinRequest, RESOLVE,
-    ResolveRequest, Resolved, SERVER_CERTIFICATE, ServerAnswer, ServerRequest,
+    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, ENDED, Ended, EndedSince, JOIN, JoinAnswer,
+    JoinRequest, RESOLVE, ResolveRequest, Resolved, SERVER_CERTIFICATE, ServerAnswer,
+    ServerRequest,
 };
 use crate::{
-    ApiKey, AuditEntry, AuditVerdict, EnrolmentToken, MadeApiKey, MadeEnrolmentToken, Me,
-    NewApiKey, NewEnrolmentToken, NewUser, PREFIX, Page, Session, User, UserChange,
+    ApiKey, AuditEntry, AuditFilter, AuditStream, AuditVerdict, EnrolmentToken, MadeApiKey,
+    MadeEnrolmentToken, MadeOAuthClient, Me, NewApiKey, NewEnrolmentToken, NewOAuthClient, NewUser,
+    OAuthClient, PREFIX, Page, PasswordForgotten, PasswordLink, QuarantinedDevice, RotateKeys,
+    Session, Settings, SigningKey, User, UserChange,
 };
 
 /// Asks the auth service. Every method fails with the service's own refusal, or with `Unavailable`
@@ -76,6 +80,59 @@ impl AuthClient {
         self.api.delete(&format!("/api-keys/{id}")).await
     }
 
+    /// Makes a link by which a person chooses a new password.
+    pub async fn create_password_link(&self, id: UserId) -> Result<PasswordLink, Fault> {
+        self.api.send(Method::POST, &format!("/users/{id}/password-link"), &()).await
+    }
+
+    /// Has a link by which a person chooses a new password sent to whoever has a mail address.
+    pub async fn ask_password_link(&self, asked: &PasswordForgotten) -> Result<(), Fault> {
+        self.api.tell(Method::POST, "/password/forgot", asked).await
+    }
+
+    /// Removes the second factors of a person.
+    pub async fn reset_factors(&self, id: UserId) -> Result<(), Fault> {
+        self.api.delete(&format!("/users/{id}/factors")).await
+    }
+
+    /// What owners have decided for everybody.
+    pub async fn settings(&self) -> Result<Settings, Fault> {
+        self.api.get("/settings").await
+    }
+
+    /// Decides for everybody.
+    pub async fn change_settings(&self, to: Settings) -> Result<Settings, Fault> {
+        self.api.send(Method::PUT, "/settings", &to).await
+    }
+
+    /// The programs that may ask people for access.
+    pub async fn oauth_clients(&self) -> Result<Page<OAuthClient>, Fault> {
+        self.api.get("/oauth-clients").await
+    }
+
+    /// Registers a program.
+    pub async fn create_oauth_client(
+        &self,
+        client: &NewOAuthClient,
+    ) -> Result<MadeOAuthClient, Fault> {
+        self.api.send(Method::POST, "/oauth-clients", client).await
+    }
+
+    /// Removes a program, and every token of it.
+    pub async fn remove_oauth_client(&self, id: ClientId) -> Result<(), Fault> {
+        self.api.delete(&format!("/oauth-clients/{id}")).await
+    }
+
+    /// The keys that sign ID tokens, oldest first.
+    pub async fn signing_keys(&self) -> Result<Page<SigningKey>, Fault> {
+        self.api.get("/signing-keys").await
+    }
+
+    /// Makes a new key that signs ID tokens.
+    pub async fn rotate_keys(&self, wanted: RotateKeys) -> Result<SigningKey, Fault> {
+        self.api.send(Method::POST, "/signing-keys", &wanted).await
+    }
+
     /// The tenant's enrolment tokens that can still be used.
     pub async fn enrolment_tokens(&self) -> Result<Page<EnrolmentToken>, Fault> {
         self.api.get("/enrolment-tokens").await
@@ -96,9 +153,26 @@ impl AuthClient {
 
     /// The audit trail, newest first.
     pub async fn audit(&self, cursor: Option<&str>, limit: u32) -> Result<Page<AuditEntry>, Fault> {
+        self.search_audit(&AuditFilter::default(), cursor, limit).await
+    }
+
+    /// What is looked for in the audit trail, newest first.
+    pub async fn search_audit(
+        &self,
+        filter: &AuditFilter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<AuditEntry>, Fault> {
         let limit = limit.to_string();
-        let query = query(&[("cursor", cursor), ("limit", Some(&limit))]);
-        self.api.get(&format!("/audit{query}")).await
+        let mut pairs = filter.pairs().to_vec();
+        pairs.extend([("cursor", cursor), ("limit", Some(&limit))]);
+        self.api.get(&format!("/audit{}", query(&pairs))).await
+    }
+
+    /// All that is looked for in the audit trail, as JSON, an entry a line, oldest first. It is whole
+    /// only if the body ends without a failure.
+    pub async fn export_audit(&self, filter: &AuditFilter) -> Result<Response<Body>, Fault> {
+        self.api.stream(&format!("/audit/export{}", query(&filter.pairs()))).await
     }
 
     /// Whether the audit trail's chain holds.
@@ -106,9 +180,24 @@ impl AuthClient {
         self.api.get("/audit/verify").await
     }
 
+    /// Where the audit trail is sent to.
+    pub async fn audit_streams(&self) -> Result<Page<AuditStream>, Fault> {
+        self.api.get("/audit/streams").await
+    }
+
     /// Makes the certificates of a device count no more.
     pub async fn revoke_device(&self, id: DeviceId) -> Result<(), Fault> {
         self.api.delete(&format!("/devices/{id}")).await
+    }
+
+    /// The devices that are in quarantine, the latest first.
+    pub async fn quarantined(&self) -> Result<Page<QuarantinedDevice>, Fault> {
+        self.api.get("/quarantine").await
+    }
+
+    /// Takes a device out of quarantine.
+    pub async fn readmit_device(&self, id: DeviceId) -> Result<(), Fault> {
+        self.api.tell(Method::POST, &format!("/devices/{id}/readmit"), &()).await
     }
 
     /// Enrols a device.
@@ -139,6 +228,11 @@ impl AuthClient {
     /// Fails with `Unauthenticated` when the device was revoked or the certificate does not count.
     pub async fn check_device(&self, check: &DeviceCheck) -> Result<(), Fault> {
         self.root.tell(Method::POST, CHECK_DEVICE, check).await
+    }
+
+    /// Whose access has ended since a place on the audit trail.
+    pub async fn ended(&self, place: Option<u64>) -> Result<Ended, Fault> {
+        self.root.send(Method::POST, ENDED, &EndedSince { place }).await
     }
 
     /// Asks for the certificate of a service, by its join key: needs no credential.

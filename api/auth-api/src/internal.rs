@@ -12,6 +12,8 @@ pub const RESOLVE: &str = "/internal/v1/resolve";
 pub const AUDIT: &str = "/internal/v1/audit";
 /// `POST /internal/v1/devices/check`: the gateway asks whether a device's certificate still counts.
 pub const CHECK_DEVICE: &str = "/internal/v1/devices/check";
+/// `POST /internal/v1/ended`: a gateway asks whose access has ended since it last asked.
+pub const ENDED: &str = "/internal/v1/ended";
 
 /// `POST /internal/v1/join`: a service of another process asks for its certificate, by its join key
 /// alone. What it then is in the mesh is its name.
@@ -65,6 +67,21 @@ pub enum Shown {
     Session(String),
     /// `Authorization: Bearer of_ak_…`.
     ApiKey(String),
+    /// `Authorization: Bearer of_at_…`.
+    AccessToken(String),
+    /// `Authorization: DPoP of_at_…`, with the proof for this request (RFC 9449).
+    BoundToken {
+        /// The token.
+        token: String,
+        /// The `DPoP` header.
+        proof: String,
+        /// The request's method.
+        method: String,
+        /// The request's path.
+        path: String,
+    },
+    /// The same again while its request is under way: the proof was checked.
+    ProvenToken(String),
 }
 
 /// What the gateway saw of the one who asks.
@@ -124,4 +141,22 @@ pub struct DeviceCheck {
     pub device_id: DeviceId,
     /// The certificate's serial number, hex.
     pub serial: String,
+}
+
+/// The question whose access has ended.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct EndedSince {
+    /// The place on the audit trail up to which the gateway knows; none when it has just started.
+    pub place: Option<u64>,
+}
+
+/// Whose access has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Up to where this is all.
+    pub place: u64,
+    /// Whether somebody's access has ended or changed: whom the gateway knows it has to ask about anew.
+    pub people: bool,
+    /// Devices that were revoked.
+    pub devices: Vec<DeviceId>,
 }

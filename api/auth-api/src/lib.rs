@@ -5,16 +5,50 @@
 
 mod audit;
 mod client;
+mod clients;
+mod devices;
+mod factors;
 pub mod internal;
 mod types;
 
+use http::{HeaderMap, HeaderName};
+
 pub use audit::{Ask, Audit, Entry, Outcome, REMOTE_ADDRESS};
 pub use client::AuthClient;
+pub use clients::*;
+pub use devices::QuarantinedDevice;
+pub use factors::*;
 pub use types::*;
 
 /// What every public path begins with.
 pub const PREFIX: &str = "/api/auth/v1";
+/// What the paths of the OAuth provider begin with; its last part names the tenant.
+pub const PROVIDER: &str = "/t/main";
+/// Where programs send browsers to log out; pages of other origins may post a form there.
+pub const PROVIDER_LOGOUT: &str = "/t/main/logout";
+/// Where programs find out about the provider (RFC 8414, 3.1); they may also ask below [`PROVIDER`].
+pub const PROVIDER_METADATA: &str = "/.well-known/oauth-authorization-server/t/main";
+/// Where the gateway puts the `Authorization` header of a request to the provider.
+pub const AUTHORIZATION_SHOWN: HeaderName = HeaderName::from_static("x-openframe-authorization");
+/// Proofs of keys that come with programs' requests (RFC 9449).
+pub const DPOP: HeaderName = HeaderName::from_static("dpop");
+/// A request comes with several proofs, or one that is no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadProof;
+
+/// The one proof of a key that a request may come with (RFC 9449, 4.3).
+pub fn proof_of_key(headers: &HeaderMap) -> Result<Option<&str>, BadProof> {
+    let mut proofs = headers.get_all(DPOP).iter();
+    let first = proofs.next().map(|proof| proof.to_str().map_err(|_| BadProof)).transpose()?;
+    if proofs.next().is_some() { Err(BadProof) } else { Ok(first) }
+}
+
 /// The cookie that holds a browser's session.
 pub const SESSION_COOKIE: &str = "__Host-of_sid";
+/// The cookie that holds a sign-in whose second factor is to come.
+pub const HALF_COOKIE: &str = "__Host-of_half";
+/// The header in which a message to a webhook is signed: `t=UNIX_SECONDS,v1=HEX`, HMAC-SHA-256 of the
+/// seconds, a dot, and the body.
+pub const SIGNATURE: &str = "openframe-signature";
 /// The header in which a page sends the CSRF token back.
 pub const CSRF_HEADER: &str = "x-csrf-token";

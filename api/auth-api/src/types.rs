@@ -10,6 +10,8 @@ use utoipa::ToSchema;
 pub struct SetupState {
     /// True until the first owner exists.
     pub needed: bool,
+    /// Whether the platform sends mail: who has forgotten a password can ask for a link then.
+    pub mail: bool,
 }
 
 /// `POST /setup`: makes the first owner and signs in.
@@ -93,6 +95,34 @@ pub struct NewUser {
     pub password: String,
 }
 
+/// The answer to `POST /users/{id}/password-link`: the only time the link is shown.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct PasswordLink {
+    /// Where the person chooses a new password, once.
+    pub url: String,
+    /// When it is good no more.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+/// `POST /password/forgot`: asks for a link by mail, by which one chooses a new password.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordForgotten {
+    /// One's mail address.
+    pub email: String,
+}
+
+/// `POST /password`: a new password, by a link.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChoice {
+    /// The link's token, `of_pl_…`.
+    pub token: String,
+    /// 8 to 256 characters.
+    pub password: String,
+}
+
 /// `PATCH /users/{id}`: absent fields stay as they are.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -138,6 +168,11 @@ pub struct Session {
     pub remote_address: String,
     /// What the browser calls itself.
     pub user_agent: String,
+    /// When the person last showed to be that person.
+    #[schema(value_type = String, format = DateTime)]
+    pub authenticated_at: Timestamp,
+    /// How (RFC 8176): `pwd`, and `otp` and `mfa` where a second factor was shown.
+    pub amr: Vec<String>,
     /// Whether it is the one that asks.
     pub current: bool,
 }
@@ -185,6 +220,33 @@ pub struct MadeApiKey {
     pub secret: String,
 }
 
+/// A key that signs ID tokens; the key itself is never told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SigningKey {
+    /// Its name, in tokens and in the key set.
+    pub kid: String,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub made_at: Timestamp,
+    /// From when on it signs, until a younger one does.
+    #[schema(value_type = String, format = DateTime)]
+    pub signs_from: Timestamp,
+    /// `staged`: clients get to know it; `signing`; or `retiring`: what it has signed may still be good.
+    pub stage: String,
+}
+
+/// `POST /signing-keys`.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateKeys {
+    /// The new key signs at once, and not in a day, when clients know it.
+    #[serde(default)]
+    pub now: bool,
+    /// All others are forgotten: whatever they have signed is good no more. Only with `now`.
+    #[serde(default)]
+    pub revoke: bool,
+}
+
 /// An enrolment token, without its secret.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct EnrolmentToken {
@@ -230,6 +292,37 @@ pub struct MadeEnrolmentToken {
     pub command: String,
 }
 
+/// What is looked for in the audit trail; everything by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// What was done: `session.create`, or `session.` for all that begin so.
+    pub action: Option<String>,
+    /// By whom.
+    pub actor: Option<String>,
+    /// To what.
+    pub target: Option<String>,
+    /// `done`, `refused` or `failed`.
+    pub outcome: Option<String>,
+    /// At this time or later, RFC 3339.
+    pub from: Option<String>,
+    /// Before this time, RFC 3339.
+    pub to: Option<String>,
+}
+
+impl AuditFilter {
+    /// As it is written in an address.
+    pub fn pairs(&self) -> [(&'static str, Option<&str>); 6] {
+        [
+            ("action", self.action.as_deref()),
+            ("actor", self.actor.as_deref()),
+            ("target", self.target.as_deref()),
+            ("outcome", self.outcome.as_deref()),
+            ("from", self.from.as_deref()),
+            ("to", self.to.as_deref()),
+        ]
+    }
+}
+
 /// One line of the audit trail.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
@@ -258,11 +351,69 @@ pub struct AuditEntry {
     pub hash: String,
 }
 
-/// `GET /audit/verify`: whether the chain holds.
+/// `GET /audit/verify`: whether the trail is what was written.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AuditVerdict {
-    /// How many entries were checked.
+    /// How many entries hold.
     pub entries: u64,
-    /// The first entry that does not follow from those before it.
+    /// How many checkpoints do.
+    pub checkpoints: u64,
+    /// The last of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_checkpoint: Option<AuditCheckpoint>,
+    /// The first entry that does not hold.
     pub broken_at: Option<u64>,
+    /// What is wrong there: `chain`, `end`, `added`, `cut`, `rewritten` or `forged`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<String>,
+    /// The same in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<String>,
+}
+
+/// Where the audit trail ended at a time, as the platform has sealed it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AuditCheckpoint {
+    /// The last entry then.
+    pub seq: u64,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// The hash of that entry, hex.
+    pub hash: String,
+}
+
+/// Where the audit trail is sent to as it grows.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AuditStream {
+    /// `syslog` or `webhook`.
+    pub name: String,
+    /// Where that is.
+    pub to: String,
+    /// The last entry that has arrived there; 0 for none.
+    pub arrived: u64,
+    /// When that was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub arrived_at: Option<Timestamp>,
+    /// How many entries have not, as far as is known. Syslog has no answers: what it was sent counts
+    /// after a quarter of a minute.
+    pub behind: u64,
+    /// Why sending fails; absent when it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Since when it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub failing_since: Option<Timestamp>,
+}
+
+/// What is posted to a webhook of the audit trail: entries in their order, none left out. Some may come
+/// again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuditBatch {
+    /// Whose trail.
+    pub tenant_id: TenantId,
+    /// The entries.
+    pub entries: Vec<AuditEntry>,
 }

@@ -66,8 +66,16 @@ id! {
     UserId;
     /// One sign-in of one person in one browser.
     SessionId;
+    /// A sign-in that is half done: the password was right, the second factor is to come.
+    SignInId;
     /// An API key.
     ApiKeyId;
+    /// A program that was registered to ask for access (OAuth).
+    ClientId;
+    /// A request for access that a program has pushed ahead of the browser.
+    PushedId;
+    /// All tokens that come of one permission given to one client.
+    FamilyId;
     /// An enrolment token.
     EnrolmentTokenId;
     /// A device that was enrolled; its name for life.

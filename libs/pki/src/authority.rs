@@ -1,5 +1,6 @@
 //! The platform's own authority: what signs, for whom, for how long.
 
+use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use jiff::{SignedDuration, Timestamp};
 use openframe_ids::{DeviceId, TenantId, random};
 use rcgen::{
@@ -135,9 +136,26 @@ impl Authority {
         &self.root_pem
     }
 
+    /// A secret that every holder of this authority derives alike, for `purpose` alone (HKDF with
+    /// SHA-256, RFC 5869): what is sealed with it is as safe as the authority's key.
+    #[expect(clippy::expect_used, reason = "32 bytes are fewer than HKDF can give")]
+    pub fn derived_key(&self, purpose: &str) -> [u8; 32] {
+        let salt = Salt::new(HKDF_SHA256, b"openframe derived key v1");
+        let (key, purpose) = (salt.extract(self.issuing.pair.key.as_bytes()), [purpose.as_bytes()]);
+        let mut derived = [0; 32];
+        let filled = key.expand(&purpose, HKDF_SHA256).and_then(|okm| okm.fill(&mut derived));
+        filled.expect("HKDF gives 32 bytes");
+        derived
+    }
+
     /// The authority of devices and servers.
     pub fn issuing(&self) -> &Pair {
         &self.issuing.pair
+    }
+
+    /// What signs the certificates of devices, servers and seals.
+    pub(crate) fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.issuing.issuer
     }
 
     /// The authority of the platform's own services.

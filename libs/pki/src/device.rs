@@ -184,3 +184,6 @@ fn is_p256(key: &SubjectPublicKeyInfo<'_>) -> bool {
     let algorithm = key.algorithm.algorithm.to_id_string();
     algorithm == P256.0 && curve.is_some_and(|curve| curve.to_id_string() == P256.1)
 }
+
+#[cfg(test)]
+mod tests;

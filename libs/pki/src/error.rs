@@ -12,6 +12,9 @@ pub enum Error {
     /// A certificate that does not name a service of this platform, or is not good any more.
     #[error("the certificate does not name a service of this platform")]
     NotAService,
+    /// What is not signed by this platform, or not for this purpose, or says something else.
+    #[error("it was not sealed by this platform")]
+    NotASeal,
     /// A stored key or certificate that cannot be read.
     #[error("a stored key or certificate is damaged")]
     Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -3,13 +3,16 @@
 //! One root (P-384, ten years) signs two authorities (P-256): the issuing one signs device certificates
 //! of 24 hours and the certificates of the platform's servers, the other one those of 24 hours that
 //! the platform's services show each other. [`Authority`] holds them; [`DeviceKey`]
-//! is a device's half; `verify` has the TLS settings of each side. Profile: RFC 5280, and SPIFFE
+//! is a device's half; `verify` has the TLS settings of each side; a [`Seal`] is what the platform has said,
+//! signed. Profile: RFC 5280, and SPIFFE
 //! X.509-SVID for the URI that names a device.
 
 mod authority;
 mod device;
 mod error;
+mod seal;
 mod service;
+mod state;
 mod verify;
 
 pub use authority::{
@@ -17,10 +20,12 @@ pub use authority::{
 };
 pub use device::{DeviceIdentity, DeviceKey, KeyProof, csr_spki_sha256, device_identity};
 pub use error::Error;
+pub use seal::Seal;
 pub use service::{
     KnownService, SERVICE_LIFETIME, ServiceCertificate, ServiceKey, ServiceRoot, Shown,
     service_name,
 };
+pub use state::{DeviceState, DeviceStates};
 pub use verify::{
     agents_server, device_client, install_provider, pin_of, pinned_client, public_client,
     root_client, service_client, services_server, users_server,

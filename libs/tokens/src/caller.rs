@@ -1,6 +1,6 @@
 //! Who is asking, as the gateway found it out.
 
-use openframe_ids::{ApiKeyId, DeviceId, SessionId, TenantId, UserId};
+use openframe_ids::{ApiKeyId, ClientId, DeviceId, SessionId, TenantId, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{Permission, Role};
@@ -29,6 +29,15 @@ pub enum Subject {
         /// The permissions that the key was made with, in text form.
         scopes: Vec<String>,
     },
+    /// A program with an access token (OAuth).
+    App {
+        /// The program.
+        client: ClientId,
+        /// For whom it acts; none: for itself.
+        behalf: Option<Behalf>,
+        /// What the token reaches, permissions in text form.
+        scopes: Vec<String>,
+    },
     /// A device, by its certificate. It may act on itself only.
     Device {
         /// The device.
@@ -39,6 +48,15 @@ pub enum Subject {
         /// `gateway`, `auth`, `devices` or `monitoring`.
         name: String,
     },
+}
+
+/// The person for whom a program acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Behalf {
+    /// The person.
+    pub user: UserId,
+    /// The person's role now: a token never outlives a demotion.
+    pub role: Role,
 }
 
 /// Who is asking, in which tenant, in which request. Made by the gateway only.
@@ -59,13 +77,19 @@ impl Caller {
             Subject::ApiKey { role, scopes, .. } => {
                 role.permits(permission) && scopes.iter().any(|scope| scope == permission.as_str())
             }
+            Subject::App { behalf, scopes, .. } => {
+                behalf.is_none_or(|behalf| behalf.role.permits(permission))
+                    && scopes.iter().any(|scope| scope == permission.as_str())
+            }
             Subject::Device { .. } | Subject::Service { .. } => false,
         }
     }
 
-    /// The person behind the request: the one signed in, or the owner of the key.
+    /// The person behind the request: the one signed in, the owner of the key, or the one for whom a
+    /// program acts.
     pub fn user(&self) -> Option<UserId> {
         match &self.subject {
+            Subject::App { behalf, .. } => behalf.map(|behalf| behalf.user),
             Subject::User { user, .. } | Subject::ApiKey { owner: user, .. } => Some(*user),
             Subject::Device { .. } | Subject::Service { .. } => None,
         }
@@ -75,7 +99,10 @@ impl Caller {
     pub fn device(&self) -> Option<DeviceId> {
         match &self.subject {
             Subject::Device { device } => Some(*device),
-            Subject::User { .. } | Subject::ApiKey { .. } | Subject::Service { .. } => None,
+            Subject::User { .. }
+            | Subject::ApiKey { .. }
+            | Subject::App { .. }
+            | Subject::Service { .. } => None,
         }
     }
 
@@ -89,16 +116,22 @@ impl Caller {
         match &self.subject {
             Subject::User { .. } => "user",
             Subject::ApiKey { .. } => "api_key",
+            Subject::App { .. } => "client",
             Subject::Device { .. } => "device",
             Subject::Service { .. } => "service",
         }
     }
 
-    /// The subject's own id as text: a user's, key's or device's id, or a service's name.
+    /// The subject's own id as text: a user's, key's or device's id, a service's name, or a client's
+    /// id with the person's for whom it acts.
     pub fn id(&self) -> String {
         match &self.subject {
             Subject::User { user, .. } => user.to_string(),
             Subject::ApiKey { key, .. } => key.to_string(),
+            Subject::App { client, behalf: None, .. } => client.to_string(),
+            Subject::App { client, behalf: Some(behalf), .. } => {
+                format!("{client} for {}", behalf.user)
+            }
             Subject::Device { device } => device.to_string(),
             Subject::Service { name } => name.clone(),
         }
@@ -115,6 +148,7 @@ mod tests {
         Caller { tenant: TenantId::new(), subject }
     }
 
+    // ASVS 8.2.1
     #[test]
     fn a_key_may_do_what_both_its_scopes_and_its_owner_may() {
         let scoped = key(Role::Owner, &["devices:read"]);
@@ -122,6 +156,22 @@ mod tests {
         assert!(!scoped.may(Permission::CommandsRun));
         let demoted = key(Role::ReadOnly, &["devices:read", "commands:run"]);
         assert!(!demoted.may(Permission::CommandsRun));
+    }
+
+    // ASVS 10.3.2
+    #[test]
+    fn a_program_may_do_what_its_scopes_and_its_person_may() {
+        let app = |behalf, scope: &str| {
+            let scopes = vec![scope.to_owned(), "openid".to_owned()];
+            let subject = Subject::App { client: ClientId::new(), behalf, scopes };
+            Caller { tenant: TenantId::new(), subject }
+        };
+        let of = |role| Some(Behalf { user: UserId::new(), role });
+        assert!(app(of(Role::Owner), "commands:run").may(Permission::CommandsRun));
+        assert!(!app(of(Role::ReadOnly), "commands:run").may(Permission::CommandsRun));
+        assert!(!app(of(Role::Owner), "devices:read").may(Permission::CommandsRun));
+        assert!(app(None, "commands:run").may(Permission::CommandsRun));
+        assert!(!app(None, "devices:read").may(Permission::CommandsRun));
     }
 
     #[test]

@@ -294,6 +294,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    // ASVS 9.2.1
     #[test]
     fn a_token_carries_its_caller() {
         let minter = Minter::generate();
@@ -306,6 +307,7 @@ mod tests {
         assert!(matches!(verifier.verify(&token, None, at(1060)), Err(Refused::Expired)));
     }
 
+    // ASVS 9.2.1, 9.2.3
     #[test]
     fn a_token_is_refused_elsewhere_and_at_other_times() {
         let minter = Minter::generate();
@@ -317,6 +319,7 @@ mod tests {
         assert!(matches!(early.verify(&token, None, at(1061)), Err(Refused::Expired)));
     }
 
+    // ASVS 9.1.1, 9.1.2
     #[test]
     fn a_token_of_another_key_or_algorithm_is_refused() {
         let token = Minter::generate().mint(&caller(), "devices", at(1000));
@@ -326,12 +329,44 @@ mod tests {
         assert!(matches!(verifier.verify(none, None, at(1000)), Err(Refused::NotValid(_))));
     }
 
+    /// A token of this key, whose header and claims are changed first.
+    fn forged(minter: &Minter, change: fn(&mut Header, &mut Claims)) -> String {
+        let mut claims = Claims {
+            iss: ISSUER.to_owned(),
+            aud: "devices".to_owned(),
+            iat: 1000,
+            exp: 1060,
+            caller: caller(),
+        };
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(TYPE.to_owned());
+        change(&mut header, &mut claims);
+        let Signer::Own { key, .. } = &minter.0 else { panic!("it has a key of its own") };
+        jsonwebtoken::encode(&header, &claims, key).unwrap()
+    }
+
+    // ASVS 9.2.2, 9.2.3
+    #[test]
+    fn a_token_of_the_right_key_is_still_one_of_this_kind_only() {
+        let minter = Minter::generate();
+        let verify = |change| {
+            let token = forged(&minter, change);
+            minter.verifier("devices").verify(&token, None, at(1000)).is_ok()
+        };
+        assert!(verify(|_, _| {}));
+        assert!(!verify(|header, _| header.typ = Some("JWT".to_owned())));
+        assert!(!verify(|header, _| header.typ = None));
+        assert!(!verify(|_, claims| claims.iss = "somebody".to_owned()));
+        assert!(!verify(|_, claims| claims.aud = "auth".to_owned()));
+    }
+
     fn service(authority: &Authority, name: &str, at: Timestamp) -> Minter {
         let key = ServiceKey::generate().unwrap();
         let issued = authority.issue_service(&key.csr_pem().unwrap(), name, at).unwrap();
         Minter::of(Arc::new(ServiceCertificate::new(&key, &issued).unwrap()))
     }
 
+    // ASVS 9.1.3
     #[test]
     fn a_service_speaks_for_itself_and_the_gateway_for_all() {
         let start = at(1_000_000);
@@ -359,6 +394,7 @@ mod tests {
         assert!(!check(&other, "gateway", &caller(), Some("gateway")), "of another root");
     }
 
+    // ASVS 9.1.3
     #[test]
     fn a_key_of_ones_own_is_no_service() {
         let (authority, _) = Authority::create(at(1_000_000)).unwrap();
@@ -367,7 +403,11 @@ mod tests {
         let verifier = Verifier::trusting(root, "auth");
         assert!(verifier.verify(&token, Some("gateway"), at(1_000_000)).is_err());
         let late = at(1_000_000 + 25 * 60 * 60);
-        let token = service(&authority, "gateway", at(1_000_000)).mint(&caller(), "auth", late);
+        let gateway = service(&authority, "gateway", at(1_000_000));
+        let token = gateway.mint(&caller(), "auth", late);
         assert!(verifier.verify(&token, Some("gateway"), late).is_err(), "an old certificate");
+        let early = gateway.mint(&caller(), "auth", at(1_000_000));
+        verifier.verify(&early, Some("gateway"), at(1_000_000)).unwrap();
+        assert!(verifier.verify(&token, Some("gateway"), late).is_err(), "although remembered");
     }
 }

@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openframe_ids::random;
@@ -19,21 +20,46 @@ use uuid::Uuid;
 pub enum Purpose {
     /// A browser's session: the value of the cookie.
     Session,
+    /// A sign-in that waits for its second factor: the value of another cookie.
+    HalfSignIn,
     /// An API key.
     ApiKey,
     /// A token that enrols devices.
     Enrolment,
     /// The one-time link that makes the first owner.
     Setup,
+    /// The one-time link by which a person chooses a new password.
+    PasswordLink,
+    /// What an OAuth client shows for itself.
+    ClientSecret,
+    /// The code that a browser brings an OAuth client.
+    AuthorizationCode,
+    /// What an OAuth client's request is called that it has pushed.
+    PushedRequest,
+    /// What an OAuth client on a device without a browser waits with.
+    DeviceCode,
+    /// What an OAuth client reaches the platform with.
+    AccessToken,
+    /// What an OAuth client gets the next access token with.
+    RefreshToken,
 }
 
 impl Purpose {
-    fn prefix(self) -> &'static str {
+    /// What the text of such a secret begins with.
+    pub fn prefix(self) -> &'static str {
         match self {
             Self::Session => "of_sid_",
+            Self::HalfSignIn => "of_hs_",
             Self::ApiKey => "of_ak_",
             Self::Enrolment => "of_et_",
             Self::Setup => "of_su_",
+            Self::PasswordLink => "of_pl_",
+            Self::ClientSecret => "of_cs_",
+            Self::AuthorizationCode => "of_ac_",
+            Self::PushedRequest => "of_pr_",
+            Self::DeviceCode => "of_dc_",
+            Self::AccessToken => "of_at_",
+            Self::RefreshToken => "of_rt_",
         }
     }
 }
@@ -75,17 +101,61 @@ pub struct Presented {
     pub hash: SecretHash,
 }
 
-/// Makes a new secret for the row `id`.
-pub fn mint(purpose: Purpose, id: Uuid) -> Minted {
-    let secret: [u8; 32] = random();
-    let body = format!("{}{}_{}", purpose.prefix(), id.simple(), URL_SAFE_NO_PAD.encode(secret));
-    let text = format!("{body}{:08x}", crc32c::crc32c(body.as_bytes()));
-    Minted { text, hash: hash(&secret) }
+/// The secret part of a text: 256 bits that nobody can guess.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Secret([u8; 32]);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
 }
 
-/// Reads a secret. `None` when it is not one of this purpose, mistyped or cut short: nothing needs
-/// to be looked up then.
+impl Secret {
+    /// A secret of these random bytes.
+    pub fn new(random: [u8; 32]) -> Self {
+        Self(random)
+    }
+
+    /// What is stored of it.
+    pub fn hash(&self) -> SecretHash {
+        SecretHash(Sha256::digest(self.0).into())
+    }
+
+    /// The full text that names the row `id`.
+    pub fn text(&self, purpose: Purpose, id: Uuid) -> String {
+        let secret = URL_SAFE_NO_PAD.encode(self.0);
+        let body = format!("{}{}_{secret}", purpose.prefix(), id.simple());
+        format!("{body}{:08x}", crc32c::crc32c(body.as_bytes()))
+    }
+
+    /// Another secret that who holds this one and `salt` can make again, and nobody else (HKDF with
+    /// SHA-256, RFC 5869). `what` keeps several of the same two apart.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "32 bytes are fewer than HKDF can give")]
+    pub fn successor(&self, salt: &[u8; 32], what: &str) -> Self {
+        let key = Salt::new(HKDF_SHA256, salt).extract(&self.0);
+        let (mut next, what) = ([0; 32], [what.as_bytes()]);
+        let filled = key.expand(&what, HKDF_SHA256).and_then(|okm| okm.fill(&mut next));
+        filled.expect("HKDF gives 32 bytes");
+        Self(next)
+    }
+}
+
+/// Makes a new secret for the row `id`.
+pub fn mint(purpose: Purpose, id: Uuid) -> Minted {
+    let secret = Secret::new(random());
+    Minted { text: secret.text(purpose, id), hash: secret.hash() }
+}
+
+/// Reads a secret's claim. `None` when it is not one of this purpose, mistyped or cut short: nothing
+/// needs to be looked up then.
 pub fn read(purpose: Purpose, text: &str) -> Option<Presented> {
+    open(purpose, text).map(|(id, secret)| Presented { id, hash: secret.hash() })
+}
+
+/// Reads the row that a secret names, and the secret. `None` as with [`read`].
+pub fn open(purpose: Purpose, text: &str) -> Option<(Uuid, Secret)> {
     if !text.is_ascii() || text.len() > 160 {
         return None;
     }
@@ -94,8 +164,8 @@ pub fn read(purpose: Purpose, text: &str) -> Option<Presented> {
         return None;
     }
     let (id, secret) = body.strip_prefix(purpose.prefix())?.split_once('_')?;
-    let secret = URL_SAFE_NO_PAD.decode(secret).ok().filter(|secret| secret.len() == 32)?;
-    Some(Presented { id: Uuid::try_parse(id).ok()?, hash: hash(&secret) })
+    let secret = URL_SAFE_NO_PAD.decode(secret).ok()?.try_into().ok()?;
+    Some((Uuid::try_parse(id).ok()?, Secret(secret)))
 }
 
 /// The value that a page must send back with each change it asks for, made from the session's
@@ -105,10 +175,6 @@ pub fn csrf_token(session: &Presented) -> String {
     hasher.update(b"openframe csrf v1");
     hasher.update(session.hash.0);
     URL_SAFE_NO_PAD.encode(hasher.finalize())
-}
-
-fn hash(secret: &[u8]) -> SecretHash {
-    SecretHash(Sha256::digest(secret).into())
 }
 
 #[cfg(test)]
@@ -141,6 +207,17 @@ mod tests {
     fn debug_shows_no_secret() {
         let minted = mint(Purpose::Setup, Uuid::nil());
         assert_eq!(format!("{minted:?}"), "Minted(***)");
+        assert_eq!(format!("{:?}", Secret::new([7; 32])), "Secret(***)");
+    }
+
+    #[test]
+    fn a_successor_takes_both_secret_and_salt() {
+        let secret = Secret::new([1; 32]);
+        let next = secret.successor(&[2; 32], "a");
+        assert_eq!(next, secret.successor(&[2; 32], "a"));
+        assert_ne!(next, secret.successor(&[2; 32], "b"));
+        assert_ne!(next, secret.successor(&[3; 32], "a"));
+        assert_ne!(next, Secret::new([4; 32]).successor(&[2; 32], "a"));
     }
 
     proptest! {

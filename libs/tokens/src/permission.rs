@@ -20,7 +20,8 @@ pub enum Permission {
     TelemetryWrite,
     /// Make and change alert rules and notification channels.
     AlertsWrite,
-    /// Make, change and disable users, and see and end other people's sessions.
+    /// Make, change and disable users, see and end other people's sessions, and say which programs may
+    /// ask people for access.
     UsersManage,
     /// Make and revoke one's own API keys.
     KeysManage,
@@ -151,6 +152,31 @@ mod tests {
                 assert!(Role::Technician.permits(permission));
             }
         }
+    }
+
+    // ASVS 8.1.1
+    #[test]
+    fn the_guide_says_which_role_permits_what() {
+        let page = include_str!("../../../docs/guide/permissions.md");
+        let rows = page.lines().filter(|line| line.starts_with("| `") && line.contains(':'));
+        let told: Vec<Vec<&str>> = rows
+            .map(|row| row.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>())
+            .filter(|cells| cells.len() == 5)
+            .map(|cells| [&cells[..1], &cells[2..]].concat())
+            .collect();
+        let holds = Permission::ALL.map(|permission| {
+            let of = |role: Role| if role.permits(permission) { "yes" } else { "no" };
+            [Role::Owner, Role::Technician, Role::ReadOnly].map(of)
+        });
+        let names = Permission::ALL.map(|permission| format!("`{permission}`"));
+        let wanted: Vec<Vec<&str>> = names
+            .iter()
+            .zip(&holds)
+            .map(|(name, holds)| [&[name.as_str()], &holds[..]].concat())
+            .collect();
+        assert_eq!(told, wanted);
+        let head = page.lines().find(|line| line.starts_with("| permission |")).unwrap();
+        assert!(head.ends_with("| owner | technician | read_only |"), "{head}");
     }
 
     #[test]

@@ -178,5 +178,59 @@ fn bad_requests_are_refused() {
     lines[last] = &forged_line;
     for bad in ["", "x", &"A".repeat(1 << 20), &weak, &lines.join("\n"), authority.root_pem()] {
         assert!(matches!(issue(bad), Err(Error::BadRequest(_))), "{bad:.60}");
+        assert!(matches!(csr_spki_sha256(bad), Err(Error::BadRequest(_))), "{bad:.60}");
     }
+}
+
+fn first(pem: &str) -> CertificateDer<'static> {
+    CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_certificate_is_for_one_use_and_no_authority_makes_another() {
+    use x509_parser::prelude::FromDer as _;
+    let authority = create();
+    let key = DeviceKey::generate().unwrap();
+    let csr = key.csr_pem("host-1").unwrap();
+    let issued = authority.issue_device(&csr, TenantId::new(), DeviceId::new(), now()).unwrap();
+    let der = first(&issued.chain_pem);
+    let (_, leaf) = x509_parser::certificate::X509Certificate::from_der(&der).unwrap();
+    let uses = leaf.extended_key_usage().unwrap().unwrap().value;
+    assert!(uses.client_auth && !uses.server_auth && !uses.any, "{uses:?}");
+    assert!(!leaf.is_ca());
+    let lasts = leaf.validity().not_after.timestamp() - now().as_second();
+    assert!((86_390..=86_400).contains(&lasts), "a day, not {lasts} s");
+    for pair in [authority.issuing(), authority.services()] {
+        let der = first(&pair.certificate);
+        let (_, own) = x509_parser::certificate::X509Certificate::from_der(&der).unwrap();
+        let constraints = own.basic_constraints().unwrap().unwrap().value;
+        assert_eq!((constraints.ca, constraints.path_len_constraint), (true, Some(0)));
+    }
+}
+
+#[test]
+fn a_certificate_names_one_device_of_ours_or_none() {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let own = spiffe_uri(TenantId::new(), DeviceId::new());
+    let names = |uris: &[&str]| {
+        let mut params = CertificateParams::default();
+        let uri = |uri: &&str| SanType::URI((*uri).try_into().unwrap());
+        params.subject_alt_names = uris.iter().map(uri).collect();
+        device_identity(params.self_signed(&key).unwrap().der()).is_ok()
+    };
+    assert!(names(&[&own]));
+    assert!(!names(&[&own, &own]));
+    assert!(!names(&[&own.replace("spiffe://openframe", "spiffe://elsewhere")]));
+    assert!(!names(&[&own.replace("/d/", "/svc/")]));
+    assert!(!names(&[]));
+}
+
+#[test]
+fn a_request_has_a_longest_size() {
+    let authority = create();
+    let csr = DeviceKey::generate().unwrap().csr_pem("host-1").unwrap();
+    let issue = |csr: &str| authority.issue_device(csr, TenantId::new(), DeviceId::new(), now());
+    issue(&csr).unwrap();
+    let padded = format!("{csr}{}", "\n".repeat(8 << 10));
+    assert!(matches!(issue(&padded), Err(Error::BadRequest(_))));
 }
