@@ -1,18 +1,30 @@
 //! What the auth service does: one public method per thing a caller can ask. Authorisation first.
 
 mod audit;
+mod backoff;
+mod checkpoints;
 mod devices;
+mod ended;
 mod enrolment;
+mod export;
+mod factors;
 mod keys;
 mod limits;
+mod mailing;
+mod oauth;
+mod password_links;
 mod passwords;
 mod people;
 mod refusals;
 mod services;
 mod sessions;
 mod setup;
+mod sign_in;
+mod step_up;
+mod streaming;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -20,25 +32,45 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use openframe_clock::Clock;
 use openframe_ids::{SessionId, TenantId, UserId};
-use openframe_pki::Authority;
+use openframe_pki::{Authority, DeviceStates};
+use openframe_tokens::sealing::Sealer;
 use openframe_tokens::{Caller, Permission, Subject};
 
 use crate::domain::Event;
+use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::store::Stores;
+use crate::stream::Streams;
 use crate::{Config, Error};
 use limits::Limits;
+use mailing::Mailing;
+use oauth::Keyring;
 use passwords::Passwords;
 use refusals::Refusals;
+use streaming::Streaming;
 
-pub use audit::Verdict;
+pub(crate) use audit::told;
+pub(crate) use checkpoints::hex;
 pub use devices::Certificate;
+pub use ended::Ended;
 pub use enrolment::Made;
+pub use export::Export;
+pub use factors::{Enrolment, OwnFactors};
 pub use keys::MadeKey;
+pub use oauth::{
+    Answered, ConsentAsked, DeviceAnswered, DeviceAsked, DeviceConsent, Introspected, KeyProof,
+    KeyShown, LoggedOut, LogoutAsked, MadeClient, NewClient, OAuthError, PersonClaims, Proven,
+    PushedAnswer, Rotation, Sent, Tokens,
+};
+pub use password_links::MadeLink;
 pub use people::{NewPerson, PersonChange};
 pub use services::{JoinKeys, Joined};
 pub use sessions::{Resolved, Secret};
-pub use setup::{SignedIn, new_bootstrap_secret};
+pub use setup::new_bootstrap_secret;
+pub use sign_in::{Entered, NextStep, SignedIn};
+pub use step_up::Shown;
+pub(crate) use streaming::{Round, Stream};
+pub use verify::{Finding, Verdict};
 
 /// Where a request came from. Known for every request, signed in or not.
 #[derive(Debug, Clone, Default)]
@@ -71,8 +103,16 @@ pub struct Auth {
     passwords: Passwords,
     sign_ins: Limits,
     enrolments: Limits,
+    program_asks: Limits,
     refusals: Refusals,
     joins: JoinKeys,
+    keyring: Keyring,
+    /// Seals the secrets of authenticator apps.
+    sealer: Sealer,
+    /// Writes what devices show of their certificates' generations.
+    states: DeviceStates,
+    streaming: Streaming,
+    mailing: Mailing,
     pub(crate) metrics: Metrics,
 }
 
@@ -86,6 +126,10 @@ impl Auth {
     pub(crate) fn new(config: Config, deps: (Stores, Arc<Authority>, Clock, TenantId)) -> Self {
         let (store, authority, clock, tenant) = deps;
         Self {
+            keyring: Keyring::new(&authority),
+            mailing: Mailing::new(&authority),
+            states: authority.device_states(),
+            sealer: Sealer::new(&authority.derived_key("secrets of authenticator apps")),
             store,
             authority,
             clock,
@@ -93,8 +137,10 @@ impl Auth {
             passwords: Passwords::new(&config),
             sign_ins: Limits::of_sign_ins(&config),
             enrolments: Limits::of_enrolments(&config),
+            program_asks: Limits::of_sign_ins(&config),
             refusals: Refusals::default(),
             joins: JoinKeys::default(),
+            streaming: Streaming::default(),
             config: Arc::new(config),
             metrics: Metrics::default(),
         }
@@ -103,6 +149,22 @@ impl Auth {
     /// The same, with services that join by these keys.
     pub(crate) fn joined_by(self, joins: JoinKeys) -> Self {
         Self { joins, ..self }
+    }
+
+    /// The same, sending the audit trail to these destinations.
+    pub(crate) fn sending_to(self, streams: &Streams) -> Self {
+        Self { streaming: Streaming::of(streams), ..self }
+    }
+
+    /// The same, sending mail by this.
+    pub(crate) fn mailing_by(self, mailer: &Mailer) -> Self {
+        Self { mailing: self.mailing.by(mailer), ..self }
+    }
+
+    /// The address that people reach the platform at, without the slash at its end; empty when it is not
+    /// known.
+    fn own_url(&self) -> &str {
+        self.config.url.trim_end_matches('/')
     }
 
     /// The time, as exact as stores keep it.
@@ -167,9 +229,10 @@ fn whole(caller: &Caller) -> Result<UserId, Error> {
         Subject::ApiKey { owner, .. } if Permission::ALL.iter().all(|it| caller.may(*it)) => {
             Ok(*owner)
         }
-        Subject::ApiKey { .. } | Subject::Device { .. } | Subject::Service { .. } => {
-            Err(Error::PeopleOnly)
-        }
+        Subject::ApiKey { .. }
+        | Subject::App { .. }
+        | Subject::Device { .. }
+        | Subject::Service { .. } => Err(Error::PeopleOnly),
     }
 }
 
@@ -177,8 +240,9 @@ fn whole(caller: &Caller) -> Result<UserId, Error> {
 fn in_session(caller: &Caller) -> Result<(UserId, SessionId), Error> {
     match &caller.subject {
         Subject::User { user, session, .. } => Ok((*user, *session)),
-        Subject::ApiKey { .. } | Subject::Device { .. } | Subject::Service { .. } => {
-            Err(Error::PeopleOnly)
-        }
+        Subject::ApiKey { .. }
+        | Subject::App { .. }
+        | Subject::Device { .. }
+        | Subject::Service { .. } => Err(Error::PeopleOnly),
     }
 }

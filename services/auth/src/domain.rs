@@ -1,17 +1,35 @@
 //! What people, sessions, keys, tokens and the audit trail are. Pure: no I/O, no clock.
 
+mod checkpoint;
+mod factor;
+mod generation;
+mod mail;
+mod password;
+mod rate;
+mod search;
+
 use jiff::{SignedDuration, Timestamp};
-use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
+use openframe_ids::{
+    ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, SessionId, SignInId, TenantId, UserId,
+};
+use openframe_oauth::keys::Times;
+use openframe_oauth::{Amr, Ended, Scopes};
 use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
 use sha2::{Digest as _, Sha256};
 
+pub use checkpoint::{Checkpoint, Pace};
+pub use factor::{CODES, SealedTotp, Totp, hash_recovery_code, recovery_code};
+pub use generation::{Generation, Showing, request_hash};
+pub use mail::{Letter, MailKind, SealedMail};
+pub use password::{
+    CONTEXT, OWN_WORD_MIN, PASSWORD_MAX, PASSWORD_MIN, own_password_fault, password_fault,
+};
+pub use rate::Rate;
+pub use search::{Action, Filter, within};
+
 /// How exact "last seen" and "last used" are: a use is written down at most this often.
 pub const SEEN_STEP: SignedDuration = SignedDuration::from_secs(60);
-/// The shortest password.
-pub const PASSWORD_MIN: usize = 8;
-/// The longest password.
-pub const PASSWORD_MAX: usize = 256;
 /// The longest name of anything, in characters.
 pub const NAME_MAX: usize = 200;
 
@@ -60,6 +78,17 @@ impl User {
     }
 }
 
+/// What lets a person choose a new password, once.
+#[derive(Debug, Clone, Copy)]
+pub struct PasswordLink {
+    /// Whose it is.
+    pub user: UserId,
+    /// The hash of its secret.
+    pub secret: SecretHash,
+    /// When it is good no more.
+    pub expires: Timestamp,
+}
+
 /// A sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
@@ -81,6 +110,10 @@ pub struct Session {
     pub remote_address: String,
     /// What the browser calls itself.
     pub user_agent: String,
+    /// When the person last showed to be that person.
+    pub auth_time: Timestamp,
+    /// How.
+    pub amr: Amr,
 }
 
 impl Session {
@@ -88,6 +121,28 @@ impl Session {
     pub fn ends(&self, idle: SignedDuration) -> Timestamp {
         self.expires.min(self.last_seen.saturating_add(idle).unwrap_or(self.expires))
     }
+}
+
+/// A sign-in whose password was right, and whose second factor is to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HalfSignIn {
+    /// The id.
+    pub id: SignInId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Who signs in.
+    pub user: UserId,
+    /// The hash of the secret that the browser holds.
+    pub secret: SecretHash,
+    /// When it is good no more.
+    pub expires: Timestamp,
+}
+
+/// What a tenant's owners have decided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TenantSettings {
+    /// Whether everybody who signs in needs a second factor.
+    pub second_factor_required: bool,
 }
 
 /// An API key.
@@ -111,6 +166,44 @@ pub struct ApiKey {
     pub expires: Timestamp,
     /// When it was last used, to the minute.
     pub last_used: Option<Timestamp>,
+}
+
+/// What a person has allowed a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consent {
+    /// The client.
+    pub client: ClientId,
+    /// What it may.
+    pub scopes: Scopes,
+    /// When the person last said so.
+    pub given: Timestamp,
+}
+
+/// How many wrong codes of devices a person may type in within [`DEVICE_LIFETIME`].
+///
+/// [`DEVICE_LIFETIME`]: openframe_oauth::DEVICE_LIFETIME
+pub const DEVICE_CODE_MISSES: usize = 5;
+
+/// A client that is to be told that a session has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogoutNotice {
+    /// Who is told, and what.
+    pub ended: Ended,
+    /// Where.
+    pub uri: String,
+    /// How often it was tried, this time included.
+    pub tries: u32,
+}
+
+/// A key that signs ID tokens, encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedKey {
+    /// Its name.
+    pub kid: String,
+    /// The key, as only the auth service can read it.
+    pub sealed: Vec<u8>,
+    /// When it was made, and from when on it signs.
+    pub times: Times,
 }
 
 /// An enrolment token.
@@ -149,10 +242,21 @@ pub struct Device {
     pub spki: [u8; 32],
     /// Whether its certificates no longer count.
     pub revoked: bool,
+    /// Since when they do not count for as long as nobody re-admits it: there were two of it.
+    pub quarantined: Option<Timestamp>,
+    /// Which of its certificates is the latest.
+    pub generation: Generation,
     /// When the last of its certificates ends, or ended.
     pub certified_until: Timestamp,
     /// When it enrolled.
     pub created: Timestamp,
+}
+
+impl Device {
+    /// Whether it is neither revoked nor in quarantine.
+    pub fn is_in(&self) -> bool {
+        !self.revoked && self.quarantined.is_none()
+    }
 }
 
 /// A certificate of a device.
@@ -244,18 +348,6 @@ pub fn name(text: &str) -> Option<String> {
     (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
 }
 
-/// Why a password is refused, if it is (OWASP ASVS 5.0, 6.2): length and commonness count, nothing
-/// else.
-pub fn password_fault(password: &str) -> Option<&'static str> {
-    let length = password.chars().count();
-    if !(PASSWORD_MIN..=PASSWORD_MAX).contains(&length) {
-        return Some("the password must have 8 to 256 characters");
-    }
-    let lower = password.to_lowercase();
-    let common = include_str!("common_passwords.txt").lines().any(|line| line == lower);
-    common.then_some("this password is one of the most common ones; choose another")
-}
-
 /// The network that a remote address counts as, for limits: /24 of IPv4, /56 of IPv6.
 pub fn network(address: &str) -> String {
     use std::net::IpAddr;
@@ -272,15 +364,6 @@ pub fn network(address: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn passwords_are_judged_by_length_and_commonness_only() {
-        assert!(password_fault("seven77").is_some());
-        assert!(password_fault("Password1").is_some());
-        assert!(password_fault(&"ä".repeat(257)).is_some());
-        assert_eq!(password_fault(&"ä".repeat(256)), None);
-        assert_eq!(password_fault("eight of them"), None);
-    }
 
     #[test]
     fn neighbours_share_a_network() {

@@ -16,6 +16,30 @@ pub enum Error {
     /// The password that was shown for a change is not the person's.
     #[error("the current password is wrong")]
     WrongPassword,
+    /// The half sign-in is unknown, over, or not this browser's; which of them is not said.
+    #[error("this sign-in is not good any more; begin again with your password")]
+    BadSignIn,
+    /// The code is wrong, or was used before; which of them is not said.
+    #[error("the code is wrong, or was used before; wait for the next one")]
+    WrongCode,
+    /// Too many wrong codes for this person.
+    #[error("too many wrong codes; wait, or use a recovery code")]
+    TooManyCodes(Duration),
+    /// The person has not shown for a while to be that person.
+    #[error(
+        "show first that it is you: POST /api/auth/v1/me/step-up with a code, or with your password \
+         if you have no second factor"
+    )]
+    StepUpNeeded,
+    /// Everybody needs a second factor here.
+    #[error("everybody needs a second factor here; enrol another in the place of this one")]
+    FactorRequired,
+    /// Who asks everybody for a second factor has none.
+    #[error("enrol a second factor of your own first; you would be signed out")]
+    OwnFactorFirst,
+    /// The link for a new password is unknown, used, or too old; which of them is not said.
+    #[error("this link is not good any more; ask for a new one")]
+    BadPasswordLink,
     /// The enrolment token is unknown, used up, or too old; which of them is not said.
     #[error("the enrolment token cannot be used; make a new one")]
     BadEnrolmentToken,
@@ -49,6 +73,12 @@ pub enum Error {
     /// Too many tries to sign in or to set up.
     #[error("too many tries to sign in; wait and try again")]
     TooManyLogins(Duration),
+    /// Too many links were asked for by mail.
+    #[error("too many mails were asked for; look into your mailbox, or wait and try again")]
+    TooManyMails(Duration),
+    /// This platform sends no mail.
+    #[error("this platform sends no mail; ask whoever manages people for a link")]
+    NoMail,
     /// Too many enrolments that were refused.
     #[error("too many enrolments were refused; wait and try again")]
     TooManyEnrolments(Duration),
@@ -58,6 +88,9 @@ pub enum Error {
     /// The store did not answer.
     #[error("the store of people and keys does not answer; try again")]
     Store(#[source] BoxError),
+    /// The audit trail is not what its checkpoint of this place was made of.
+    #[error("the audit trail was changed: its checkpoint of entry {0} does not fit; verify it")]
+    Tampered(u64),
     /// What the store holds cannot be read.
     #[error("something went wrong on our side")]
     Damaged(#[source] BoxError),
@@ -67,16 +100,26 @@ impl Error {
     /// How a caller should treat it.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::NotSignedIn | Self::BadLogin | Self::BadEnrolmentToken | Self::BadDevice => {
-                Kind::Unauthenticated
+            Self::NotSignedIn
+            | Self::BadLogin
+            | Self::BadSignIn
+            | Self::BadPasswordLink
+            | Self::BadEnrolmentToken
+            | Self::BadDevice => Kind::Unauthenticated,
+            Self::NotPermitted(_) | Self::PeopleOnly | Self::ServicesOnly | Self::StepUpNeeded => {
+                Kind::Forbidden
             }
-            Self::NotPermitted(_) | Self::PeopleOnly | Self::ServicesOnly => Kind::Forbidden,
-            Self::NoSetup | Self::Missing(_) => Kind::NotFound,
-            Self::EmailTaken | Self::LastOwner => Kind::Conflict,
-            Self::Invalid(_) | Self::WrongPassword => Kind::Invalid,
-            Self::TooManyLogins(_) | Self::TooManyEnrolments(_) => Kind::TooMany,
+            Self::NoSetup | Self::NoMail | Self::Missing(_) => Kind::NotFound,
+            Self::EmailTaken | Self::LastOwner | Self::FactorRequired | Self::OwnFactorFirst => {
+                Kind::Conflict
+            }
+            Self::Invalid(_) | Self::WrongPassword | Self::WrongCode => Kind::Invalid,
+            Self::TooManyLogins(_)
+            | Self::TooManyCodes(_)
+            | Self::TooManyMails(_)
+            | Self::TooManyEnrolments(_) => Kind::TooMany,
             Self::Busy | Self::Store(_) => Kind::Unavailable,
-            Self::Damaged(_) => Kind::Internal,
+            Self::Damaged(_) | Self::Tampered(_) => Kind::Internal,
         }
     }
 
@@ -86,6 +129,13 @@ impl Error {
             Self::NotSignedIn => "not_signed_in",
             Self::BadLogin => "bad_login",
             Self::WrongPassword => "wrong_password",
+            Self::BadSignIn => "bad_sign_in",
+            Self::WrongCode => "wrong_code",
+            Self::TooManyCodes(_) => "too_many_codes",
+            Self::StepUpNeeded => "step_up_needed",
+            Self::FactorRequired => "factor_required",
+            Self::OwnFactorFirst => "own_factor_first",
+            Self::BadPasswordLink => "bad_password_link",
             Self::BadEnrolmentToken => "bad_enrolment_token",
             Self::BadDevice => "bad_device",
             Self::NotPermitted(_) => "not_permitted",
@@ -97,9 +147,12 @@ impl Error {
             Self::LastOwner => "last_owner",
             Self::Invalid(_) => "invalid",
             Self::TooManyLogins(_) => "too_many_logins",
+            Self::TooManyMails(_) => "too_many_mails",
+            Self::NoMail => "no_mail",
             Self::TooManyEnrolments(_) => "too_many_enrolments",
             Self::Busy => "busy",
             Self::Store(_) => "store_down",
+            Self::Tampered(_) => "audit_broken",
             Self::Damaged(_) => "internal",
         }
     }
@@ -109,21 +162,32 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let fault = Self::new(error.kind(), error.code(), error.to_string());
         match error {
-            Error::TooManyLogins(wait) | Error::TooManyEnrolments(wait) => fault.retry_after(wait),
+            Error::TooManyLogins(wait)
+            | Error::TooManyCodes(wait)
+            | Error::TooManyMails(wait)
+            | Error::TooManyEnrolments(wait) => fault.retry_after(wait),
             Error::Busy => fault.retry_after(Duration::from_secs(2)),
             Error::Store(cause) | Error::Damaged(cause) => fault.because(cause),
             Error::NotSignedIn
             | Error::BadLogin
             | Error::WrongPassword
+            | Error::BadSignIn
+            | Error::WrongCode
+            | Error::StepUpNeeded
+            | Error::FactorRequired
+            | Error::OwnFactorFirst
+            | Error::BadPasswordLink
             | Error::BadEnrolmentToken
             | Error::BadDevice
             | Error::NotPermitted(_)
             | Error::PeopleOnly
             | Error::ServicesOnly
             | Error::NoSetup
+            | Error::NoMail
             | Error::Missing(_)
             | Error::EmailTaken
             | Error::LastOwner
+            | Error::Tampered(_)
             | Error::Invalid(_) => fault,
         }
     }

@@ -1,9 +1,16 @@
 //! The auth API on the wire. Handlers decode, ask [`Auth`], encode; they decide nothing.
 
+mod audit;
+mod clients;
 mod devices;
+mod factors;
 mod internal;
 mod manage;
+mod oauth;
+mod pages;
 mod sign_in;
+mod sign_in_page;
+mod signing_keys;
 #[cfg(test)]
 mod tests;
 mod views;
@@ -69,12 +76,15 @@ fn header_text(headers: &HeaderMap, name: &HeaderName) -> String {
 
 /// Routes that anybody may ask: they are how one becomes somebody.
 fn open() -> OpenApiRouter<Auth> {
-    OpenApiRouter::new().nest(PREFIX, sign_in::open()).merge(devices::open())
+    let sign_in = sign_in::open().merge(factors::open());
+    OpenApiRouter::new().nest(PREFIX, sign_in).merge(devices::open())
 }
 
 /// Routes that need an internal token.
 fn closed() -> OpenApiRouter<Auth> {
-    let api = sign_in::closed().merge(manage::routes()).merge(devices::closed());
+    let api = sign_in::closed().merge(factors::closed());
+    let api = api.merge(manage::routes()).merge(audit::routes());
+    let api = api.merge(clients::routes()).merge(signing_keys::routes()).merge(devices::closed());
     OpenApiRouter::new().nest(PREFIX, api).merge(devices::renewal())
 }
 
@@ -91,7 +101,7 @@ pub(crate) fn router(app: Auth, verifier: Verifier, clock: Clock) -> Router {
     let (closed, _) = closed().split_for_parts();
     let closed = closed.merge(internal::routes()).with_state(app.clone());
     let (open, _) = open().split_for_parts();
-    let open = open.merge(internal::open());
+    let open = open.merge(internal::open()).merge(oauth::routes(&app));
     let router = open.with_state(app).merge(require(closed, verifier, clock));
     let router = router.layer(DefaultBodyLimit::max(BODY_LIMIT));
     openframe_fault::layer(router)

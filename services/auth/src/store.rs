@@ -5,7 +5,12 @@
 //! same transaction as its change, and only if it changed something. Nothing updates or deletes
 //! what is in the trail.
 
+mod device_grants;
+mod factors;
+mod mails;
 mod memory;
+mod oauth;
+mod proofs;
 
 use std::sync::Arc;
 
@@ -13,14 +18,22 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_fault::BoxError;
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
+use openframe_oauth::Amr;
 use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
+use uuid::Uuid;
 
 use crate::domain::{
-    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, Session, SetupToken, User,
+    ApiKey, Checkpoint, Device, DeviceCertificate, EnrolmentToken, Entry, Event, Filter,
+    Generation, PasswordLink, Session, SetupToken, User,
 };
 
+pub use device_grants::{DeviceGrants, Typed};
+pub use factors::{Confirmation, Factors, Person, Settings, SignIns};
+pub use mails::{Mails, Turn};
 pub use memory::MemoryStore;
+pub use oauth::{Clients, Families, Logouts, SigningKeys};
+pub use proofs::{OneTimes, PushedRequests};
 
 /// Why a store failed.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +103,19 @@ impl Change {
     }
 }
 
+/// What becomes of a session whose person has shown anew to be that person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewal {
+    /// The hash of the secret that was seen.
+    pub from: SecretHash,
+    /// The hash of the new one.
+    pub secret: SecretHash,
+    /// When that was.
+    pub auth_time: Timestamp,
+    /// How.
+    pub amr: Amr,
+}
+
 /// A device that asks to join.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Joining {
@@ -101,6 +127,19 @@ pub struct Joining {
     pub spki: [u8; 32],
     /// Its id if it is new.
     pub device: DeviceId,
+}
+
+/// A certificate that is issued to a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuing {
+    /// The certificate.
+    pub certificate: DeviceCertificate,
+    /// The SHA-256 of the key that the device was seen to be bound to.
+    pub bound: [u8; 32],
+    /// The number of the generation that it was seen at.
+    pub seen: u64,
+    /// The generation of this certificate.
+    pub generation: Generation,
 }
 
 /// People, and the token that makes the first.
@@ -148,8 +187,26 @@ pub trait People: Send + Sync + 'static {
         to: &Change,
         event: &Event,
     ) -> Answer<Changed>;
-    /// Changes a person's password from one hash to another and ends all of the person's sessions.
-    /// Only if the hash is still `from` and the person is not disabled; says whether it was done.
+    /// Keeps a link in the place of the one that the person had. Only if the person is not disabled;
+    /// says whether it was done.
+    async fn add_password_link(
+        &self,
+        tenant: TenantId,
+        link: PasswordLink,
+        event: &Event,
+    ) -> Answer<bool>;
+    /// Sets the password of whom a link that is good at the event's time belongs to, and ends the link
+    /// and all of the person's sessions. One of many at once wins; `None` when the link is not good.
+    async fn use_password_link(
+        &self,
+        whose: (TenantId, UserId),
+        secret: SecretHash,
+        to: &[u8],
+        event: &Event,
+    ) -> Answer<Option<User>>;
+    /// Changes a person's password from one hash to another and ends all of the person's sessions, and
+    /// the link for another password. Only if the hash is still `from` and the person is not disabled;
+    /// says whether it was done.
     async fn set_password(
         &self,
         whose: (TenantId, UserId),
@@ -169,6 +226,9 @@ pub trait Sessions: Send + Sync + 'static {
     async fn list(&self, tenant: TenantId, user: Option<UserId>) -> Answer<Vec<Session>>;
     /// Writes down a use.
     async fn touch(&self, id: SessionId, at: Timestamp, remote_address: &str) -> Answer<()>;
+    /// Gives a session another secret, because the person has shown anew to be that person. Only if
+    /// its secret is still the one that was seen; says whether it was done.
+    async fn renew(&self, id: SessionId, to: &Renewal, event: &Event) -> Answer<bool>;
     /// Ends a session; `false` when there is none, or it is not this person's.
     async fn remove(
         &self,
@@ -218,22 +278,26 @@ pub trait Enrolment: Send + Sync + 'static {
     ) -> Answer<bool>;
     /// Lets a device join: takes one use of the token, unless the same key has joined with it
     /// before, which gives the same device. `None` when the token is unknown, wrong, used up or
-    /// over at `event.at`, or the device was revoked. Of many at once no more succeed than there
+    /// over at `event.at`, or the device was revoked or is in quarantine. Of many at once no more succeed than there
     /// are uses. The event's target becomes the device.
     async fn join(&self, joining: &Joining, event: &Event) -> Answer<Option<Device>>;
     /// One device.
     async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>>;
-    /// Writes a certificate down, and binds the device to its key. Only if the device is bound to
-    /// `bound` and not revoked; says whether it was done. Certificates of another key than the new
-    /// one count no more.
-    async fn certify(
-        &self,
-        issued: &DeviceCertificate,
-        bound: [u8; 32],
-        event: &Event,
-    ) -> Answer<bool>;
+    /// Writes a certificate down, binds the device to its key and takes it to its generation. Only if
+    /// the device is as it was seen and neither revoked nor in quarantine; says whether it was done.
+    /// Of several at once that saw the same and go on from it one does. Certificates of another key
+    /// than the new one count no more.
+    async fn certify(&self, issuing: &Issuing, event: &Event) -> Answer<bool>;
+    /// Puts a device into quarantine at the event's time; `false` when there is no such device, or it
+    /// is there, or was revoked.
+    async fn quarantine(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;
+    /// Takes a device out of quarantine: its certificates count again, and the next generation that is
+    /// shown is the device's. `false` when it is not in quarantine, or was revoked.
+    async fn readmit(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;
+    /// The devices that are in quarantine and not revoked, the latest first, no more than `limit`.
+    async fn quarantined(&self, tenant: TenantId, limit: u32) -> Answer<Vec<Device>>;
     /// Whether a certificate counts at `now`: it was written down for the device and the key that
-    /// it is bound to, it has not ended, and the device is not revoked. Any serial counts for a
+    /// it is bound to, it has not ended, and the device is neither revoked nor in quarantine. Any serial counts for a
     /// device of which none was ever written down.
     async fn counts(
         &self,
@@ -248,18 +312,91 @@ pub trait Enrolment: Send + Sync + 'static {
     async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;
 }
 
+/// Where a search of the audit trail goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Before this one, newest first.
+    Before(u64),
+    /// After this one, oldest first.
+    After(u64),
+}
+
+impl Place {
+    /// Before the newest: where newest first begins.
+    pub const NEWEST: Self = Self::Before(u64::MAX);
+    /// After nothing: where oldest first begins.
+    pub const OLDEST: Self = Self::After(0);
+}
+
+/// A destination that the trail is sent to, and the replica that means itself: tenant, name, replica.
+pub type Whose<'a> = (TenantId, &'a str, Uuid);
+
+/// How a destination is that the trail is sent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamState {
+    /// Its name.
+    pub name: String,
+    /// The last place that has arrived; 0 for none.
+    pub arrived: u64,
+    /// When that was seen.
+    pub arrived_at: Option<Timestamp>,
+    /// Why sending fails; empty when it does not.
+    pub error: String,
+    /// Since when it does.
+    pub failing_since: Option<Timestamp>,
+}
+
 /// The audit trail: one chain a tenant.
 #[async_trait]
 pub trait Trail: Send + Sync + 'static {
     /// Adds an event at the end.
     async fn append(&self, tenant: TenantId, event: &Event) -> Answer<()>;
-    /// Entries before `before`, newest first.
-    async fn page(&self, tenant: TenantId, before: Option<u64>, limit: u32) -> Answer<Vec<Entry>>;
+    /// Entries that the filter finds, in one direction from a place.
+    async fn search(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        from: Place,
+        limit: u32,
+    ) -> Answer<Vec<Entry>>;
+    /// The first and the last place of entries at or after one time and before another, if there are
+    /// any: what a search by time is narrowed to once, and not for each page.
+    async fn span(
+        &self,
+        tenant: TenantId,
+        from_to: (Option<Timestamp>, Option<Timestamp>),
+    ) -> Answer<Option<(u64, u64)>>;
     /// Entries after `after`, oldest first.
     async fn after(&self, tenant: TenantId, after: u64, limit: u32) -> Answer<Vec<Entry>>;
     /// Place and hash of the last entry, kept apart from the entries, so that a missing end is
     /// noticed too.
     async fn head(&self, tenant: TenantId) -> Answer<Option<(u64, [u8; 32])>>;
+    /// Keeps a checkpoint, if the last one that is kept is that of the place `after`; says whether it
+    /// was done. Of several replicas at once one does it.
+    async fn add_checkpoint(&self, checkpoint: &Checkpoint, after: Option<u64>) -> Answer<bool>;
+    /// Checkpoints of later places than `after`, in their order.
+    async fn checkpoints(
+        &self,
+        tenant: TenantId,
+        after: u64,
+        limit: u32,
+    ) -> Answer<Vec<Checkpoint>>;
+    /// The checkpoint of the latest place.
+    async fn last_checkpoint(&self, tenant: TenantId) -> Answer<Option<Checkpoint>>;
+    /// Makes a replica the one that sends to a destination until `until`, if none other is at `now`;
+    /// gives the last place that has arrived there. One that ends its own turn names a time that is over.
+    async fn lead_stream(
+        &self,
+        whose: Whose<'_>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Answer<Option<u64>>;
+    /// Keeps the last place that has arrived, and that all is well; `false` when another replica sends.
+    async fn stream_arrived(&self, whose: Whose<'_>, place: u64, now: Timestamp) -> Answer<bool>;
+    /// Keeps why sending fails, if this replica is the one that sends.
+    async fn stream_failed(&self, whose: Whose<'_>, why: &str, now: Timestamp) -> Answer<()>;
+    /// How each destination is, by its name.
+    async fn streams(&self, tenant: TenantId) -> Answer<Vec<StreamState>>;
 }
 
 /// Every promise that the service needs kept.
@@ -275,6 +412,28 @@ pub struct Stores {
     pub enrolment: Arc<dyn Enrolment>,
     /// The audit trail.
     pub trail: Arc<dyn Trail>,
+    /// Programs that may ask for access.
+    pub clients: Arc<dyn Clients>,
+    /// Token families.
+    pub families: Arc<dyn Families>,
+    /// Programs that wait for a person's answer.
+    pub device_grants: Arc<dyn DeviceGrants>,
+    /// Requests that were pushed ahead of a browser.
+    pub pushed: Arc<dyn PushedRequests>,
+    /// What is good once.
+    pub one_times: Arc<dyn OneTimes>,
+    /// Clients to be told that a session has ended.
+    pub logouts: Arc<dyn Logouts>,
+    /// The keys that sign ID tokens.
+    pub signing_keys: Arc<dyn SigningKeys>,
+    /// Second factors.
+    pub factors: Arc<dyn Factors>,
+    /// Sign-ins that are half done.
+    pub sign_ins: Arc<dyn SignIns>,
+    /// What owners have decided for everybody.
+    pub settings: Arc<dyn Settings>,
+    /// Mail that waits to be sent.
+    pub mails: Arc<dyn Mails>,
 }
 
 impl std::fmt::Debug for Stores {
@@ -285,13 +444,29 @@ impl std::fmt::Debug for Stores {
 
 impl Stores {
     /// All promises kept by one engine.
-    pub fn of<S: People + Sessions + Keys + Enrolment + Trail + Clone>(store: &S) -> Self {
+    pub fn of<S>(store: &S) -> Self
+    where
+        S: People + Sessions + Keys + Enrolment + Trail + Clone,
+        S: Clients + Families + DeviceGrants + PushedRequests + OneTimes + Logouts + SigningKeys,
+        S: Factors + SignIns + Settings + Mails,
+    {
         Self {
             people: Arc::new(store.clone()),
             sessions: Arc::new(store.clone()),
             keys: Arc::new(store.clone()),
             enrolment: Arc::new(store.clone()),
             trail: Arc::new(store.clone()),
+            clients: Arc::new(store.clone()),
+            families: Arc::new(store.clone()),
+            device_grants: Arc::new(store.clone()),
+            pushed: Arc::new(store.clone()),
+            one_times: Arc::new(store.clone()),
+            logouts: Arc::new(store.clone()),
+            signing_keys: Arc::new(store.clone()),
+            factors: Arc::new(store.clone()),
+            sign_ins: Arc::new(store.clone()),
+            settings: Arc::new(store.clone()),
+            mails: Arc::new(store.clone()),
         }
     }
 }

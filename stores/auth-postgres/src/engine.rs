@@ -10,6 +10,11 @@ pub(crate) use sqlx::PgConnection as Connection;
 /// The number of the lock that whoever writes holds to the end of its transaction.
 const WRITERS: i64 = 0x6f66_6175_7468;
 
+pub(crate) use sqlx::Postgres as Engine;
+
+/// What the actions of one family begin with, dot included, as the index of families has it.
+pub(crate) const FAMILY: &str = "left(action, strpos(action, '.'))";
+
 /// A transaction that changes something.
 pub(crate) type Writing = Transaction<'static, Postgres>;
 
@@ -24,6 +29,11 @@ pub(crate) fn failed(error: sqlx::Error) -> StoreError {
 /// A connection that reads what has been committed.
 pub(crate) async fn reading(database: &Database) -> Answer<PoolConnection<Postgres>> {
     told(database, database.primary().acquire().await)
+}
+
+/// A connection for a change of one statement, which need not be alone.
+pub(crate) async fn changing(database: &Database) -> Answer<PoolConnection<Postgres>> {
+    reading(database).await
 }
 
 /// A transaction that is alone, as that of an embedded database is: the audit chain has one end, and

@@ -2,14 +2,34 @@
 //! made by the database, and nothing is an array.
 
 mod audit;
+mod checkpoints;
+mod device_grants;
 mod devices;
+mod factors;
+mod logouts;
+mod mails;
+mod oauth;
 mod people;
+mod proofs;
+mod search;
 mod sessions;
+mod sign_ins;
+mod streams;
 
 pub(crate) use audit::*;
+pub(crate) use checkpoints::*;
+pub(crate) use device_grants::*;
 pub(crate) use devices::*;
+pub(crate) use factors::*;
+pub(crate) use logouts::*;
+pub(crate) use mails::*;
+pub(crate) use oauth::*;
 pub(crate) use people::*;
+pub(crate) use proofs::*;
+pub(crate) use search::*;
 pub(crate) use sessions::*;
+pub(crate) use sign_ins::*;
+pub(crate) use streams::*;
 
 /// A time as it is kept.
 pub(crate) fn ms(at: jiff::Timestamp) -> i64 {

@@ -1,11 +1,24 @@
 //! Rows as they are in the tables, and what they mean.
 
+mod device_grants;
+mod oauth;
+mod proofs;
+
 use jiff::Timestamp;
-use openframe_auth::domain::{ApiKey, Device, EnrolmentToken, Entry, Event, Session, User};
-use openframe_auth::store::{Answer, StoreError};
-use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
+use openframe_auth::domain::{
+    ApiKey, Checkpoint, Device, EnrolmentToken, Entry, Event, Generation, HalfSignIn, MailKind,
+    SealedMail, SealedTotp, Session, User,
+};
+use openframe_auth::store::{Answer, StoreError, StreamState};
+use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, SignInId, TenantId, UserId};
+use openframe_oauth::Amr;
+use openframe_pki::Seal;
 use openframe_tokens::opaque::SecretHash;
 use uuid::Uuid;
+
+pub(crate) use device_grants::*;
+pub(crate) use oauth::*;
+pub(crate) use proofs::*;
 
 pub(crate) struct UserRow {
     pub(crate) id: Uuid,
@@ -28,6 +41,31 @@ pub(crate) struct SessionRow {
     pub(crate) expires_ms: i64,
     pub(crate) remote_address: String,
     pub(crate) user_agent: String,
+    pub(crate) auth_time_ms: i64,
+    pub(crate) amr: String,
+}
+
+pub(crate) struct MailRow {
+    pub(crate) id: Uuid,
+    pub(crate) tenant_id: Uuid,
+    pub(crate) kind: String,
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) created_ms: i64,
+    pub(crate) ends_ms: i64,
+    pub(crate) tries: i64,
+}
+
+pub(crate) struct TotpRow {
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) created_ms: i64,
+}
+
+pub(crate) struct HalfRow {
+    pub(crate) id: Uuid,
+    pub(crate) tenant_id: Uuid,
+    pub(crate) user_id: Uuid,
+    pub(crate) secret: Vec<u8>,
+    pub(crate) expires_ms: i64,
 }
 
 pub(crate) struct KeyRow {
@@ -60,6 +98,10 @@ pub(crate) struct DeviceRow {
     pub(crate) token_id: Uuid,
     pub(crate) spki: Vec<u8>,
     pub(crate) revoked: bool,
+    pub(crate) quarantined_ms: Option<i64>,
+    pub(crate) generation: i64,
+    pub(crate) generation_shown: bool,
+    pub(crate) last_request: Option<Vec<u8>>,
     pub(crate) certified_until_ms: i64,
     pub(crate) created_ms: i64,
 }
@@ -69,6 +111,30 @@ pub(crate) struct HeadRow {
     pub(crate) hash: Vec<u8>,
 }
 
+pub(crate) struct CheckpointRow {
+    pub(crate) tenant_id: Uuid,
+    pub(crate) seq: i64,
+    pub(crate) hash: Vec<u8>,
+    pub(crate) at_ms: i64,
+    pub(crate) chain_pem: String,
+    pub(crate) signature: Vec<u8>,
+}
+
+pub(crate) struct StreamRow {
+    pub(crate) name: String,
+    pub(crate) arrived: i64,
+    pub(crate) arrived_ms: Option<i64>,
+    pub(crate) error: String,
+    pub(crate) failing_since_ms: Option<i64>,
+}
+
+#[derive(sqlx::FromRow)]
+pub(crate) struct SpanRow {
+    pub(crate) first: Option<i64>,
+    pub(crate) last: Option<i64>,
+}
+
+#[derive(sqlx::FromRow)]
 pub(crate) struct EntryRow {
     pub(crate) seq: i64,
     pub(crate) at_ms: i64,
@@ -93,6 +159,10 @@ fn at(ms: i64) -> Answer<Timestamp> {
 
 pub(crate) fn bytes(bytes: &[u8]) -> Answer<[u8; 32]> {
     bytes.try_into().map_err(damaged)
+}
+
+fn amr(kept: &str) -> Answer<Amr> {
+    Amr::read(kept).ok_or_else(|| damaged(format!("{kept:?} is no way to sign in")))
 }
 
 fn secret(kept: &[u8]) -> Answer<SecretHash> {
@@ -130,6 +200,46 @@ impl TryFrom<SessionRow> for Session {
             expires: at(row.expires_ms)?,
             remote_address: row.remote_address,
             user_agent: row.user_agent,
+            auth_time: at(row.auth_time_ms)?,
+            amr: amr(&row.amr)?,
+        })
+    }
+}
+
+impl TryFrom<TotpRow> for SealedTotp {
+    type Error = StoreError;
+
+    fn try_from(row: TotpRow) -> Answer<Self> {
+        Ok(Self { sealed: row.sealed, created: at(row.created_ms)? })
+    }
+}
+
+impl TryFrom<HalfRow> for HalfSignIn {
+    type Error = StoreError;
+
+    fn try_from(row: HalfRow) -> Answer<Self> {
+        Ok(Self {
+            id: SignInId(row.id),
+            tenant: TenantId(row.tenant_id),
+            user: UserId(row.user_id),
+            secret: secret(&row.secret)?,
+            expires: at(row.expires_ms)?,
+        })
+    }
+}
+
+impl TryFrom<MailRow> for SealedMail {
+    type Error = StoreError;
+
+    fn try_from(row: MailRow) -> Answer<Self> {
+        Ok(Self {
+            id: row.id,
+            tenant: TenantId(row.tenant_id),
+            kind: MailKind::of(&row.kind).ok_or_else(|| damaged("a kind of mail is unknown"))?,
+            sealed: row.sealed,
+            created: at(row.created_ms)?,
+            ends: at(row.ends_ms)?,
+            tries: row.tries.try_into().map_err(damaged)?,
         })
     }
 }
@@ -180,6 +290,12 @@ impl TryFrom<DeviceRow> for Device {
             token: EnrolmentTokenId(row.token_id),
             spki: bytes(&row.spki)?,
             revoked: row.revoked,
+            quarantined: row.quarantined_ms.map(at).transpose()?,
+            generation: Generation {
+                number: row.generation.try_into().map_err(damaged)?,
+                shown: row.generation_shown,
+                request: row.last_request.as_deref().map(bytes).transpose()?,
+            },
             certified_until: at(row.certified_until_ms)?,
             created: at(row.created_ms)?,
         })
@@ -202,5 +318,33 @@ impl TryFrom<EntryRow> for Entry {
             request_id: row.request_id,
         };
         Ok(Self { seq: row.seq.try_into().map_err(damaged)?, event, hash: bytes(&row.hash)? })
+    }
+}
+
+impl TryFrom<CheckpointRow> for Checkpoint {
+    type Error = StoreError;
+
+    fn try_from(row: CheckpointRow) -> Answer<Self> {
+        Ok(Self {
+            tenant: TenantId(row.tenant_id),
+            seq: row.seq.try_into().map_err(damaged)?,
+            hash: bytes(&row.hash)?,
+            at: at(row.at_ms)?,
+            seal: Seal { chain_pem: row.chain_pem, signature: row.signature },
+        })
+    }
+}
+
+impl TryFrom<StreamRow> for StreamState {
+    type Error = StoreError;
+
+    fn try_from(row: StreamRow) -> Answer<Self> {
+        Ok(Self {
+            name: row.name,
+            arrived: row.arrived.try_into().map_err(damaged)?,
+            arrived_at: row.arrived_ms.map(at).transpose()?,
+            error: row.error,
+            failing_since: row.failing_since_ms.map(at).transpose()?,
+        })
     }
 }

@@ -1,16 +1,24 @@
 //! The promises: each change is one transaction that is alone, with its audit line.
 
+mod device_grants;
+mod factors;
+mod mails;
+mod oauth;
+mod proofs;
+mod trail;
+
 use crate::engine::{Connection, Database, Trouble, Writing, failed, reading, trouble, writing};
 use crate::queries::{self as sql, ms};
 use crate::rows::bytes;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_auth::domain::{
-    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, SETUP_TOKENS, Session,
-    SetupToken, User, link,
+    ApiKey, Device, EnrolmentToken, Entry, Event, PasswordLink, SETUP_TOKENS, Session, SetupToken,
+    User, link,
 };
 use openframe_auth::store::{
-    Answer, Change, Changed, Enrolment, Joining, Keys, People, Sessions, SetUp, StoreError, Trail,
+    Answer, Change, Changed, Enrolment, Issuing, Joining, Keys, People, Renewal, Sessions, SetUp,
+    StoreError,
 };
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
 use openframe_tokens::opaque::SecretHash;
@@ -68,6 +76,27 @@ async fn has_setup_token(
 ) -> Answer<bool> {
     let found = sql::count_setup_tokens(db, tenant.0, &secret.0, ms(now)).await;
     Ok(found.map_err(failed)? > 0)
+}
+
+/// Ends a person's sessions but one, what programs were allowed in them, and half sign-ins.
+async fn end_sessions_of(
+    db: &mut Connection,
+    (user, keep): (UserId, Option<SessionId>),
+    at: Timestamp,
+) -> Answer<()> {
+    let keep = keep.map(|keep| keep.0);
+    sql::remove_sessions_of(db, user.0, keep).await.map_err(failed)?;
+    sql::end_families_of(db, user.0, keep).await.map_err(failed)?;
+    sql::end_logins_of(db, user.0, keep, ms(at)).await.map_err(failed)?;
+    sql::end_halves_of(db, user.0).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Ends all of a person's sessions, and the link for a new password.
+async fn sign_out(db: &mut Connection, user: UserId, at: Timestamp) -> Answer<()> {
+    end_sessions_of(db, (user, None), at).await?;
+    sql::remove_password_link(db, user.0).await.map_err(failed)?;
+    Ok(())
 }
 
 /// Commits with an audit line if something was changed.
@@ -179,11 +208,42 @@ impl People for SqlStore {
         }
         let changed = sql::change_user(&mut tx, tenant.0, id.0, to).await.map_err(failed)?;
         if now.disabled {
-            sql::remove_sessions_of(&mut tx, tenant.0, id.0).await.map_err(failed)?;
+            sign_out(&mut tx, id, event.at).await?;
             sql::remove_keys_of(&mut tx, tenant.0, id.0).await.map_err(failed)?;
         }
         commit_if(tx, changed, tenant, event).await?;
         Ok(Changed::Done(now))
+    }
+
+    async fn add_password_link(
+        &self,
+        tenant: TenantId,
+        link: PasswordLink,
+        event: &Event,
+    ) -> Answer<bool> {
+        let mut tx = writing(&self.0).await?;
+        let row = (link.user.0, link.secret.0.as_slice(), ms(link.expires));
+        let added = sql::add_password_link(&mut tx, tenant.0, row).await.map_err(failed)?;
+        commit_if(tx, added, tenant, event).await
+    }
+
+    async fn use_password_link(
+        &self,
+        (tenant, id): (TenantId, UserId),
+        secret: SecretHash,
+        to: &[u8],
+        event: &Event,
+    ) -> Answer<Option<User>> {
+        let mut tx = writing(&self.0).await?;
+        let (whose, shown) = ((tenant.0, id.0), (secret.0.as_slice(), ms(event.at)));
+        let set = sql::use_password_link(&mut tx, whose, shown, to).await.map_err(failed)?;
+        if set == 0 {
+            return Ok(None);
+        }
+        sign_out(&mut tx, id, event.at).await?;
+        let row = sql::user(&mut tx, tenant.0, id.0).await.map_err(failed)?;
+        commit_if(tx, set, tenant, event).await?;
+        row.map(User::try_from).transpose()
     }
 
     async fn set_password(
@@ -195,7 +255,7 @@ impl People for SqlStore {
         let mut tx = writing(&self.0).await?;
         let set = sql::set_password(&mut tx, (tenant.0, id.0), from_to).await.map_err(failed)?;
         if set > 0 {
-            sql::remove_sessions_of(&mut tx, tenant.0, id.0).await.map_err(failed)?;
+            sign_out(&mut tx, id, event.at).await?;
         }
         commit_if(tx, set, tenant, event).await
     }
@@ -230,6 +290,15 @@ impl Sessions for SqlStore {
         commit(tx).await
     }
 
+    async fn renew(&self, id: SessionId, to: &Renewal, event: &Event) -> Answer<bool> {
+        let mut tx = writing(&self.0).await?;
+        let Some(row) = sql::session(&mut tx, id.0).await.map_err(failed)? else {
+            return Ok(false);
+        };
+        let renewed = sql::renew_session(&mut tx, id.0, &to.from.0, to).await.map_err(failed)?;
+        commit_if(tx, renewed, TenantId(row.tenant_id), event).await
+    }
+
     async fn remove(
         &self,
         tenant: TenantId,
@@ -242,13 +311,19 @@ impl Sessions for SqlStore {
             Some(user) => sql::remove_session_of(&mut tx, tenant.0, id.0, user.0).await,
             None => sql::remove_session(&mut tx, tenant.0, id.0).await,
         };
-        commit_if(tx, removed.map_err(failed)?, tenant, event).await
+        let removed = removed.map_err(failed)?;
+        if removed > 0 {
+            sql::end_families_of_session(&mut tx, id.0).await.map_err(failed)?;
+            sql::end_logins_of_session(&mut tx, id.0, ms(event.at)).await.map_err(failed)?;
+        }
+        commit_if(tx, removed, tenant, event).await
     }
 
     async fn remove_ended(&self, now: Timestamp, idle_since: Timestamp) -> Answer<u64> {
         let mut tx = writing(&self.0).await?;
         let removed = sql::remove_ended_sessions(&mut tx, ms(now), ms(idle_since)).await;
         let removed = removed.map_err(failed)?;
+        sql::end_logins_without_session(&mut tx, ms(now)).await.map_err(failed)?;
         commit(tx).await?;
         Ok(removed)
     }
@@ -330,7 +405,7 @@ impl Enrolment for SqlStore {
             row = sql::device_of_key(&mut tx, joining).await.map_err(failed)?;
         }
         let device = row.map(Device::try_from).transpose()?;
-        let Some(device) = device.filter(|device| !device.revoked) else { return Ok(None) };
+        let Some(device) = device.filter(Device::is_in) else { return Ok(None) };
         let event = Event { target: device.id.to_string(), ..event.clone() };
         record(&mut tx, device.tenant, &event).await?;
         commit(tx).await?;
@@ -343,14 +418,9 @@ impl Enrolment for SqlStore {
         row.map(Device::try_from).transpose()
     }
 
-    async fn certify(
-        &self,
-        issued: &DeviceCertificate,
-        bound: [u8; 32],
-        event: &Event,
-    ) -> Answer<bool> {
-        let mut tx = writing(&self.0).await?;
-        match sql::bind_device(&mut tx, issued, &bound).await {
+    async fn certify(&self, issuing: &Issuing, event: &Event) -> Answer<bool> {
+        let (mut tx, issued) = (writing(&self.0).await?, &issuing.certificate);
+        match sql::bind_device(&mut tx, issuing).await {
             Ok(0) => return Ok(false),
             // Another device that joined by the same token has the key.
             Err(error) if trouble(&error) == Trouble::Taken => return Ok(false),
@@ -359,6 +429,25 @@ impl Enrolment for SqlStore {
         sql::forget_other_keys(&mut tx, issued).await.map_err(failed)?;
         let added = sql::add_certificate(&mut tx, issued).await.map_err(failed)?;
         commit_if(tx, added, issued.tenant, event).await
+    }
+
+    async fn quarantine(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
+        let mut tx = writing(&self.0).await?;
+        let (whose, now) = ((tenant.0, id.0), ms(event.at));
+        let done = sql::quarantine_device(&mut tx, whose, now).await.map_err(failed)?;
+        commit_if(tx, done, tenant, event).await
+    }
+
+    async fn readmit(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
+        let mut tx = writing(&self.0).await?;
+        let done = sql::readmit_device(&mut tx, tenant.0, id.0).await.map_err(failed)?;
+        commit_if(tx, done, tenant, event).await
+    }
+
+    async fn quarantined(&self, tenant: TenantId, limit: u32) -> Answer<Vec<Device>> {
+        let mut db = reading(&self.0).await?;
+        let found = sql::quarantined_devices(&mut db, tenant.0, limit.into()).await;
+        all(found.map_err(failed)?)
     }
 
     async fn counts(
@@ -382,32 +471,5 @@ impl Enrolment for SqlStore {
         let mut tx = writing(&self.0).await?;
         let revoked = sql::revoke_device(&mut tx, tenant.0, id.0).await.map_err(failed)?;
         commit_if(tx, revoked, tenant, event).await
-    }
-}
-
-#[async_trait]
-impl Trail for SqlStore {
-    async fn append(&self, tenant: TenantId, event: &Event) -> Answer<()> {
-        let mut tx = writing(&self.0).await?;
-        record(&mut tx, tenant, event).await?;
-        commit(tx).await
-    }
-
-    async fn page(&self, tenant: TenantId, before: Option<u64>, limit: u32) -> Answer<Vec<Entry>> {
-        let before = before.and_then(|before| before.try_into().ok()).unwrap_or(i64::MAX);
-        let mut db = reading(&self.0).await?;
-        all(sql::entries_before(&mut db, tenant.0, before, limit.into()).await.map_err(failed)?)
-    }
-
-    async fn after(&self, tenant: TenantId, after: u64, limit: u32) -> Answer<Vec<Entry>> {
-        let after = after.try_into().unwrap_or(i64::MAX);
-        let mut db = reading(&self.0).await?;
-        all(sql::entries_after(&mut db, tenant.0, after, limit.into()).await.map_err(failed)?)
-    }
-
-    async fn head(&self, tenant: TenantId) -> Answer<Option<(u64, [u8; 32])>> {
-        let mut db = reading(&self.0).await?;
-        let head = sql::head(&mut db, tenant.0).await.map_err(failed)?;
-        head.map(|head| Ok((head.seq.unsigned_abs(), bytes(&head.hash)?))).transpose()
     }
 }

@@ -1,20 +1,26 @@
 //! The certificates of devices that have enrolled: renewed, recovered, checked, revoked.
 //!
 //! A device is bound to a key. Its certificates are for that key only, and a new key takes over only
-//! by the word of the old one.
+//! by the word of the old one. Each certificate comes with a state that the device shows for the next:
+//! one that shows an old state is a copy, and then neither counts until somebody has looked.
 
 use jiff::{SignedDuration, Timestamp};
 use openframe_agent_api::enrolment::{RecoverRequest, RenewRequest};
 use openframe_ids::{DeviceId, TenantId};
-use openframe_pki::{IssuedDevice, KeyProof, csr_spki_sha256};
+use openframe_pki::{DeviceState, IssuedDevice, KeyProof, csr_spki_sha256};
 use openframe_tokens::{Caller, Permission};
 
 use super::{Asked, Auth, Origin, need};
 use crate::Error;
-use crate::domain::{Device, DeviceCertificate, Event};
+use crate::domain::{Device, DeviceCertificate, Event, Showing, request_hash};
+use crate::store::Issuing;
 
 /// How far the time in a recovery may be from ours, so that an old one cannot be sent again.
 const RECOVERY_SKEW: SignedDuration = SignedDuration::from_hours(1);
+/// How often a certificate is issued anew because the device got another one meanwhile.
+const TRIES: u32 = 5;
+/// How many devices in quarantine are told.
+const MOST_QUARANTINED: u32 = 1000;
 
 /// A device's certificate.
 #[derive(Debug)]
@@ -27,6 +33,8 @@ pub struct Certificate {
     pub chain_pem: String,
     /// The root, PEM.
     pub root_pem: String,
+    /// What the device shows when it asks for the next.
+    pub state: String,
     /// When it ends.
     pub not_after: Timestamp,
 }
@@ -43,11 +51,13 @@ impl Auth {
         let event = self.event(asked, action, id);
         let statement = RenewRequest::statement(id, &request.csr_pem);
         let proof = request.old_key_proof.as_deref();
-        if !same && signer(proof, &statement) != Some(device.spki) {
+        let vouched = same || signer(proof, &statement) == Some(device.spki);
+        let showing = self.showing(id, request.state.as_deref()).filter(|_| vouched);
+        let Some(showing) = showing else {
             self.refused(event, Some(&id.to_string())).await;
             return Err(Error::BadDevice);
-        }
-        self.certify(&request.csr_pem, &device, event).await
+        };
+        self.certify(&request.csr_pem, (device, showing), event).await
     }
 
     /// Gives a device whose certificate has ended a new one: it proves that it holds its bound key.
@@ -75,13 +85,13 @@ impl Auth {
             let proven = signer(Some(&request.proof), &request.statement()) == Some(device.spki);
             let fresh = now.duration_since(request.time).abs() <= RECOVERY_SKEW;
             let in_time = now.duration_since(device.certified_until) <= grace;
-            !device.revoked && proven && fresh && in_time && wanted == device.spki
+            device.is_in() && proven && fresh && in_time && wanted == device.spki
         });
-        let Some(device) = device else {
+        let Some(known) = device.zip(self.showing(id, request.state.as_deref())) else {
             self.refused(event, Some(&id.to_string())).await;
             return Err(Error::BadDevice);
         };
-        self.certify(&request.csr_pem, &device, event).await
+        self.certify(&request.csr_pem, known, event).await
     }
 
     /// Makes the certificates of a device count no more. The devices service asks for a person whom
@@ -93,6 +103,21 @@ impl Auth {
         let event = self.event(asked, "device.revoke", id);
         let done = self.store.enrolment.revoke(asked.caller.tenant, id, &event).await?;
         if done { Ok(()) } else { Err(Error::Missing("device")) }
+    }
+
+    /// The devices that are in quarantine, the latest first.
+    pub async fn quarantined(&self, asked: &Asked) -> Result<Vec<Device>, Error> {
+        need(&asked.caller, Permission::DevicesRead)?;
+        Ok(self.store.enrolment.quarantined(asked.caller.tenant, MOST_QUARANTINED).await?)
+    }
+
+    /// Takes a device out of quarantine. Of its copies the first that asks for a certificate is the
+    /// device from then on.
+    pub async fn readmit_device(&self, asked: &Asked, id: DeviceId) -> Result<(), Error> {
+        need(&asked.caller, Permission::DevicesWrite)?;
+        let event = self.event(asked, "device.readmit", id);
+        let done = self.store.enrolment.readmit(asked.caller.tenant, id, &event).await?;
+        if done { Ok(()) } else { Err(Error::Missing("device in quarantine")) }
     }
 
     /// Fails when a device's certificate does not count: the device is revoked, or the certificate
@@ -112,28 +137,85 @@ impl Auth {
 
     async fn known(&self, tenant: TenantId, id: DeviceId) -> Result<Device, Error> {
         let device = self.store.enrolment.device(tenant, id).await?;
-        device.filter(|device| !device.revoked).ok_or(Error::BadDevice)
+        device.filter(Device::is_in).ok_or(Error::BadDevice)
     }
 
-    /// Issues a certificate; it counts from when it is written down.
+    /// What a device shows by its state; `None` when the state is not ours, not its own, or over.
+    fn showing(&self, id: DeviceId, state: Option<&str>) -> Option<Showing> {
+        let Some(text) = state else { return Some(Showing::Nothing) };
+        let state = self.states.read(text)?;
+        let good = state.device == id && state.expires > self.now();
+        good.then_some(Showing::Number(state.generation))
+    }
+
+    /// Issues a certificate; it counts from when it is written down. There is none for a copy: it takes
+    /// the device into quarantine.
     pub(super) async fn certify(
         &self,
         csr_pem: &str,
-        device: &Device,
-        mut event: Event,
+        (mut device, showing): (Device, Showing),
+        event: Event,
     ) -> Result<Certificate, Error> {
-        let (tenant, id) = (device.tenant, device.id);
-        let IssuedDevice { chain_pem, serial, spki_sha256: spki, not_after } =
-            self.authority.issue_device(csr_pem, tenant, id, self.now()).map_err(bad_csr)?;
-        event.target = id.to_string();
-        format!("serial {serial} {}", event.detail).trim_end().clone_into(&mut event.detail);
-        let issued = DeviceCertificate { serial, tenant, device: id, spki, expires: not_after };
-        if !self.store.enrolment.certify(&issued, device.spki, &event).await? {
-            // Revoked, or bound to another key, a moment ago.
-            return Err(Error::BadDevice);
+        let (tenant, id, request) = (device.tenant, device.id, request_hash(csr_pem));
+        for _ in 0..TRIES {
+            let Some(generation) = device.generation.next(showing, request) else {
+                self.quarantine(&device, showing, event).await?;
+                return Err(Error::BadDevice);
+            };
+            let issued =
+                self.authority.issue_device(csr_pem, tenant, id, self.now()).map_err(bad_csr)?;
+            let IssuedDevice { chain_pem, serial, spki_sha256: spki, not_after } = issued;
+            let detail =
+                format!("serial {serial} generation {} {}", generation.number, event.detail);
+            let detail = detail.trim_end().to_owned();
+            let event = Event { target: id.to_string(), detail, ..event.clone() };
+            let certificate =
+                DeviceCertificate { serial, tenant, device: id, spki, expires: not_after };
+            let (bound, seen) = (device.spki, device.generation.number);
+            let issuing = Issuing { certificate, bound, seen, generation };
+            if self.store.enrolment.certify(&issuing, &event).await? {
+                let root_pem = self.authority.root_pem().to_owned();
+                let kept = SignedDuration::from_hours(24 * i64::from(self.config.recover_days));
+                let expires = not_after + kept;
+                let state = DeviceState { device: id, generation: generation.number, expires };
+                let state = self.states.write(&state);
+                return Ok(Certificate {
+                    device: id,
+                    tenant,
+                    chain_pem,
+                    root_pem,
+                    state,
+                    not_after,
+                });
+            }
+            // Revoked, or bound to another key, or a generation further, a moment ago.
+            let now = self.known(tenant, id).await?;
+            if now.spki != device.spki || now.generation == device.generation {
+                return Err(Error::BadDevice);
+            }
+            device = now;
         }
-        let root_pem = self.authority.root_pem().to_owned();
-        Ok(Certificate { device: id, tenant, chain_pem, root_pem, not_after })
+        Err(Error::BadDevice)
+    }
+
+    async fn quarantine(
+        &self,
+        device: &Device,
+        showing: Showing,
+        event: Event,
+    ) -> Result<(), Error> {
+        let shown = match showing {
+            Showing::Number(number) => format!("generation {number}"),
+            Showing::Nothing | Showing::Token => "no generation".to_owned(),
+        };
+        let id = device.id;
+        let latest = device.generation.number;
+        let detail = format!("a copy showed {shown} by another request after generation {latest}");
+        tracing::warn!(device.id = %id, "device {id} is in quarantine: {detail}");
+        let (action, target) = ("device.quarantine".to_owned(), id.to_string());
+        let event = Event { action, target, detail, ..event };
+        self.store.enrolment.quarantine(device.tenant, id, &event).await?;
+        Ok(())
     }
 }
 

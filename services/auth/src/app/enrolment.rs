@@ -10,7 +10,7 @@ use super::devices::{Certificate, bad_csr};
 use super::people::checked_name;
 use super::{Asked, Auth, Origin, need};
 use crate::Error;
-use crate::domain::{EnrolmentToken, network};
+use crate::domain::{EnrolmentToken, Showing, network};
 use crate::store::Joining;
 
 /// How many devices a token can enrol.
@@ -151,7 +151,7 @@ impl Auth {
         tracing::info!(device.id = %device.id, "enrolled device {}", device.id);
         let nobody = ("nobody", hostname);
         let event = self.event_by(nobody, origin, "device.certify", device.id);
-        self.certify(csr_pem, &device, event).await
+        self.certify(csr_pem, (device, Showing::Token), event).await
     }
 
     /// Lets a stranger try to become a device, unless too many were refused: then nothing is done

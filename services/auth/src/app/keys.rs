@@ -42,6 +42,7 @@ impl Auth {
         days: Option<u32>,
     ) -> Result<MadeKey, Error> {
         let owner = need_whole(&asked.caller, Permission::KeysManage)?;
+        self.fresh(asked).await?;
         let name = checked_name(name)?;
         let scopes = checked_scopes(asked, scopes)?;
         let days = days.unwrap_or(DEFAULT_DAYS);

@@ -12,36 +12,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::Config;
+use crate::domain::Rate;
 
 /// Networks with a budget of their own at most.
 const NETWORKS: usize = 1 << 16;
 /// Accounts that one network has a budget of its own for at most.
 const ACCOUNTS: usize = 256;
-
-/// How fast a budget comes back, and how much of it there is.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rate {
-    every_ms: i64,
-    burst: i64,
-}
-
-impl Rate {
-    pub(super) fn new(burst: u32, every_ms: i64) -> Self {
-        Self { every_ms: every_ms.max(1), burst: i64::from(burst.max(1)) }
-    }
-
-    fn per_minute(burst: u32, per_minute: u32) -> Self {
-        Self::new(burst, 60_000 / i64::from(per_minute.max(1)))
-    }
-
-    /// When a budget that is whole at `whole_at` will be whole after one more try; or how long
-    /// there is none.
-    pub(super) fn next(self, whole_at: i64, now: i64) -> Result<i64, Duration> {
-        let next = whole_at.max(now) + self.every_ms;
-        let wait = next - now - self.burst * self.every_ms;
-        if wait > 0 { Err(Duration::from_millis(wait.unsigned_abs())) } else { Ok(next) }
-    }
-}
 
 /// Which budgets a try takes from.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +86,7 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// For signing in and setting up.
+    /// For signing in and setting up, and for programs that ask without a browser.
     pub(super) fn of_sign_ins(config: &Config) -> Self {
         let refill_ms = i64::from(config.login_refill_seconds) * 1000;
         Self::new(Rates {
@@ -125,6 +101,22 @@ impl Limits {
         let network = Rate::per_minute(config.enrol_network_burst, config.enrol_network_per_minute);
         let total = Rate::per_minute(config.enrol_total_burst, config.enrol_total_per_minute);
         Self::new(Rates { account: network, network, total })
+    }
+
+    /// For links that are asked for by mail, of one network.
+    pub(super) fn of_mail_asked() -> Self {
+        Self::new(Rates {
+            account: Rate::new(3, 300_000),
+            network: Rate::per_minute(20, 10),
+            total: Rate::per_minute(200, 100),
+        })
+    }
+
+    /// The same for one account, from wherever: its mailbox must not be flooded. The accounts stand
+    /// where networks do.
+    pub(super) fn of_mail_accounts() -> Self {
+        let account = Rate::new(5, 600_000);
+        Self::new(Rates { account, network: account, total: Rate::per_minute(200, 100) })
     }
 
     fn new(rates: Rates) -> Self {
@@ -160,11 +152,11 @@ impl Limits {
     /// Gives a try back that was not made after all.
     pub(super) fn give_back(&self, network: &str, account: Option<&str>, now: Timestamp) {
         let (now, mut budgets) = (now.as_millisecond(), self.lock());
-        budgets.total -= self.rates.total.every_ms;
+        budgets.total -= self.rates.total.every_ms();
         let network = budgets.place(network, now);
-        network.whole_at -= self.rates.network.every_ms;
+        network.whole_at -= self.rates.network.every_ms();
         if let Some(account) = account {
-            *network.account(account, now) -= self.rates.account.every_ms;
+            *network.account(account, now) -= self.rates.account.every_ms();
         }
     }
 

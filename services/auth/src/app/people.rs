@@ -1,11 +1,13 @@
 //! Managing people, and one's own password.
 
+use jiff::Timestamp;
 use openframe_ids::{TenantId, UserId};
+use openframe_oauth::Amr;
 use openframe_tokens::{Permission, Role};
 
 use super::{Asked, Auth, SignedIn, in_session, need_whole};
 use crate::Error;
-use crate::domain::{User, email, name, password_fault};
+use crate::domain::{User, email, name, own_password_fault};
 use crate::store::{Change, Changed};
 
 /// A person to add.
@@ -41,6 +43,7 @@ impl Auth {
     /// Adds a person.
     pub async fn create_user(&self, asked: &Asked, person: NewPerson) -> Result<User, Error> {
         need_whole(&asked.caller, Permission::UsersManage)?;
+        self.fresh(asked).await?;
         let user = self.new_user(asked.caller.tenant, person).await?;
         let mut event = self.event(asked, "user.create", user.id);
         event.detail = format!("role {}", user.role);
@@ -55,6 +58,7 @@ impl Auth {
         change: PersonChange,
     ) -> Result<User, Error> {
         need_whole(&asked.caller, Permission::UsersManage)?;
+        self.fresh(asked).await?;
         let name = change.name.as_deref().map(checked_name).transpose()?;
         let mut event = self.event(asked, "user.change", id);
         let role = change.role.map(|role| format!("role {role}"));
@@ -78,11 +82,15 @@ impl Auth {
         asked: &Asked,
         (current, new): (&str, &str),
     ) -> Result<SignedIn, Error> {
-        let (id, _) = in_session(&asked.caller)?;
+        let (id, session) = in_session(&asked.caller)?;
+        self.fresh(asked).await?;
         let user = self.store.people.get(asked.caller.tenant, id).await?;
         let user = user.ok_or(Error::NotSignedIn)?;
+        // What the session was made with, the next one is worth: a password alone is no more.
+        let session = self.store.sessions.get(session).await?.ok_or(Error::NotSignedIn)?;
+        let shown = (session.amr, session.auth_time);
         let account = user.email.clone();
-        let changing = self.change_password_now(asked, user, (current, new));
+        let changing = self.change_password_now(asked, (user, shown), (current, new));
         // Whoever has found an open browser may not guess on.
         self.limited("password.change", Some(&account), &asked.origin, changing).await
     }
@@ -90,11 +98,12 @@ impl Auth {
     async fn change_password_now(
         &self,
         asked: &Asked,
-        user: User,
+        (user, shown): (User, (Amr, Timestamp)),
         (current, new): (&str, &str),
     ) -> Result<SignedIn, Error> {
         let same = (current == new).then_some("the new password is the old one");
-        if let Some(fault) = password_fault(new).or(same) {
+        let whose = (user.email.as_str(), user.name.as_str());
+        if let Some(fault) = own_password_fault(new, whose).or(same) {
             return Err(Error::Invalid(fault.to_owned()));
         }
         let event = self.event(asked, "password.change", user.id);
@@ -107,14 +116,15 @@ impl Auth {
         if !self.store.people.set_password(whose, (&user.password, &to), &event).await? {
             return Err(Error::WrongPassword);
         }
-        self.open_session(user, &asked.origin).await
+        self.tell_by_mail(&user, "Your password was changed", &asked.origin).await;
+        self.open_session(user, shown, &asked.origin).await
     }
 
     pub(super) async fn new_user(&self, tenant: TenantId, new: NewPerson) -> Result<User, Error> {
         let email = email(&new.email)
             .ok_or_else(|| Error::Invalid("the mail address is not one".to_owned()))?;
         let name = checked_name(&new.name)?;
-        if let Some(fault) = password_fault(&new.password) {
+        if let Some(fault) = own_password_fault(&new.password, (&email, &name)) {
             return Err(Error::Invalid(fault.to_owned()));
         }
         let password = self.passwords.hash(&new.password).await?;

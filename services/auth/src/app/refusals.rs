@@ -9,8 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use openframe_fault::chain;
 
 use super::Auth;
-use super::limits::Rate;
-use crate::domain::Event;
+use crate::domain::{Event, Rate};
 
 /// How long refusals of one kind are counted before they are told.
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use openframe_fault::chain;
 use openframe_ids::{ApiKeyId, SessionId, TenantId, UserId};
+use openframe_oauth::{Amr, DEVICE_LIFETIME};
 use openframe_tokens::opaque::{Presented, Purpose, csrf_token, read};
 use openframe_tokens::{Caller, Permission, Subject};
 
-use super::{Asked, Auth, Origin, in_session, need, whole};
+use super::{Asked, Auth, KeyProof, Origin, Proven, in_session, need, whole};
 use crate::Error;
 use crate::domain::{SEEN_STEP, Session, User};
 use crate::store::Answer;
@@ -17,6 +18,21 @@ pub enum Secret {
     Session(String),
     /// An API key.
     ApiKey(String),
+    /// An OAuth client's access token.
+    AccessToken(String),
+    /// The same, bound to a key, with a proof for a request.
+    BoundToken {
+        /// The token.
+        token: String,
+        /// The proof.
+        proof: String,
+        /// The request's method.
+        method: String,
+        /// The request's path.
+        path: String,
+    },
+    /// The same, whose proof was checked when its request came.
+    ProvenToken(String),
 }
 
 /// Whose a secret is.
@@ -89,9 +105,11 @@ impl Auth {
             .collect())
     }
 
-    /// Ends a session: one's own, or anybody's for who manages people.
+    /// Ends a session: one's own, or anybody's for who manages people. Whoever has found an open browser
+    /// does not lock its person out (OWASP ASVS 5.0, 7.5.2).
     pub async fn revoke_session(&self, asked: &Asked, id: SessionId) -> Result<(), Error> {
         let user = whole(&asked.caller)?;
+        self.fresh(asked).await?;
         let only = (!asked.caller.may(Permission::UsersManage)).then_some(user);
         let event = self.event(asked, "session.revoke", id);
         let done = self.store.sessions.remove(asked.caller.tenant, id, only, &event).await?;
@@ -109,13 +127,24 @@ impl Auth {
         if !caller.is_service("gateway") {
             return Err(Error::ServicesOnly);
         }
+        let origin = Origin { remote_address: remote_address.to_owned(), ..Origin::default() };
         match secret {
             Secret::Session(text) => self.resolve_session(text, remote_address).await,
             Secret::ApiKey(text) => self.resolve_key(text).await,
+            Secret::AccessToken(text) => self.resolve_access(text, Proven::Not, &origin).await,
+            Secret::BoundToken { token, proof, method, path } => {
+                let shown = KeyProof { proof, method, path };
+                self.resolve_access(token, Proven::Now(&shown), &origin).await
+            }
+            Secret::ProvenToken(text) => self.resolve_access(text, Proven::Before, &origin).await,
         }
     }
 
-    async fn resolve_session(&self, text: &str, remote: &str) -> Result<Resolved, Error> {
+    pub(super) async fn resolve_session(
+        &self,
+        text: &str,
+        remote: &str,
+    ) -> Result<Resolved, Error> {
         let shown = read(Purpose::Session, text).ok_or(Error::NotSignedIn)?;
         let now = self.now();
         let found = self.store.sessions.get(SessionId(shown.id)).await?;
@@ -123,6 +152,12 @@ impl Auth {
             .filter(|it| it.secret == shown.hash && it.ends(self.idle()) > now)
             .ok_or(Error::NotSignedIn)?;
         let user = self.enabled(session.tenant, session.user).await?;
+        // Asked each time: whoever signed in before it was required signs in again, and enrols.
+        if session.amr == Amr::Password
+            && self.store.settings.get(session.tenant).await?.second_factor_required
+        {
+            return Err(Error::NotSignedIn);
+        }
         if now.duration_since(session.last_seen) >= SEEN_STEP {
             let touched = self.store.sessions.touch(session.id, now, remote).await;
             untouched(touched, "session");
@@ -152,9 +187,18 @@ impl Auth {
         Ok(Resolved { caller, csrf_token: None, expires: key.expires })
     }
 
-    async fn enabled(&self, tenant: TenantId, id: UserId) -> Result<User, Error> {
+    pub(super) async fn enabled(&self, tenant: TenantId, id: UserId) -> Result<User, Error> {
+        self.if_enabled(tenant, id).await?.ok_or(Error::NotSignedIn)
+    }
+
+    /// The person, unless there is none or sign-in is refused.
+    pub(super) async fn if_enabled(
+        &self,
+        tenant: TenantId,
+        id: UserId,
+    ) -> Result<Option<User>, Error> {
         let user = self.store.people.get(tenant, id).await?;
-        user.filter(|user| !user.disabled).ok_or(Error::NotSignedIn)
+        Ok(user.filter(|user| !user.disabled))
     }
 
     /// Forgets ended sessions and certificates, and unused budgets; says how many sessions.
@@ -162,15 +206,25 @@ impl Auth {
         let now = self.now();
         self.sign_ins.forget_whole(now);
         self.enrolments.forget_whole(now);
+        self.program_asks.forget_whole(now);
+        self.mailing.forget_whole(now);
         let idle_since = now.saturating_sub(self.idle()).unwrap_or(Timestamp::MIN);
         self.store.enrolment.forget_certificates(now).await?;
+        self.store.families.forget_ended(now).await?;
+        self.store.sign_ins.forget_ended(now).await?;
+        // A program that asks a little later is still told that it was too late.
+        let before = now.saturating_sub(DEVICE_LIFETIME).unwrap_or(now);
+        self.store.device_grants.forget(before).await?;
+        self.store.pushed.forget(now).await?;
+        self.store.one_times.forget(now).await?;
+        self.renew_signing_keys().await?;
         Ok(self.store.sessions.remove_ended(now, idle_since).await?)
     }
 }
 
 /// Says that a use was not written down. Whoever holds a good secret gets in all the same: a full
 /// disk must not lock out the people who could make room.
-fn untouched(touched: Answer<()>, what: &str) {
+pub(super) fn untouched(touched: Answer<()>, what: &str) {
     if let Err(error) = touched {
         tracing::warn!("the last use of a {what} is not written down: {}", chain(&error));
     }

@@ -1,29 +1,17 @@
-//! The first owner, and signing in.
+//! The first owner.
 
 use jiff::SignedDuration;
-use openframe_ids::{ApiKeyId, SessionId, UserId};
-use openframe_tokens::opaque::{Presented, Purpose, SecretHash, csrf_token, mint, read};
+use openframe_ids::{ApiKeyId, UserId};
+use openframe_tokens::opaque::{Purpose, SecretHash, mint, read};
 use openframe_tokens::{Permission, Role, Subject};
 
-use super::{Auth, NewPerson, Origin};
+use super::{Auth, Entered, NewPerson, Origin};
 use crate::Error;
-use crate::domain::{ApiKey, Session, SetupToken, User, email, network};
+use crate::domain::{ApiKey, SetupToken, User};
 use crate::store::SetUp;
 
-/// A session just opened.
-pub struct SignedIn {
-    /// Whose it is.
-    pub user: User,
-    /// The session.
-    pub session: SessionId,
-    /// The cookie's value: the only time it is seen.
-    pub secret: String,
-    /// What `x-csrf-token` must be.
-    pub csrf_token: String,
-}
-
 /// How long a setup token is good.
-const SETUP_LIFE: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const SETUP_LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// How long the key of `--bootstrap-key` lasts.
 const BOOTSTRAP_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
 
@@ -51,7 +39,7 @@ impl Auth {
         token: &str,
         person: NewPerson,
         origin: &Origin,
-    ) -> Result<SignedIn, Error> {
+    ) -> Result<Entered, Error> {
         self.limited("setup", None, origin, self.set_up_now(token, person, origin)).await
     }
 
@@ -60,7 +48,7 @@ impl Auth {
         token: &str,
         person: NewPerson,
         origin: &Origin,
-    ) -> Result<SignedIn, Error> {
+    ) -> Result<Entered, Error> {
         let people = &self.store.people;
         // Nothing has the hash of what is not a token.
         let shown = read(Purpose::Setup, token).map_or(SecretHash([0; 32]), |shown| shown.hash);
@@ -78,7 +66,7 @@ impl Auth {
             SetUp::EmailTaken => return Err(Error::EmailTaken),
         }
         tracing::info!(user.id = %user.id, "made the first owner {}", user.id);
-        self.open_session(user, origin).await
+        self.after_password(user, origin).await
     }
 
     /// Makes an owner who acts by `secret` only: a key that may do everything, for whoever can read
@@ -122,95 +110,6 @@ impl Auth {
             Err(Error::NotSignedIn) => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    /// Signs in. Unknown people, wrong passwords and disabled people cost the same work and get the
-    /// same answer. The session that the same browser had before ends.
-    pub async fn log_in(
-        &self,
-        (typed, password): (&str, &str),
-        old_session: Option<&str>,
-        origin: &Origin,
-    ) -> Result<SignedIn, Error> {
-        let account = email(typed).unwrap_or_default();
-        let signing_in = self.log_in_now(&account, password, origin);
-        let signed_in = self.limited("session.create", Some(&account), origin, signing_in).await?;
-        if let Some(old) = old_session {
-            self.end_session_of(old, origin).await?;
-        }
-        Ok(signed_in)
-    }
-
-    async fn log_in_now(
-        &self,
-        account: &str,
-        password: &str,
-        origin: &Origin,
-    ) -> Result<SignedIn, Error> {
-        let user = self.store.people.by_email(self.tenant, account).await?;
-        let kept = user.as_ref().map(|user| user.password.as_slice());
-        let right = self.passwords.verify(password, kept).await?;
-        let Some(user) = user.filter(|user| right && !user.disabled) else {
-            self.metrics.sign_ins_refused.inc();
-            let who = ("nobody", account.to_owned());
-            self.refused(self.event_by(who, origin, "session.create", ""), None).await;
-            return Err(Error::BadLogin);
-        };
-        self.open_session(user, origin).await
-    }
-
-    /// Lets a stranger try to get in, unless there were too many tries: then nothing is done for
-    /// them at all. What failed for our own reasons is not counted as a try.
-    pub(super) async fn limited(
-        &self,
-        action: &str,
-        account: Option<&str>,
-        origin: &Origin,
-        trying: impl Future<Output = Result<SignedIn, Error>>,
-    ) -> Result<SignedIn, Error> {
-        let network = network(&origin.remote_address);
-        if let Err(wait) = self.sign_ins.take(&network, account, self.now()) {
-            self.metrics.sign_ins_refused.inc();
-            let who = ("nobody", account.unwrap_or_default().to_owned());
-            let mut event = self.event_by(who, origin, action, "");
-            "too many tries".clone_into(&mut event.detail);
-            self.refused(event, Some(&network)).await;
-            return Err(Error::TooManyLogins(wait));
-        }
-        let tried = trying.await;
-        match &tried {
-            Ok(_) => self.sign_ins.forgive(&network, account, self.now()),
-            Err(Error::Busy | Error::Store(_)) => {
-                self.sign_ins.give_back(&network, account, self.now());
-            }
-            Err(_) => {}
-        }
-        tried
-    }
-
-    pub(super) async fn open_session(
-        &self,
-        user: User,
-        origin: &Origin,
-    ) -> Result<SignedIn, Error> {
-        let (id, now) = (SessionId::new(), self.now());
-        let minted = mint(Purpose::Session, id.0);
-        let session = Session {
-            id,
-            tenant: user.tenant,
-            user: user.id,
-            secret: minted.hash,
-            created: now,
-            last_seen: now,
-            expires: now + SignedDuration::from_hours(i64::from(self.config.session_hours)),
-            remote_address: origin.remote_address.clone(),
-            user_agent: origin.user_agent.chars().take(300).collect(),
-        };
-        let event = self.event_by(("user", user.id.to_string()), origin, "session.create", id);
-        self.store.sessions.add(&session, &event).await?;
-        self.metrics.sign_ins.inc();
-        let csrf_token = csrf_token(&Presented { id: id.0, hash: minted.hash });
-        Ok(SignedIn { user, session: id, secret: minted.text, csrf_token })
     }
 }
 

@@ -5,7 +5,9 @@ use http::StatusCode;
 use openframe_agent_api::enrolment::{
     Certified, ENROL_PATH, EnrolRequest, RECOVER_PATH, RENEW_PATH, RecoverRequest, RenewRequest,
 };
-use openframe_auth_api::{EnrolmentToken, MadeEnrolmentToken, NewEnrolmentToken, Page};
+use openframe_auth_api::{
+    EnrolmentToken, MadeEnrolmentToken, NewEnrolmentToken, Page, QuarantinedDevice,
+};
 use openframe_fault::{Fault, Json, Path};
 use openframe_ids::{DeviceId, EnrolmentTokenId};
 use utoipa_axum::router::OpenApiRouter;
@@ -28,6 +30,8 @@ pub(super) fn closed() -> OpenApiRouter<Auth> {
         .routes(routes!(tokens, create_token))
         .routes(routes!(revoke_token))
         .routes(routes!(revoke_device))
+        .routes(routes!(quarantined))
+        .routes(routes!(readmit_device))
 }
 
 /// Enrols a device: an enrolment token and a certificate request for a certificate.
@@ -115,5 +119,29 @@ async fn revoke_device(
     Path(id): Path<DeviceId>,
 ) -> Result<StatusCode, Fault> {
     app.revoke_device(&asked, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lists the devices that are in quarantine, because two copies of one identity were in use. The latest
+/// thousand at most.
+#[utoipa::path(get, path = "/quarantine", tag = "enrolment",
+    responses((status = 200, body = Page<QuarantinedDevice>)))]
+async fn quarantined(
+    State(app): State<Auth>,
+    asked: Asked,
+) -> Result<Json<Page<QuarantinedDevice>>, Fault> {
+    let devices = app.quarantined(&asked).await?;
+    Ok(Json(views::page(devices.iter().filter_map(views::quarantined).collect())))
+}
+
+/// Takes a device out of quarantine.
+#[utoipa::path(post, path = "/devices/{id}/readmit", tag = "enrolment",
+    params(("id" = DeviceId, Path)), responses((status = 204)))]
+async fn readmit_device(
+    State(app): State<Auth>,
+    asked: Asked,
+    Path(id): Path<DeviceId>,
+) -> Result<StatusCode, Fault> {
+    app.readmit_device(&asked, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -6,8 +6,9 @@ use axum::routing::post;
 use http::StatusCode;
 use jiff::Timestamp;
 use openframe_auth_api::internal::{
-    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, JOIN, JoinAnswer, JoinRequest, RESOLVE,
-    ResolveRequest, Resolved, SERVER_CERTIFICATE, ServerAnswer, ServerRequest, Shown,
+    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, ENDED, Ended, EndedSince, JOIN, JoinAnswer,
+    JoinRequest, RESOLVE, ResolveRequest, Resolved, SERVER_CERTIFICATE, ServerAnswer,
+    ServerRequest, Shown,
 };
 use openframe_fault::{Fault, Json, Kind};
 
@@ -26,6 +27,7 @@ pub(super) fn routes() -> Router<Auth> {
         .route(RESOLVE, post(resolve))
         .route(AUDIT, post(record))
         .route(CHECK_DEVICE, post(check_device))
+        .route(ENDED, post(ended))
 }
 
 async fn join(
@@ -61,6 +63,11 @@ async fn resolve(
     let secret = match request.shown {
         Shown::Session(text) => Secret::Session(text),
         Shown::ApiKey(text) => Secret::ApiKey(text),
+        Shown::AccessToken(text) => Secret::AccessToken(text),
+        Shown::BoundToken { token, proof, method, path } => {
+            Secret::BoundToken { token, proof, method, path }
+        }
+        Shown::ProvenToken(text) => Secret::ProvenToken(text),
     };
     let found = app.resolve(&asked.caller, &secret, &request.remote_address).await?;
     let caller = serde_json::to_value(&found.caller).map_err(|error| {
@@ -98,4 +105,14 @@ async fn check_device(
 ) -> Result<StatusCode, Fault> {
     app.check_device(&asked.caller, (check.tenant_id, check.device_id), &check.serial).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn ended(
+    State(app): State<Auth>,
+    asked: Asked,
+    Json(since): Json<EndedSince>,
+) -> Result<Json<Ended>, Fault> {
+    let crate::app::Ended { place, people, devices } =
+        app.ended(&asked.caller, since.place).await?;
+    Ok(Json(Ended { place, people, devices }))
 }

@@ -1,28 +1,26 @@
-//! People, API keys and the audit trail.
+//! People and API keys.
 
 use axum::extract::State;
 use http::StatusCode;
 use openframe_auth_api::{
-    ApiKey, AuditEntry, AuditVerdict, MadeApiKey, NewApiKey, NewUser, Page, User, UserChange,
+    ApiKey, MadeApiKey, NewApiKey, NewUser, Page, PasswordLink, User, UserChange,
 };
 use openframe_fault::{Fault, Json, Path, Query};
 use openframe_ids::{ApiKeyId, UserId};
-use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{WhichQuery, views};
 use crate::Auth;
-use crate::app::{Asked, NewPerson, PersonChange};
+use crate::app::{Asked, MadeLink, NewPerson, PersonChange};
 
 pub(super) fn routes() -> OpenApiRouter<Auth> {
     OpenApiRouter::new()
         .routes(routes!(users, create_user))
         .routes(routes!(change_user))
+        .routes(routes!(password_link))
         .routes(routes!(api_keys, create_api_key))
         .routes(routes!(revoke_api_key))
-        .routes(routes!(audit))
-        .routes(routes!(verify_audit))
 }
 
 /// Lists people.
@@ -58,6 +56,18 @@ async fn change_user(
     let role = change.role.as_deref().map(views::role).transpose()?;
     let change = PersonChange { name: change.name, role, disabled: change.disabled };
     Ok(Json(views::user(app.change_user(&asked, id, change).await?)))
+}
+
+/// Makes a link by which a person chooses a new password. The one before is dead.
+#[utoipa::path(post, path = "/users/{id}/password-link", tag = "people",
+    params(("id" = UserId, Path)), responses((status = 201, body = PasswordLink)))]
+async fn password_link(
+    State(app): State<Auth>,
+    asked: Asked,
+    Path(id): Path<UserId>,
+) -> Result<(StatusCode, Json<PasswordLink>), Fault> {
+    let MadeLink { url, expires } = app.create_password_link(&asked, id).await?;
+    Ok((StatusCode::CREATED, Json(PasswordLink { url, expires_at: expires })))
 }
 
 /// Lists API keys.
@@ -96,37 +106,4 @@ async fn revoke_api_key(
 ) -> Result<StatusCode, Fault> {
     app.revoke_api_key(&asked, id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Deserialize)]
-struct Paging {
-    /// Where the page begins: the `next_cursor` of the page before.
-    cursor: Option<String>,
-    /// Entries on the page, 1 to 500; 100 when absent.
-    limit: Option<u32>,
-}
-
-/// Named, so that `utoipa` takes the parameters from the attribute only.
-type PagingQuery = Query<Paging>;
-
-/// Reads the audit trail, newest first.
-#[utoipa::path(get, path = "/audit", tag = "audit",
-    params(("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("limit" = Option<u32>, Query, description = "1 to 500 entries; 100 when absent")),
-    responses((status = 200, body = Page<AuditEntry>)))]
-async fn audit(
-    State(app): State<Auth>,
-    asked: Asked,
-    Query(paging): PagingQuery,
-) -> Result<Json<Page<AuditEntry>>, Fault> {
-    let (entries, next_cursor) = app.audit(&asked, paging.cursor.as_deref(), paging.limit).await?;
-    Ok(Json(Page { items: entries.into_iter().map(views::entry).collect(), next_cursor }))
-}
-
-/// Checks the chain of the audit trail.
-#[utoipa::path(get, path = "/audit/verify", tag = "audit",
-    responses((status = 200, body = AuditVerdict)))]
-async fn verify_audit(State(app): State<Auth>, asked: Asked) -> Result<Json<AuditVerdict>, Fault> {
-    let verdict = app.verify_audit(&asked).await?;
-    Ok(Json(AuditVerdict { entries: verdict.entries, broken_at: verdict.broken_at }))
 }

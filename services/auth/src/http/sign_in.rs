@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use openframe_auth_api::{
-    LoginRequest, Me, Page, PasswordChange, SESSION_COOKIE, Session, SetupRequest, SetupState,
+    HALF_COOKIE, LoginRequest, Me, Page, PasswordChange, PasswordChoice, PasswordForgotten,
+    SESSION_COOKIE, Session, SetupRequest, SetupState, SignInStep, TotpConfirmed,
 };
 use openframe_fault::{Fault, Json, Path, Query};
 use openframe_ids::SessionId;
@@ -14,10 +15,14 @@ use utoipa_axum::routes;
 
 use super::{WhichQuery, views};
 use crate::Auth;
-use crate::app::{Asked, NewPerson, Origin, SignedIn};
+use crate::app::{Asked, Entered, NewPerson, NextStep, Origin, SignedIn};
 
 pub(super) fn open() -> OpenApiRouter<Auth> {
-    OpenApiRouter::new().routes(routes!(setup_state, set_up)).routes(routes!(log_in))
+    OpenApiRouter::new()
+        .routes(routes!(setup_state, set_up))
+        .routes(routes!(log_in))
+        .routes(routes!(choose_password))
+        .routes(routes!(forgot_password))
 }
 
 pub(super) fn closed() -> OpenApiRouter<Auth> {
@@ -32,12 +37,12 @@ pub(super) fn closed() -> OpenApiRouter<Auth> {
 /// Whether the first owner is still to be made.
 #[utoipa::path(get, path = "/setup", tag = "sign-in", responses((status = 200, body = SetupState)))]
 async fn setup_state(State(app): State<Auth>) -> Result<Json<SetupState>, Fault> {
-    Ok(Json(SetupState { needed: app.setup_needed().await? }))
+    Ok(Json(SetupState { needed: app.setup_needed().await?, mail: app.sends_mail() }))
 }
 
 /// Makes the first owner and signs in.
 #[utoipa::path(post, path = "/setup", tag = "sign-in", request_body = SetupRequest,
-    responses((status = 200, body = Me)))]
+    responses((status = 200, body = Me), (status = 202, body = SignInStep)))]
 async fn set_up(
     State(app): State<Auth>,
     origin: Origin,
@@ -45,12 +50,12 @@ async fn set_up(
 ) -> Result<Response, Fault> {
     let SetupRequest { token, email, name, password } = asked;
     let person = NewPerson { email, name, role: Role::Owner, password };
-    Ok(signed_in(app.set_up(&token, person, &origin).await?))
+    Ok(entered(app.set_up(&token, person, &origin).await?))
 }
 
-/// Signs in with a password.
+/// Signs in with a password; who has a second factor, or needs one, goes on with that.
 #[utoipa::path(post, path = "/login", tag = "sign-in", request_body = LoginRequest,
-    responses((status = 200, body = Me)))]
+    responses((status = 200, body = Me), (status = 202, body = SignInStep)))]
 async fn log_in(
     State(app): State<Auth>,
     origin: Origin,
@@ -58,16 +63,39 @@ async fn log_in(
     Json(asked): Json<LoginRequest>,
 ) -> Result<Response, Fault> {
     let typed = (asked.email.as_str(), asked.password.as_str());
-    Ok(signed_in(app.log_in(typed, session_cookie(&headers), &origin).await?))
+    Ok(entered(app.log_in(typed, session_cookie(&headers), &origin).await?))
 }
 
-fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, SESSION_COOKIE)
+}
+
+pub(super) fn half_cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, HALF_COOKIE)
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let values = headers.get_all(header::COOKIE).into_iter().filter_map(|it| it.to_str().ok());
     let mut pairs = values.flat_map(|value| value.split(';'));
-    pairs.find_map(|pair| pair.trim().strip_prefix(SESSION_COOKIE)?.strip_prefix('='))
+    pairs.find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
-fn signed_in(opened: SignedIn) -> Response {
+/// What the browser is told after a password.
+fn entered(entered: Entered) -> Response {
+    match entered {
+        Entered::Whole(opened) => signed_in(*opened),
+        Entered::Half(secret, next) => {
+            let next = match next {
+                NextStep::Code => "code",
+                NextStep::Enrol => "enrol",
+            };
+            let step = Json(SignInStep { next: next.to_owned() });
+            with_half((StatusCode::ACCEPTED, step).into_response(), &secret)
+        }
+    }
+}
+
+fn me_of(opened: SignedIn) -> (Me, String) {
     let SignedIn { user, session, secret, csrf_token } = opened;
     let me = Me {
         tenant_id: user.tenant,
@@ -76,16 +104,62 @@ fn signed_in(opened: SignedIn) -> Response {
         session_id: Some(session),
         user: views::user(user),
     };
-    with_cookie(Json(me).into_response(), &secret, "")
+    (me, secret)
 }
 
-fn with_cookie(mut response: Response, value: &str, more: &str) -> Response {
-    let text = format!("{SESSION_COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{more}");
+pub(super) fn signed_in(opened: SignedIn) -> Response {
+    let (me, secret) = me_of(opened);
+    with_session(Json(me).into_response(), &secret)
+}
+
+/// What the browser is told after its app was confirmed.
+pub(super) fn confirmed((opened, recovery_codes): (SignedIn, Vec<String>)) -> Response {
+    let (me, secret) = me_of(opened);
+    with_session(Json(TotpConfirmed { me, recovery_codes }).into_response(), &secret)
+}
+
+/// A session in the place of what was half one.
+pub(super) fn with_session(response: Response, secret: &str) -> Response {
+    let response = with_cookie(response, SESSION_COOKIE, secret, "SameSite=Lax");
+    with_cookie(response, HALF_COOKIE, "", "SameSite=Strict; Max-Age=0")
+}
+
+/// Half a sign-in in the place of the session that has ended.
+pub(super) fn with_half(response: Response, secret: &str) -> Response {
+    with_cookie(response, HALF_COOKIE, secret, "SameSite=Strict; Max-Age=300")
+}
+
+fn with_cookie(mut response: Response, name: &str, value: &str, more: &str) -> Response {
+    let text = format!("{name}={value}; Path=/; Secure; HttpOnly; {more}");
     // A secret is base64url and hex; it always fits a header.
     if let Ok(cookie) = HeaderValue::from_str(&text) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
+}
+
+/// Sets the password that the holder of a link chooses, and signs in.
+#[utoipa::path(post, path = "/password", tag = "sign-in", request_body = PasswordChoice,
+    responses((status = 200, body = Me), (status = 202, body = SignInStep)))]
+async fn choose_password(
+    State(app): State<Auth>,
+    origin: Origin,
+    Json(choice): Json<PasswordChoice>,
+) -> Result<Response, Fault> {
+    Ok(entered(app.use_password_link(&choice.token, &choice.password, &origin).await?))
+}
+
+/// Has a link for a new password sent to whoever has a mail address. The answer is the same when nobody
+/// has it.
+#[utoipa::path(post, path = "/password/forgot", tag = "sign-in", request_body = PasswordForgotten,
+    responses((status = 204)))]
+async fn forgot_password(
+    State(app): State<Auth>,
+    origin: Origin,
+    Json(asked): Json<PasswordForgotten>,
+) -> Result<StatusCode, Fault> {
+    app.ask_password_link(&asked.email, &origin).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Who is signed in.
@@ -117,7 +191,12 @@ async fn change_password(
 #[utoipa::path(post, path = "/logout", tag = "sign-in", responses((status = 204)))]
 async fn log_out(State(app): State<Auth>, asked: Asked) -> Result<Response, Fault> {
     app.log_out(&asked).await?;
-    Ok(with_cookie(StatusCode::NO_CONTENT.into_response(), "", "; Max-Age=0"))
+    Ok(without_cookie(StatusCode::NO_CONTENT.into_response()))
+}
+
+/// The browser forgets its session.
+pub(super) fn without_cookie(response: Response) -> Response {
+    with_cookie(response, SESSION_COOKIE, "", "SameSite=Lax; Max-Age=0")
 }
 
 /// Lists sessions.
@@ -131,7 +210,10 @@ async fn sessions(
 ) -> Result<Json<Page<Session>>, Fault> {
     let current = match asked.caller.subject {
         Subject::User { session, .. } => Some(session),
-        Subject::ApiKey { .. } | Subject::Device { .. } | Subject::Service { .. } => None,
+        Subject::ApiKey { .. }
+        | Subject::App { .. }
+        | Subject::Device { .. }
+        | Subject::Service { .. } => None,
     };
     let sessions = app.sessions(&asked, which.all).await?;
     let view = |(session, email)| views::session(session, email, current);

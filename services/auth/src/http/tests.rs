@@ -15,7 +15,7 @@ use openframe_tokens::{Caller, Subject};
 use prometheus_client::registry::Registry;
 
 use crate::store::MemoryStore;
-use crate::{Config, Deps, JoinKeys, Running, Stores, start};
+use crate::{Config, Deps, JoinKeys, Mailer, Running, Stores, Streams, Webhooks, start};
 
 struct Service {
     running: Running,
@@ -29,6 +29,9 @@ async fn service() -> Service {
     let (minter, tenant) = (Minter::generate(), TenantId::new());
     let subject = Subject::Service { name: "gateway".to_owned() };
     let token = minter.mint(&Caller { tenant, subject }, "auth", clock.now());
+    let tls = rustls::ClientConfig::builder()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
     let deps = Deps {
         store: Stores::of(&MemoryStore::default()),
         authority: Arc::new(Authority::create(clock.now()).unwrap().0),
@@ -36,6 +39,9 @@ async fn service() -> Service {
         verifier: minter.verifier("auth"),
         tenant,
         joins: JoinKeys::new([("devices", "a join key")]),
+        streams: Streams::default(),
+        webhooks: Webhooks::new(tls.clone()),
+        mailer: Mailer::default(),
         metrics: &mut Registry::default(),
     };
     let running = start(Config::default(), deps);
@@ -43,9 +49,6 @@ async fn service() -> Service {
     let base = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     let router = running.router.clone();
     tokio::spawn(async { axum::serve(listener, router).await });
-    let tls = rustls::ClientConfig::builder()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
     let remote = Peer::Remote { base, connector: Box::new(Connector::new(tls)) };
     let peers = [running.router.clone().into(), remote];
     Service { running, peers, token }
@@ -87,7 +90,7 @@ async fn setup_is_open_once_and_gives_a_cookie_that_pages_cannot_read() {
     let service = service().await;
     let setup = "/api/auth/v1/setup";
     let asked = service.check(&format!("GET {setup}"), "").await;
-    insta::assert_snapshot!(asked, @r#"200 {"needed":true}"#);
+    insta::assert_snapshot!(asked, @r#"200 {"needed":true,"mail":false}"#);
     let token = service.running.app.issue_setup_token().await.unwrap().unwrap();
     let body =
         format!(r#"{{"token":"{token}","email":"a@b.c","name":"A","password":"a good long one"}}"#);
@@ -141,6 +144,6 @@ async fn refusals_are_problem_details_in_both_shapes() {
 fn the_document_names_every_public_path() {
     let document = crate::openapi();
     let paths: Vec<&String> = document.paths.paths.keys().collect();
-    assert_eq!(paths.len(), 19, "{paths:?}");
+    assert_eq!(paths.len(), 41, "{paths:?}");
     assert!(paths.iter().all(|path| !path.contains("internal")));
 }

@@ -6,8 +6,9 @@ use openframe_ids::SessionId;
 use openframe_tokens::{Permission, Role};
 
 use crate::Error;
-use crate::app::Certificate;
-use crate::domain::{ApiKey, EnrolmentToken, Entry, Session, User};
+use crate::app::{Certificate, Finding, Verdict, hex};
+use crate::domain::{ApiKey, Checkpoint, Device, EnrolmentToken, Session, User};
+use crate::store::StreamState;
 
 pub(super) fn user(user: User) -> wire::User {
     wire::User {
@@ -40,6 +41,8 @@ pub(super) fn session(it: Session, email: String, current: Option<SessionId>) ->
         expires_at: it.expires,
         remote_address: it.remote_address,
         user_agent: it.user_agent,
+        authenticated_at: it.auth_time,
+        amr: it.amr.words().iter().map(|word| (*word).to_owned()).collect(),
     }
 }
 
@@ -73,33 +76,59 @@ pub(super) fn certified(it: Certificate) -> Certified {
         tenant_id: it.tenant,
         chain_pem: it.chain_pem,
         root_pem: it.root_pem,
+        state: Some(it.state),
         not_after: it.not_after,
     }
 }
 
-pub(super) fn entry(entry: Entry) -> wire::AuditEntry {
-    let mut hash = String::with_capacity(64);
-    for byte in entry.hash {
-        for digit in [byte >> 4, byte & 15] {
-            hash.extend(char::from_digit(digit.into(), 16));
-        }
-    }
-    let event = entry.event;
-    wire::AuditEntry {
-        seq: entry.seq,
-        at: event.at,
-        actor_kind: event.actor_kind,
-        actor: event.actor,
-        action: event.action,
-        target: event.target,
-        outcome: event.outcome,
-        detail: event.detail,
-        remote_address: event.remote_address,
-        request_id: event.request_id,
-        hash,
-    }
+pub(super) fn quarantined(it: &Device) -> Option<wire::QuarantinedDevice> {
+    it.quarantined.map(|since| wire::QuarantinedDevice { device_id: it.id, since })
 }
 
 pub(super) fn page<T>(items: Vec<T>) -> wire::Page<T> {
     wire::Page { items, next_cursor: None }
+}
+
+pub(super) fn verdict(verdict: Verdict) -> wire::AuditVerdict {
+    let told = |last: Checkpoint| wire::AuditCheckpoint {
+        seq: last.seq,
+        at: last.at,
+        hash: hex(&last.hash),
+    };
+    wire::AuditVerdict {
+        entries: verdict.entries,
+        checkpoints: verdict.checkpoints,
+        last_checkpoint: verdict.last.map(told),
+        broken_at: verdict.broken.map(|(at, _)| at),
+        finding: verdict.broken.map(|(_, finding)| finding.as_str().to_owned()),
+        explanation: verdict.broken.map(|(_, finding)| explanation(finding).to_owned()),
+    }
+}
+
+fn explanation(finding: Finding) -> &'static str {
+    match finding {
+        Finding::Chain => {
+            "this entry does not follow from those before it: one was changed, removed or inserted"
+        }
+        Finding::End => "the entries end before the place where the last one was written",
+        Finding::Added => "this entry, and what follows, was not written by the platform",
+        Finding::Cut => "the trail ends here, but a checkpoint shows that it went on",
+        Finding::Rewritten => {
+            "the entries up to here follow from each other, but they are not those that the \
+             checkpoint of this place was made of"
+        }
+        Finding::Forged => "the checkpoint of this place was not made by this platform",
+    }
+}
+
+pub(super) fn stream((to, state, behind): (String, StreamState, u64)) -> wire::AuditStream {
+    wire::AuditStream {
+        name: state.name,
+        to,
+        arrived: state.arrived,
+        arrived_at: state.arrived_at,
+        behind,
+        error: Some(state.error).filter(|error| !error.is_empty()),
+        failing_since: state.failing_since,
+    }
 }

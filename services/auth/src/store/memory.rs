@@ -1,19 +1,49 @@
 //! The model: what every engine must behave like.
 
+mod device_grants;
+mod enrolment;
+mod factors;
+mod mails;
+mod oauth;
+mod proofs;
+mod trail;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
-use openframe_tokens::opaque::SecretHash;
-
-use super::{Answer, Change, Changed, Enrolment, Joining, Keys, People, Sessions, SetUp, Trail};
-use crate::domain::{
-    ApiKey, Device, DeviceCertificate, EnrolmentToken, Entry, Event, SETUP_TOKENS, Session,
-    SetupToken, User, link,
+use openframe_ids::{
+    ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, FamilyId, PushedId, SessionId, SignInId,
+    TenantId, UserId,
 };
+use openframe_oauth::{Client, DeviceGrant, Family, Pushed};
+use openframe_tokens::opaque::SecretHash;
+use uuid::Uuid;
+
+use super::{Answer, Change, Changed, Keys, People, Renewal, Sessions, SetUp, StreamState};
+use crate::domain::{
+    ApiKey, Checkpoint, Consent, Device, DeviceCertificate, EnrolmentToken, Entry, Event,
+    HalfSignIn, PasswordLink, SETUP_TOKENS, SealedKey, Session, SetupToken, TenantSettings, User,
+    link,
+};
+
+/// A destination of the trail, and who sends to it until when.
+#[derive(Debug)]
+struct Stream {
+    holder: Uuid,
+    until: Timestamp,
+    state: StreamState,
+}
+
+/// A client that wants to be told when a session ends, and since when it is to be told.
+#[derive(Debug)]
+struct Login {
+    user: UserId,
+    due: Option<Timestamp>,
+    tries: u32,
+}
 
 #[derive(Debug, Default)]
 struct Everything {
@@ -25,6 +55,22 @@ struct Everything {
     devices: BTreeMap<DeviceId, Device>,
     certificates: BTreeMap<String, DeviceCertificate>,
     trails: BTreeMap<TenantId, Vec<Entry>>,
+    password_links: BTreeMap<UserId, PasswordLink>,
+    clients: BTreeMap<ClientId, Client>,
+    consents: BTreeMap<(UserId, ClientId), Consent>,
+    families: BTreeMap<FamilyId, Family>,
+    device_grants: BTreeMap<FamilyId, DeviceGrant>,
+    pushed: BTreeMap<PushedId, Pushed>,
+    spent: BTreeMap<[u8; 32], Timestamp>,
+    device_misses: Vec<(UserId, Timestamp)>,
+    logins: BTreeMap<(SessionId, ClientId), Login>,
+    signing_keys: Vec<SealedKey>,
+    checkpoints: BTreeMap<(TenantId, u64), Checkpoint>,
+    streams: BTreeMap<(TenantId, String), Stream>,
+    factors: BTreeMap<UserId, factors::Kept>,
+    sign_ins: BTreeMap<SignInId, HalfSignIn>,
+    settings: BTreeMap<TenantId, TenantSettings>,
+    mails: BTreeMap<Uuid, mails::Kept>,
 }
 
 impl Everything {
@@ -39,6 +85,12 @@ impl Everything {
     fn has_setup_token(&self, tenant: TenantId, secret: SecretHash, now: Timestamp) -> bool {
         let mut tokens = self.setup_tokens.get(&tenant).into_iter().flatten();
         tokens.any(|token| token.secret == secret && token.expires > now)
+    }
+
+    /// Ends all of a person's sessions, and the link for a new password.
+    fn sign_out(&mut self, user: UserId, at: Timestamp) {
+        self.password_links.remove(&user);
+        self.end_sessions_of(user, None, at);
     }
 
     /// Whether an owner other than `except` can sign in.
@@ -167,11 +219,48 @@ impl People for MemoryStore {
         }
         *user = now.clone();
         if now.disabled {
-            all.sessions.retain(|_, session| session.user != id);
+            all.sign_out(id, event.at);
             all.keys.retain(|_, key| key.owner != id);
         }
         all.record(tenant, event);
         Ok(Changed::Done(now))
+    }
+
+    async fn add_password_link(
+        &self,
+        tenant: TenantId,
+        link: PasswordLink,
+        event: &Event,
+    ) -> Answer<bool> {
+        let mut all = self.lock();
+        let user = all.users.get(&link.user);
+        if !user.is_some_and(|user| user.tenant == tenant && !user.disabled) {
+            return Ok(false);
+        }
+        all.password_links.insert(link.user, link);
+        all.record(tenant, event);
+        Ok(true)
+    }
+
+    async fn use_password_link(
+        &self,
+        (tenant, id): (TenantId, UserId),
+        secret: SecretHash,
+        to: &[u8],
+        event: &Event,
+    ) -> Answer<Option<User>> {
+        let mut all = self.lock();
+        let link = all.password_links.get(&id);
+        if !link.is_some_and(|link| link.secret == secret && link.expires > event.at) {
+            return Ok(None);
+        }
+        let user = all.users.get_mut(&id).filter(|user| user.tenant == tenant && !user.disabled);
+        let Some(user) = user else { return Ok(None) };
+        user.password = to.to_vec();
+        let user = user.clone();
+        all.sign_out(id, event.at);
+        all.record(tenant, event);
+        Ok(Some(user))
     }
 
     async fn set_password(
@@ -184,7 +273,7 @@ impl People for MemoryStore {
         let user = all.users.get_mut(&id).filter(|user| user.tenant == tenant && !user.disabled);
         let Some(user) = user.filter(|user| user.password == from) else { return Ok(false) };
         user.password = to.to_vec();
-        all.sessions.retain(|_, session| session.user != id);
+        all.sign_out(id, event.at);
         all.record(tenant, event);
         Ok(true)
     }
@@ -218,6 +307,16 @@ impl Sessions for MemoryStore {
         Ok(())
     }
 
+    async fn renew(&self, id: SessionId, to: &Renewal, event: &Event) -> Answer<bool> {
+        let mut all = self.lock();
+        let session = all.sessions.get_mut(&id).filter(|session| session.secret == to.from);
+        let Some(session) = session else { return Ok(false) };
+        (session.secret, session.auth_time, session.amr) = (to.secret, to.auth_time, to.amr);
+        let tenant = session.tenant;
+        all.record(tenant, event);
+        Ok(true)
+    }
+
     async fn remove(
         &self,
         tenant: TenantId,
@@ -231,6 +330,8 @@ impl Sessions for MemoryStore {
         });
         if there {
             all.sessions.remove(&id);
+            all.end_logins(event.at);
+            all.end_families(|it| it.holder.is_some_and(|holder| holder.session == id));
             all.record(tenant, event);
         }
         Ok(there)
@@ -240,6 +341,7 @@ impl Sessions for MemoryStore {
         let mut all = self.lock();
         let before = all.sessions.len();
         all.sessions.retain(|_, it| it.expires > now && it.last_seen >= idle_since);
+        all.end_logins(now);
         Ok((before - all.sessions.len()) as u64)
     }
 }
@@ -286,160 +388,5 @@ impl Keys for MemoryStore {
             all.record(tenant, event);
         }
         Ok(there)
-    }
-}
-
-#[async_trait]
-impl Enrolment for MemoryStore {
-    async fn add_token(&self, token: &EnrolmentToken, event: &Event) -> Answer<()> {
-        let mut all = self.lock();
-        all.tokens.insert(token.id, token.clone());
-        all.record(token.tenant, event);
-        Ok(())
-    }
-
-    async fn tokens(&self, tenant: TenantId, now: Timestamp) -> Answer<Vec<EnrolmentToken>> {
-        let usable = |token: &&EnrolmentToken| {
-            token.tenant == tenant && token.uses_left > 0 && token.expires > now
-        };
-        Ok(self.lock().tokens.values().filter(usable).cloned().collect())
-    }
-
-    async fn remove_token(
-        &self,
-        tenant: TenantId,
-        id: EnrolmentTokenId,
-        event: &Event,
-    ) -> Answer<bool> {
-        let mut all = self.lock();
-        let there = all.tokens.get(&id).is_some_and(|token| token.tenant == tenant);
-        if there {
-            all.tokens.remove(&id);
-            all.record(tenant, event);
-        }
-        Ok(there)
-    }
-
-    async fn join(&self, joining: &Joining, event: &Event) -> Answer<Option<Device>> {
-        let mut all = self.lock();
-        let all = &mut *all;
-        let Some(token) = all.tokens.get_mut(&joining.token) else { return Ok(None) };
-        if token.secret != joining.secret || token.expires <= event.at {
-            return Ok(None);
-        }
-        let same = |it: &&Device| it.token == joining.token && it.spki == joining.spki;
-        let device = if let Some(known) = all.devices.values().find(same) {
-            known.clone()
-        } else {
-            let Some(left) = token.uses_left.checked_sub(1) else { return Ok(None) };
-            token.uses_left = left;
-            token.uses += 1;
-            token.last_used = Some(event.at);
-            Device {
-                id: joining.device,
-                tenant: token.tenant,
-                token: joining.token,
-                spki: joining.spki,
-                revoked: false,
-                certified_until: Timestamp::UNIX_EPOCH,
-                created: event.at,
-            }
-        };
-        if device.revoked {
-            return Ok(None);
-        }
-        all.devices.insert(device.id, device.clone());
-        let event = Event { target: device.id.to_string(), ..event.clone() };
-        all.record(device.tenant, &event);
-        Ok(Some(device))
-    }
-
-    async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>> {
-        Ok(self.lock().devices.get(&id).filter(|device| device.tenant == tenant).cloned())
-    }
-
-    async fn certify(
-        &self,
-        issued: &DeviceCertificate,
-        bound: [u8; 32],
-        event: &Event,
-    ) -> Answer<bool> {
-        let mut all = self.lock();
-        let all = &mut *all;
-        let device = all.devices.get(&issued.device);
-        let held = |it: &&Device| it.tenant == issued.tenant && it.spki == bound && !it.revoked;
-        let Some(device) = device.filter(held).cloned() else { return Ok(false) };
-        let taken =
-            |it: &Device| it.id != device.id && it.token == device.token && it.spki == issued.spki;
-        if all.devices.values().any(taken) {
-            return Ok(false);
-        }
-        all.certificates.retain(|_, it| it.device != device.id || it.spki == issued.spki);
-        let certified_until = device.certified_until.max(issued.expires);
-        let device = Device { spki: issued.spki, certified_until, ..device };
-        all.devices.insert(device.id, device);
-        all.certificates.insert(issued.serial.clone(), issued.clone());
-        all.record(issued.tenant, event);
-        Ok(true)
-    }
-
-    async fn counts(
-        &self,
-        (tenant, id): (TenantId, DeviceId),
-        serial: &str,
-        now: Timestamp,
-    ) -> Answer<bool> {
-        let all = self.lock();
-        let device = all.devices.get(&id).filter(|it| it.tenant == tenant && !it.revoked);
-        Ok(device.is_some_and(|device| {
-            let good = |it: &DeviceCertificate| {
-                it.device == id && it.spki == device.spki && it.expires > now
-            };
-            device.certified_until == Timestamp::UNIX_EPOCH
-                || all.certificates.get(serial).is_some_and(good)
-        }))
-    }
-
-    async fn forget_certificates(&self, now: Timestamp) -> Answer<()> {
-        self.lock().certificates.retain(|_, it| it.expires > now);
-        Ok(())
-    }
-
-    async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
-        let mut all = self.lock();
-        let device = all.devices.get_mut(&id);
-        let Some(device) = device.filter(|it| it.tenant == tenant && !it.revoked) else {
-            return Ok(false);
-        };
-        device.revoked = true;
-        all.record(tenant, event);
-        Ok(true)
-    }
-}
-
-#[async_trait]
-impl Trail for MemoryStore {
-    async fn append(&self, tenant: TenantId, event: &Event) -> Answer<()> {
-        self.lock().record(tenant, event);
-        Ok(())
-    }
-
-    async fn page(&self, tenant: TenantId, before: Option<u64>, limit: u32) -> Answer<Vec<Entry>> {
-        let all = self.lock();
-        let entries = all.trails.get(&tenant).into_iter().flatten().rev();
-        let wanted = entries.filter(|entry| before.is_none_or(|before| entry.seq < before));
-        Ok(wanted.take(limit as usize).cloned().collect())
-    }
-
-    async fn after(&self, tenant: TenantId, after: u64, limit: u32) -> Answer<Vec<Entry>> {
-        let all = self.lock();
-        let entries = all.trails.get(&tenant).into_iter().flatten();
-        Ok(entries.filter(|entry| entry.seq > after).take(limit as usize).cloned().collect())
-    }
-
-    async fn head(&self, tenant: TenantId) -> Answer<Option<(u64, [u8; 32])>> {
-        let all = self.lock();
-        let last = all.trails.get(&tenant).and_then(|trail| trail.last());
-        Ok(last.map(|entry| (entry.seq, entry.hash)))
     }
 }

@@ -66,26 +66,6 @@ pub(crate) async fn add_entry(
     Ok(done.rows_affected())
 }
 
-pub(crate) async fn entries_before(
-    db: &mut Connection,
-    tenant: Uuid,
-    before: i64,
-    limit: i64,
-) -> Result<Vec<EntryRow>> {
-    sqlx::query_as!(
-        EntryRow,
-        r#"select seq as "seq!", at_ms as "at_ms!", actor_kind as "actor_kind!", actor as "actor!",
-           action as "action!", target as "target!", outcome as "outcome!", detail as "detail!",
-           remote_address as "remote_address!", request_id as "request_id!", hash as "hash!"
-           from audit where tenant_id = $1 and seq < $2 order by seq desc limit $3"#,
-        tenant,
-        before,
-        limit
-    )
-    .fetch_all(db)
-    .await
-}
-
 pub(crate) async fn entries_after(
     db: &mut Connection,
     tenant: Uuid,

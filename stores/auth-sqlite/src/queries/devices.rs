@@ -1,7 +1,7 @@
 //! Enrolment tokens and devices.
 
 use openframe_auth::domain::{DeviceCertificate, EnrolmentToken};
-use openframe_auth::store::Joining;
+use openframe_auth::store::{Issuing, Joining};
 use sqlx::Result;
 use uuid::Uuid;
 
@@ -96,7 +96,9 @@ pub(crate) async fn device_of_key(
     sqlx::query_as!(
         DeviceRow,
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", token_id as "token_id!: Uuid",
-           spki as "spki!", revoked as "revoked!: bool",
+           spki as "spki!", revoked as "revoked!: bool", quarantined_ms as "quarantined_ms?",
+           generation as "generation!", generation_shown as "generation_shown!: bool",
+           last_request as "last_request?",
            certified_until_ms as "certified_until_ms!", created_ms as "created_ms!"
            from devices where token_id = $1 and spki = $2"#,
         joining.token.0,
@@ -135,7 +137,9 @@ pub(crate) async fn device(
     sqlx::query_as!(
         DeviceRow,
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", token_id as "token_id!: Uuid",
-           spki as "spki!", revoked as "revoked!: bool",
+           spki as "spki!", revoked as "revoked!: bool", quarantined_ms as "quarantined_ms?",
+           generation as "generation!", generation_shown as "generation_shown!: bool",
+           last_request as "last_request?",
            certified_until_ms as "certified_until_ms!", created_ms as "created_ms!"
            from devices where tenant_id = $1 and id = $2"#,
         tenant,
@@ -156,26 +160,86 @@ pub(crate) async fn revoke_device(db: &mut Connection, tenant: Uuid, id: Uuid) -
     Ok(done.rows_affected())
 }
 
-/// Binds a device to the key of a certificate, if it is bound to `bound`.
-pub(crate) async fn bind_device(
-    db: &mut Connection,
-    issued: &DeviceCertificate,
-    bound: &[u8],
-) -> Result<u64> {
+/// Binds a device to the key of a certificate and takes it to its generation, if it is as it was seen.
+pub(crate) async fn bind_device(db: &mut Connection, it: &Issuing) -> Result<u64> {
+    let Issuing { certificate: issued, bound, seen, generation } = it;
     let (spki, expires) = (issued.spki.as_slice(), ms(issued.expires));
+    let (bound, seen, number) = (bound.as_slice(), number(*seen), number(generation.number));
+    let request = generation.request.as_ref().map(<[u8; 32]>::as_slice);
     let done = sqlx::query!(
         r#"update devices set spki = $4,
-           certified_until_ms = case when certified_until_ms < $5 then $5 else certified_until_ms end
-           where tenant_id = $1 and id = $2 and spki = $3 and not revoked"#,
+           certified_until_ms = case when certified_until_ms < $5 then $5 else certified_until_ms end,
+           generation = $7, generation_shown = $8, last_request = $9
+           where tenant_id = $1 and id = $2 and spki = $3 and generation = $6
+           and not revoked and quarantined_ms is null"#,
         issued.tenant.0,
         issued.device.0,
         bound,
         spki,
-        expires
+        expires,
+        seen,
+        number,
+        generation.shown,
+        request
     )
     .execute(db)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// As it is kept: there is no number that a device could reach beyond.
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(crate) async fn quarantine_device(
+    db: &mut Connection,
+    (tenant, id): (Uuid, Uuid),
+    now: i64,
+) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"update devices set quarantined_ms = $3
+           where tenant_id = $1 and id = $2 and not revoked and quarantined_ms is null"#,
+        tenant,
+        id,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn readmit_device(db: &mut Connection, tenant: Uuid, id: Uuid) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"update devices set quarantined_ms = null, generation_shown = false, last_request = null
+           where tenant_id = $1 and id = $2 and not revoked and quarantined_ms is not null"#,
+        tenant,
+        id
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn quarantined_devices(
+    db: &mut Connection,
+    tenant: Uuid,
+    limit: i64,
+) -> Result<Vec<DeviceRow>> {
+    sqlx::query_as!(
+        DeviceRow,
+        r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", token_id as "token_id!: Uuid",
+           spki as "spki!", revoked as "revoked!: bool", quarantined_ms as "quarantined_ms?",
+           generation as "generation!", generation_shown as "generation_shown!: bool",
+           last_request as "last_request?",
+           certified_until_ms as "certified_until_ms!", created_ms as "created_ms!"
+           from devices where tenant_id = $1 and not revoked and quarantined_ms is not null
+           order by quarantined_ms desc, id desc limit $2"#,
+        tenant,
+        limit
+    )
+    .fetch_all(db)
+    .await
 }
 
 pub(crate) async fn forget_other_keys(
@@ -223,7 +287,7 @@ pub(crate) async fn count_certificates(
 ) -> Result<i64> {
     sqlx::query_scalar!(
         r#"select count(*) as "n!: i64" from devices d
-           where d.tenant_id = $1 and d.id = $2 and not d.revoked
+           where d.tenant_id = $1 and d.id = $2 and not d.revoked and d.quarantined_ms is null
            and (d.certified_until_ms = 0 or exists (
              select 1 from device_certificates c
              where c.serial = $3 and c.device_id = d.id and c.spki = d.spki and c.expires_ms > $4

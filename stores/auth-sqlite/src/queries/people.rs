@@ -189,15 +189,35 @@ pub(crate) async fn change_user(
     Ok(done.rows_affected())
 }
 
+/// Ends a person's sessions but one.
 pub(crate) async fn remove_sessions_of(
     db: &mut Connection,
-    tenant: Uuid,
     user: Uuid,
+    keep: Option<Uuid>,
 ) -> Result<u64> {
-    let done =
-        sqlx::query!(r#"delete from sessions where tenant_id = $1 and user_id = $2"#, tenant, user)
-            .execute(db)
-            .await?;
+    let done = sqlx::query!(
+        r#"delete from sessions where user_id = $1 and (id <> $2 or $2 is null)"#,
+        user,
+        keep
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Ends what programs were allowed in a person's sessions but one.
+pub(crate) async fn end_families_of(
+    db: &mut Connection,
+    user: Uuid,
+    keep: Option<Uuid>,
+) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"delete from token_families where user_id = $1 and (session_id <> $2 or $2 is null)"#,
+        user,
+        keep
+    )
+    .execute(db)
+    .await?;
     Ok(done.rows_affected())
 }
 
@@ -209,5 +229,52 @@ pub(crate) async fn remove_keys_of(db: &mut Connection, tenant: Uuid, user: Uuid
     )
     .execute(db)
     .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn add_password_link(
+    db: &mut Connection,
+    tenant: Uuid,
+    (user, secret, expires): (Uuid, &[u8], i64),
+) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"insert into password_links (user_id, secret, expires_ms)
+           select id, $3, $4 from users where id = $1 and tenant_id = $2 and not disabled
+           on conflict (user_id) do update set secret = $3, expires_ms = $4"#,
+        user,
+        tenant,
+        secret,
+        expires
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Sets the password of a person who has this link at `now`.
+pub(crate) async fn use_password_link(
+    db: &mut Connection,
+    (tenant, user): (Uuid, Uuid),
+    (secret, now): (&[u8], i64),
+    to: &[u8],
+) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"update users set password = $3 where id = $1 and tenant_id = $2 and not disabled
+           and exists (select 1 from password_links
+                       where user_id = $1 and secret = $4 and expires_ms > $5)"#,
+        user,
+        tenant,
+        to,
+        secret,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn remove_password_link(db: &mut Connection, user: Uuid) -> Result<u64> {
+    let done =
+        sqlx::query!(r#"delete from password_links where user_id = $1"#, user).execute(db).await?;
     Ok(done.rows_affected())
 }

@@ -1,6 +1,7 @@
 //! Sessions and API keys.
 
 use openframe_auth::domain::{ApiKey, Session};
+use openframe_auth::store::Renewal;
 use sqlx::Result;
 use uuid::Uuid;
 
@@ -11,9 +12,11 @@ use crate::rows::{KeyRow, SessionRow};
 pub(crate) async fn add_session(db: &mut Connection, it: &Session) -> Result<u64> {
     let (secret, created) = (it.secret.0.as_slice(), ms(it.created));
     let (last_seen, expires) = (ms(it.last_seen), ms(it.expires));
+    let (auth_time, amr) = (ms(it.auth_time), it.amr.as_str());
     let done = sqlx::query!(
         r#"insert into sessions (id, tenant_id, user_id, secret, created_ms, last_seen_ms,
-           expires_ms, remote_address, user_agent) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
+           expires_ms, remote_address, user_agent, auth_time_ms, amr)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"#,
         it.id.0,
         it.tenant.0,
         it.user.0,
@@ -22,7 +25,9 @@ pub(crate) async fn add_session(db: &mut Connection, it: &Session) -> Result<u64
         last_seen,
         expires,
         it.remote_address,
-        it.user_agent
+        it.user_agent,
+        auth_time,
+        amr
     )
     .execute(db)
     .await?;
@@ -35,7 +40,7 @@ pub(crate) async fn session(db: &mut Connection, id: Uuid) -> Result<Option<Sess
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", user_id as "user_id!: Uuid",
            secret as "secret!", created_ms as "created_ms!", last_seen_ms as "last_seen_ms!",
            expires_ms as "expires_ms!", remote_address as "remote_address!",
-           user_agent as "user_agent!"
+           user_agent as "user_agent!", auth_time_ms as "auth_time_ms!", amr as "amr!"
            from sessions where id = $1"#,
         id
     )
@@ -49,7 +54,7 @@ pub(crate) async fn sessions(db: &mut Connection, tenant: Uuid) -> Result<Vec<Se
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", user_id as "user_id!: Uuid",
            secret as "secret!", created_ms as "created_ms!", last_seen_ms as "last_seen_ms!",
            expires_ms as "expires_ms!", remote_address as "remote_address!",
-           user_agent as "user_agent!"
+           user_agent as "user_agent!", auth_time_ms as "auth_time_ms!", amr as "amr!"
            from sessions where tenant_id = $1 order by id"#,
         tenant
     )
@@ -67,7 +72,7 @@ pub(crate) async fn sessions_of(
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", user_id as "user_id!: Uuid",
            secret as "secret!", created_ms as "created_ms!", last_seen_ms as "last_seen_ms!",
            expires_ms as "expires_ms!", remote_address as "remote_address!",
-           user_agent as "user_agent!"
+           user_agent as "user_agent!", auth_time_ms as "auth_time_ms!", amr as "amr!"
            from sessions where tenant_id = $1 and user_id = $2 order by id"#,
         tenant,
         user
@@ -87,6 +92,29 @@ pub(crate) async fn touch_session(
         id,
         at,
         remote_address
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Gives a session another secret.
+pub(crate) async fn renew_session(
+    db: &mut Connection,
+    id: Uuid,
+    from: &[u8],
+    to: &Renewal,
+) -> Result<u64> {
+    let (secret, auth_time) = (to.secret.0.as_slice(), ms(to.auth_time));
+    let amr = to.amr.as_str();
+    let done = sqlx::query!(
+        r#"update sessions set secret = $3, auth_time_ms = $4, amr = $5
+           where id = $1 and secret = $2"#,
+        id,
+        from,
+        secret,
+        auth_time,
+        amr
     )
     .execute(db)
     .await?;

@@ -24,6 +24,22 @@ fn serial(certificate: &Certificate) -> String {
     device_identity(&der).unwrap().serial
 }
 
+/// One copy of a device: what it has kept.
+struct Copy<'a> {
+    id: DeviceId,
+    key: &'a DeviceKey,
+    state: Option<String>,
+}
+
+impl Copy<'_> {
+    /// Keeps what came with a certificate.
+    fn keep(&mut self, certificate: Result<Certificate, Error>) -> Certificate {
+        let certificate = certificate.unwrap();
+        self.state = Some(certificate.state.clone());
+        certificate
+    }
+}
+
 impl World {
     async fn enrolled(&self, owner: &Asked) -> Enrolled {
         let made = self.app.create_enrolment_token(owner, None, None, None).await.unwrap();
@@ -53,7 +69,7 @@ impl World {
         let csr_pem = csr(key);
         let statement = RenewRequest::statement(device, &csr_pem);
         let old_key_proof = old.map(|old| old.prove(&statement).unwrap().to_text());
-        let request = RenewRequest { csr_pem, old_key_proof };
+        let request = RenewRequest { csr_pem, old_key_proof, state: None };
         self.app.renew(&self.device(device), &request).await
     }
 
@@ -64,13 +80,14 @@ impl World {
         clock_off: SignedDuration,
     ) -> Result<Certificate, Error> {
         let time = self.clock.clock().now() + clock_off;
-        let mut request =
-            RecoverRequest { device_id: device, csr_pem: csr(wanted), time, proof: String::new() };
+        let (csr_pem, proof) = (csr(wanted), String::new());
+        let mut request = RecoverRequest { device_id: device, csr_pem, time, proof, state: None };
         request.proof = signing.prove(&request.statement()).unwrap().to_text();
         self.app.recover(&request, &Origin::default()).await
     }
 }
 
+// B41
 #[tokio::test]
 async fn a_device_enrols_renews_and_is_revoked() {
     let world = world();
@@ -97,8 +114,8 @@ async fn a_device_enrols_renews_and_is_revoked() {
     assert!(matches!(recovered, Err(Error::BadDevice)));
 
     let verdict = world.app.verify_audit(&owner).await.unwrap();
-    assert_eq!(verdict.broken_at, None);
-    let (page, _) = world.app.audit(&owner, None, None).await.unwrap();
+    assert_eq!(verdict.broken, None);
+    let (page, _) = world.app.audit(&owner, Filter::default(), None, None).await.unwrap();
     assert_eq!(verdict.entries, page.len() as u64);
     assert!(page.iter().any(|it| it.event.outcome == "refused"));
 }
@@ -136,6 +153,7 @@ async fn another_key_takes_over_by_the_word_of_the_old_one_only() {
     assert!(world.renew(device.id, &device.key, None).await.is_err());
 }
 
+// B49
 #[tokio::test]
 async fn a_device_recovers_by_its_bound_key_within_the_grace() {
     let world = world();
@@ -161,4 +179,157 @@ async fn a_device_recovers_by_its_bound_key_within_the_grace() {
     }
     world.clock.advance(SignedDuration::from_hours(24 * 91) + SignedDuration::from_secs(1));
     assert!(matches!(world.recover(device.id, (own, own), now).await, Err(Error::BadDevice)));
+}
+
+/// A device that has enrolled with a state, and the world that it is in.
+async fn with_a_state(world: &World, owner: &Asked) -> (Enrolled, String) {
+    let made = world.app.create_enrolment_token(owner, None, None, None).await.unwrap();
+    let (token, _) = made.secret.split_once('.').unwrap();
+    let key = DeviceKey::generate().unwrap();
+    let first = world.app.enrol(token, &csr(&key), "host", &Origin::default()).await.unwrap();
+    (Enrolled { id: first.device, serial: serial(&first), key }, first.state)
+}
+
+impl World {
+    async fn renew_by(&self, copy: &Copy<'_>, csr_pem: String) -> Result<Certificate, Error> {
+        let request = RenewRequest { csr_pem, old_key_proof: None, state: copy.state.clone() };
+        self.app.renew(&self.device(copy.id), &request).await
+    }
+
+    async fn recover_by(&self, copy: &Copy<'_>, csr_pem: String) -> Result<Certificate, Error> {
+        let (time, state) = (self.clock.clock().now(), copy.state.clone());
+        let proof = String::new();
+        let mut request = RecoverRequest { device_id: copy.id, csr_pem, time, proof, state };
+        request.proof = copy.key.prove(&request.statement()).unwrap().to_text();
+        self.app.recover(&request, &Origin::default()).await
+    }
+
+    async fn in_quarantine(&self, owner: &Asked) -> Vec<DeviceId> {
+        self.app.quarantined(owner).await.unwrap().iter().map(|it| it.id).collect()
+    }
+}
+
+// B48
+#[tokio::test]
+async fn two_copies_of_a_device_are_put_into_quarantine() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let (device, state) = with_a_state(&world, &owner).await;
+    let copy = || Copy { id: device.id, key: &device.key, state: Some(state.clone()) };
+    let (mut one, two) = (copy(), copy());
+    let renewed = world.renew_by(&one, csr(one.key)).await;
+    let renewed = one.keep(renewed);
+    assert!(world.counts(device.id, &serial(&renewed)).await);
+    assert_eq!(world.in_quarantine(&owner).await, []);
+
+    let place = world.app.ended(&gateway(world.tenant), None).await.unwrap().place;
+    let refused = world.renew_by(&two, csr(two.key)).await;
+    assert!(matches!(refused, Err(Error::BadDevice)));
+    assert_eq!(world.in_quarantine(&owner).await, [device.id]);
+    let ended = world.app.ended(&gateway(world.tenant), Some(place)).await.unwrap();
+    assert_eq!(ended.devices, [device.id], "gateways hear of it");
+    for certificate in [&device.serial, &serial(&renewed)] {
+        assert!(!world.counts(device.id, certificate).await, "neither copy is let in");
+    }
+    assert!(world.renew_by(&one, csr(one.key)).await.is_err());
+    assert!(world.recover_by(&one, csr(one.key)).await.is_err());
+
+    // Somebody has looked: the first that comes is the device, the other one a copy as before.
+    world.app.readmit_device(&owner, device.id).await.unwrap();
+    assert!(world.app.readmit_device(&owner, device.id).await.is_err(), "once");
+    assert!(world.counts(device.id, &serial(&renewed)).await);
+    let again = world.renew_by(&one, csr(one.key)).await;
+    one.keep(again);
+    assert!(world.renew_by(&two, csr(two.key)).await.is_err());
+    assert_eq!(world.in_quarantine(&owner).await, [device.id]);
+    let (page, _) = world.app.audit(&owner, Filter::default(), None, None).await.unwrap();
+    let told = |action: &str| page.iter().filter(|it| it.event.action == action).count();
+    assert_eq!((told("device.quarantine"), told("device.readmit")), (2, 1));
+}
+
+// B41, B47
+#[tokio::test]
+async fn an_answer_that_was_lost_is_given_again_and_two_at_once_are_one() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let (device, state) = with_a_state(&world, &owner).await;
+    let mut copy = Copy { id: device.id, key: &device.key, state: Some(state) };
+    for recovers in [false, true, false] {
+        let request = csr(copy.key);
+        let ask = async |csr_pem| {
+            if recovers {
+                world.recover_by(&copy, csr_pem).await
+            } else {
+                world.renew_by(&copy, csr_pem).await
+            }
+        };
+        let (first, second) = tokio::join!(ask(request.clone()), ask(request.clone()));
+        let (first, second, third) = (first.unwrap(), second.unwrap(), ask(request).await);
+        assert_eq!(first.state, second.state);
+        let third = copy.keep(third);
+        assert_eq!(first.state, third.state);
+        assert!(world.counts(device.id, &serial(&third)).await);
+    }
+    assert_eq!(world.in_quarantine(&owner).await, []);
+}
+
+// B47
+#[tokio::test]
+async fn a_certificate_is_renewed_in_its_last_second() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let (device, state) = with_a_state(&world, &owner).await;
+    let copy = Copy { id: device.id, key: &device.key, state: Some(state) };
+    world.clock.advance(SignedDuration::from_hours(24) - SignedDuration::from_secs(1));
+    assert!(world.counts(device.id, &device.serial).await);
+    let renewed = world.renew_by(&copy, csr(copy.key)).await.unwrap();
+    world.clock.advance(SignedDuration::from_secs(1));
+    assert!(!world.counts(device.id, &device.serial).await);
+    assert!(world.counts(device.id, &serial(&renewed)).await);
+}
+
+// B48
+#[tokio::test]
+async fn a_device_of_before_gets_a_state_and_must_show_it_from_then_on() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let (device, _) = with_a_state(&world, &owner).await;
+    let mut copy = Copy { id: device.id, key: &device.key, state: None };
+    // An agent that knows of no states never shows one.
+    for _ in 0..3 {
+        world.renew_by(&copy, csr(copy.key)).await.unwrap();
+    }
+    let renewed = world.renew_by(&copy, csr(copy.key)).await;
+    copy.keep(renewed);
+    world.renew_by(&copy, csr(copy.key)).await.unwrap();
+    let without = Copy { id: copy.id, key: copy.key, state: None };
+    assert!(world.renew_by(&without, csr(without.key)).await.is_err());
+    assert_eq!(world.in_quarantine(&owner).await, [device.id]);
+}
+
+// B48, B49
+#[tokio::test]
+async fn nobody_is_put_into_quarantine_by_who_has_not_the_key_or_a_state_of_ours() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let (device, state) = with_a_state(&world, &owner).await;
+    let (_, foreign) = with_a_state(&world, &owner).await;
+    let mut copy = Copy { id: device.id, key: &device.key, state: Some(state.clone()) };
+    let renewed = world.renew_by(&copy, csr(copy.key)).await;
+    copy.keep(renewed);
+    let stranger = DeviceKey::generate().unwrap();
+    let other = Copy { id: copy.id, key: &stranger, state: Some(state.clone()) };
+    assert!(world.recover_by(&other, csr(&stranger)).await.is_err());
+    assert!(world.recover_by(&other, csr(copy.key)).await.is_err());
+    for bad in [foreign, format!("{state}A"), "of_ds1".to_owned(), String::new()] {
+        let bad = Copy { id: copy.id, key: copy.key, state: Some(bad) };
+        assert!(world.renew_by(&bad, csr(bad.key)).await.is_err());
+        assert!(world.recover_by(&bad, csr(bad.key)).await.is_err());
+    }
+    assert_eq!(world.in_quarantine(&owner).await, []);
+    // The state is good for as long as a recovery is, and no longer.
+    world.clock.advance(SignedDuration::from_hours(24 * 91) + SignedDuration::from_secs(1));
+    assert!(world.recover_by(&copy, csr(copy.key)).await.is_err());
+    assert!(world.renew_by(&copy, csr(copy.key)).await.is_err());
+    assert_eq!(world.in_quarantine(&owner).await, []);
 }
