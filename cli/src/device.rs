@@ -1,6 +1,7 @@
 //! `openframe device`: which devices there are.
 
 use clap::Subcommand;
+use openframe_auth_api::QuarantinedDevice;
 use openframe_devices_api::{Device, DeviceChange, DevicePage, DeviceQuery, DevicesClient};
 use openframe_fault::{Fault, Kind};
 use openframe_ids::DeviceId;
@@ -45,6 +46,13 @@ pub enum DeviceCommand {
         /// The device's id or name
         device: String,
     },
+    /// List the devices in quarantine: two copies of each one's identity were in use
+    Quarantined,
+    /// Take a device out of quarantine, once its copy is gone
+    Readmit {
+        /// The device's id or name
+        device: String,
+    },
 }
 
 pub(crate) async fn run(
@@ -77,6 +85,17 @@ pub(crate) async fn run(
             let id = find(&devices, &device).await?;
             devices.retire(id).await?;
             output::done(format, &id.to_string(), "retired")
+        }
+        DeviceCommand::Quarantined => {
+            let page = connection.auth().quarantined().await?;
+            let row = |it: &QuarantinedDevice| vec![it.device_id.to_string(), it.since.to_string()];
+            let rows = page.items.iter().map(row).collect();
+            output::print(format, &page, &["ID", "SINCE"], rows)
+        }
+        DeviceCommand::Readmit { device } => {
+            let id = find(&devices, &device).await?;
+            connection.auth().readmit_device(id).await?;
+            output::done(format, &id.to_string(), "re-admitted")
         }
     }
 }

@@ -7,14 +7,18 @@
 mod alert;
 mod api_key;
 mod audit;
+mod client;
 mod connection;
 mod device;
+mod download;
 mod enrol_token;
 mod health;
 mod job;
+mod keys;
 mod output;
 mod query;
 mod sse;
+mod user;
 mod whoami;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -71,6 +75,15 @@ pub enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     ApiKey(api_key::ApiKeyCommand),
+    /// List people, make links for new passwords, and manage second factors
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Register, list and remove programs that ask people for access (OAuth)
+    #[command(subcommand)]
+    Client(client::ClientCommand),
+    /// List and rotate the keys that sign ID tokens
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// List alerts
     #[command(subcommand)]
     Alert(alert::AlertCommand),
@@ -101,6 +114,9 @@ async fn ask(connection: &Connection, format: Format, command: Command) -> Resul
         Command::Query(args) => query::run(connection, format, args).await,
         Command::EnrolToken(command) => enrol_token::run(connection, format, command).await,
         Command::ApiKey(command) => api_key::run(connection, format, command).await,
+        Command::User(command) => user::run(connection, format, command).await,
+        Command::Client(command) => client::run(connection, format, command).await,
+        Command::Keys(command) => keys::run(connection, format, command).await,
         Command::Alert(command) => alert::run(connection, format, command).await,
         Command::Health(args) => health::run(connection, format, args).await,
         Command::Audit(command) => audit::run(connection, format, command).await,

@@ -54,6 +54,11 @@ pub(crate) fn line(text: &str) -> Result<(), Fault> {
     writeln!(io::stdout().lock(), "{text}").map_err(failed)
 }
 
+/// Standard output, for bytes that are saved or piped.
+pub(crate) fn raw() -> impl io::Write {
+    io::stdout()
+}
+
 /// Prints what a device wrote, at once: as it is into a file or a pipe, made harmless on a terminal.
 pub(crate) fn written(text: &str, to_stderr: bool) -> Result<(), Fault> {
     let (mut out, is_terminal): (Box<dyn io::Write>, bool) = if to_stderr {

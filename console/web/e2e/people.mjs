@@ -33,7 +33,7 @@ export async function setUp({ page, shots, link, device }) {
   check(`${device} is counted`, true);
 }
 
-async function signIn(page, { email, password }) {
+export async function signIn(page, { email, password }) {
   await heading(page, 'Sign in');
   await page.getByLabel('E-mail').fill(email);
   await secret(page).fill(password);
@@ -66,14 +66,14 @@ const answered = (url, options) =>
     request.on('error', reject);
   });
 
-const agree = async (page, button, verb) => {
+export const agree = async (page, button, verb) => {
   await page.getByRole('button', { name: button, exact: true }).click();
   await page.getByRole('dialog').getByRole('button', { name: verb, exact: true }).click();
   await page.getByRole('dialog').waitFor({ state: 'detached' });
 };
 
 /** A person is added, signs in, is signed out by the owner, comes back, and is shut out. */
-export async function person({ page, browser, origin }) {
+export async function person({ page, browser, origin, shots }) {
   await goTo(page, 'Access');
   const form = page.getByRole('form', { name: 'New person' });
   await form.getByLabel('Name').fill('Bob');
@@ -100,6 +100,13 @@ export async function person({ page, browser, origin }) {
   await bob.reload();
   await heading(bob, 'Access');
   check('a password can be changed, and one stays signed in', true);
+  await page.getByRole('button', { name: `New password link for ${BOB.email}` }).click();
+  await bob.goto(await page.getByLabel('The new password link').innerText());
+  await secret(bob).fill(BOB_LATER.password);
+  await look(bob, shots, 'password');
+  await bob.getByRole('button', { name: 'Set the password and sign in' }).click();
+  await heading(bob, 'Overview');
+  check('a link lets its person choose a password', true);
   await page.getByLabel(`Role of ${BOB.email}`).selectOption('read_only');
   await agree(page, `Change role of ${BOB.email}`, 'Change role');
   await bob.reload();
@@ -118,7 +125,7 @@ export async function key({ page, origin, root, shots }) {
   await goTo(page, 'Access');
   await page.getByLabel('Key name').fill('e2e');
   await page.getByLabel('Days it is good for').fill('7');
-  await page.getByLabel('devices:read').check();
+  await page.getByRole('form', { name: 'New key' }).getByLabel('devices:read').check();
   await page.getByRole('button', { name: 'Make a key' }).click();
   const text = await page.getByLabel('The new key').innerText();
   const row = page.getByRole('table', { name: 'API keys' }).getByRole('row');
@@ -151,9 +158,11 @@ export async function colours({ page }) {
 export async function audit({ page, shots }) {
   await goTo(page, 'Audit');
   await page.getByText('command.create').first().waitFor();
-  await page.getByRole('button', { name: 'Verify the chain' }).click();
+  await page.getByRole('button', { name: 'Verify the trail' }).click();
   await page.getByText('unbroken').waitFor();
-  await page.getByLabel('Search the entries read so far').fill('user.');
+  await page.getByLabel('What', { exact: true }).fill('user.');
+  await page.getByRole('button', { name: 'Search', exact: true }).click();
+  await page.getByText('user.create').first().waitFor();
   await page.getByText('command.create').first().waitFor({ state: 'detached' });
   check('the audit trail is whole and can be searched', true);
   await look(page, shots, 'audit');

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 /** How long anything may take to happen. */
 export const PATIENCE = 30_000;
 
-const freePort = () =>
+export const freePort = () =>
   new Promise((resolve) => {
     const server = createServer();
     server.listen(0, '127.0.0.1', () => {

@@ -9,8 +9,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { launch, openPage, vouchedKey } from './browser.mjs';
 import { command, distrust, enrolLiar, find, freshness, retire, tag } from './devices.mjs';
+import { secondFactor } from './factors.mjs';
 import { alert, explore } from './monitoring.mjs';
 import { audit, colours, health, key, person, setUp, signOutAndIn } from './people.mjs';
+import { boundProgram, program } from './programs.mjs';
 import { start, stop } from './platform.mjs';
 import { problems } from './report.mjs';
 
@@ -22,7 +24,20 @@ const shots = path.join(target, 'e2e');
 
 /** The order of a technician's first hour. */
 const STEPS = [
-  ...[distrust, freshness, command, tag, explore, alert, person, key, colours],
+  ...[
+    distrust,
+    freshness,
+    command,
+    tag,
+    explore,
+    alert,
+    person,
+    secondFactor,
+    key,
+    program,
+    boundProgram,
+    colours,
+  ],
   ...[audit, health, retire, signOutAndIn],
 ];
 

@@ -24,7 +24,7 @@ const theme = createTheme({
 /** To the sign-in page and, afterwards, back; unless one is on a page that needs no session. */
 export function toSignIn(router: Router) {
   const { pathname, href } = router.state.location;
-  if (pathname === '/sign-in' || pathname === '/setup') return;
+  if (['/sign-in', '/setup', '/password', '/forgot'].includes(pathname)) return;
   void router.navigate({ to: '/sign-in', search: href === '/' ? {} : { next: href } });
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ago, bytes, count, labels, number, quoted, until } from './format';
+import { ago, bytes, count, labels, localTime, number, quoted, timeOf, until } from './format';
 
 describe('format', () => {
   it('writes bytes with a unit', () => {
@@ -46,5 +46,13 @@ describe('format', () => {
   it('cannot be led out of a selector', () => {
     expect(quoted('a"} or vector(1) #')).toBe('"a\\"} or vector(1) #"');
     expect(labels({ __name__: 'up', job: 'a"b' })).toBe('up{job="a\\"b"}');
+  });
+
+  it('reads back what a field of a time shows', () => {
+    const at = '2026-01-31T12:34:00.000Z';
+    expect(timeOf(localTime(at))).toBe(at);
+    expect(localTime('2026-01-31T12:34:56Z')).toBe(localTime(at));
+    expect([localTime(undefined), localTime('soon')]).toEqual(['', '']);
+    expect([timeOf(''), timeOf('soon')]).toEqual([undefined, undefined]);
   });
 });

@@ -67,6 +67,20 @@ export function instant(at: string): string {
   return `${date.getFullYear()}-${clock(date.getTime() / 1000, true)}:${two(date.getSeconds())}`;
 }
 
+/** An instant as a `datetime-local` field has it: to the minute, where the reader is. */
+export function localTime(at: string | undefined): string {
+  const date = new Date(at ?? '');
+  if (Number.isNaN(date.getTime())) return '';
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day}T${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** The instant that a `datetime-local` field names, if it names one. */
+export function timeOf(local: string): string | undefined {
+  const date = new Date(local);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+}
+
 /** A series' labels as PromQL writes them. */
 export function labels(metric: Record<string, string>): string {
   const { __name__: name = '', ...rest } = metric;

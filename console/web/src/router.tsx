@@ -7,7 +7,9 @@ import {
   type RouterHistory,
 } from '@tanstack/react-router';
 import { DevicesPage } from './pages/devices';
+import { ForgotPage } from './pages/forgot';
 import { OverviewPage } from './pages/overview';
+import { PasswordPage } from './pages/password';
 import { SetupPage } from './pages/setup';
 import { SignInPage } from './pages/sign-in';
 import { Broken, NoSuchPage } from './parts/page';
@@ -30,6 +32,8 @@ const atRoot = () => root;
 
 const routes = root.addChildren([
   createRoute({ getParentRoute: atRoot, path: '/setup', component: SetupPage }),
+  createRoute({ getParentRoute: atRoot, path: '/password', component: PasswordPage }),
+  createRoute({ getParentRoute: atRoot, path: '/forgot', component: ForgotPage }),
   createRoute({
     getParentRoute: atRoot,
     path: '/sign-in',
@@ -69,6 +73,7 @@ const routes = root.addChildren([
       getParentRoute: inShell,
       path: '/audit',
       component: lazyRouteComponent(() => import('./pages/audit'), 'AuditPage'),
+      validateSearch: texts('action', 'actor', 'target', 'outcome', 'from', 'to'),
     }),
     createRoute({
       getParentRoute: inShell,

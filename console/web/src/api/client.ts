@@ -35,8 +35,34 @@ async function refusal(answer: Response): Promise<ApiError> {
   return new ApiError(answer.status, code, said ?? fallback);
 }
 
-/** Sends one request; throws an {@link ApiError} unless it succeeded. */
+/** Asks whoever is at the screen to show anew who that is; tells whether it was done. */
+type StepUp = () => Promise<boolean>;
+let stepUp: StepUp | undefined;
+
+/** Sets what is asked when the platform wants a fresh sign-in; gives back how to unset it. */
+export function onStepUp(ask: StepUp): () => void {
+  stepUp = ask;
+  return () => {
+    if (stepUp === ask) stepUp = undefined;
+  };
+}
+
+/**
+ * Sends one request; throws an {@link ApiError} unless it succeeded. Where the platform wants a fresh
+ * sign-in first, that is asked for, and the request is sent once more.
+ */
 export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  try {
+    return await send<T>(method, path, body);
+  } catch (error) {
+    const wanted = error instanceof ApiError && error.code === 'step_up_needed';
+    if (!wanted || !stepUp || !(await stepUp())) throw error;
+    return send<T>(method, path, body);
+  }
+}
+
+/** Sends one request; throws an {@link ApiError} unless it succeeded. */
+async function send<T>(method: string, path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { accept: 'application/json' };
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (method !== 'GET') {

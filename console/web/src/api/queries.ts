@@ -1,7 +1,15 @@
 /** The questions that more than one place asks, each under one key, so that they are asked once. */
 import { useMutation, useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { call, get, setCsrf } from './client';
-import type { AlertList, ChannelList, Device, Me, Page, RuleList } from './types';
+import type {
+  AlertList,
+  ChannelList,
+  Device,
+  Me,
+  Page,
+  QuarantinedDevice,
+  RuleList,
+} from './types';
 
 /** How often lists are read again even if the platform announces nothing. */
 export const AGAIN_MS = 15_000;
@@ -59,6 +67,14 @@ export const useDevice = (id: string) =>
     queryKey: ['device', id],
     refetchInterval: AGAIN_MS,
     queryFn: () => get<Device>(devicePath(id)),
+  });
+
+/** Devices that do not count until somebody re-admits them. */
+export const useQuarantine = () =>
+  useQuery({
+    queryKey: ['quarantine'],
+    refetchInterval: AGAIN_MS,
+    queryFn: () => get<Page<QuarantinedDevice>>('/api/auth/v1/quarantine'),
   });
 
 /** A change of what a list shows: the list is read again once it is done. */

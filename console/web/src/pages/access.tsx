@@ -1,9 +1,14 @@
 import { useCan } from '../api/queries';
 import { Page } from '../parts/page';
+import { Consents } from './access/consents';
+import { SecondFactor } from './access/factors';
 import { Keys } from './access/keys';
 import { Password } from './access/password';
 import { People } from './access/people';
+import { Programs } from './access/programs';
 import { Sessions } from './access/sessions';
+import { Everybody } from './access/settings';
+import { SigningKeys } from './access/signing-keys';
 import { Tokens } from './access/tokens';
 
 export function AccessPage() {
@@ -13,8 +18,13 @@ export function AccessPage() {
       {can('enrolment:manage') && <Tokens />}
       {can('users:manage') && <People />}
       {can('keys:manage') && <Keys />}
+      {can('users:manage') && <Programs />}
+      {can('users:manage') && <SigningKeys />}
       <Sessions />
+      <Consents />
       <Password />
+      <SecondFactor />
+      {can('users:manage') && <Everybody />}
     </Page>
   );
 }

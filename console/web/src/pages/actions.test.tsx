@@ -31,6 +31,8 @@ it.each([
     'DELETE /api/auth/v1/enrolment-tokens/et1',
   ],
   ['/access', 'Revoke key grafana', 'this one key', 'DELETE /api/auth/v1/api-keys/k1'],
+  ['/access', 'Remove program wiki', 'tokens are dead', 'DELETE /api/auth/v1/oauth-clients/c1'],
+  ['/access', 'Take back what wiki may', 'in your name', 'DELETE /api/auth/v1/me/consents/c1'],
   [
     '/access',
     'End session of bob@example.org at 192.0.2.9',
@@ -71,6 +73,18 @@ it('does nothing when one does not agree, and keeps the question open when it fa
   expect(sent(asked, 'DELETE')).toHaveLength(1);
 });
 
+it('says that a device is in quarantine, and re-admits it', async () => {
+  const { asked } = showConsole('/devices/d1', {
+    'GET /api/auth/v1/quarantine': {
+      items: [{ device_id: 'd1', since: '2026-01-01T00:00:00Z' }],
+    },
+    'POST /api/auth/v1/devices/d1/readmit': 204,
+  });
+  await screen.findByText(/Two copies of this device/);
+  await agree(`Re-admit ${HOSTILE}`, 'remove the other one before');
+  expect(sent(asked, 'POST')).toContainEqual(['/api/auth/v1/devices/d1/readmit', undefined]);
+});
+
 it('changes a role and disables a person', async () => {
   const { asked } = showConsole('/access', { 'PATCH /api/auth/v1/users/u2': {} });
   await screen.findByText('Bob');
@@ -83,6 +97,39 @@ it('changes a role and disables a person', async () => {
   ]);
 });
 
+it('makes a password link and shows it once', async () => {
+  const made = { url: 'https://id/password#token=of_pl_1', expires_at: '2026-01-01T00:00:00Z' };
+  const { asked } = showConsole('/access', { 'POST /api/auth/v1/users/u2/password-link': made });
+  await press('New password link for bob@example.org');
+  await screen.findByText('https://id/password#token=of_pl_1');
+  expect(sent(asked, 'POST')).toEqual([['/api/auth/v1/users/u2/password-link', undefined]]);
+});
+
+it('asks for a link by mail, and does not say who is here', async () => {
+  const { asked } = showConsole('/sign-in', { 'POST /api/auth/v1/password/forgot': 204 });
+  fireEvent.click(await screen.findByRole('link', { name: 'Forgot your password?' }));
+  await screen.findByRole('heading', { name: 'Forgot your password?' });
+  type(/^E-mail/, 'ann@example.org');
+  await press('Send the link');
+  await screen.findByText(/^If anybody has this mail address here/);
+  expect(sent(asked, 'POST')).toEqual([
+    ['/api/auth/v1/password/forgot', { email: 'ann@example.org' }],
+  ]);
+});
+
+it('chooses a password by a link, and is signed in', async () => {
+  window.location.hash = '#token=of_pl_1';
+  const { asked, router } = showConsole('/password', { 'POST /api/auth/v1/password': ME });
+  await screen.findByRole('heading', { name: 'Choose a password' });
+  type(/^New password/, 'a good long one');
+  await press('Set the password and sign in');
+  await waitFor(() => expect(router.state.location.pathname).toBe('/'));
+  window.location.hash = '';
+  expect(sent(asked, 'POST')).toEqual([
+    ['/api/auth/v1/password', { token: 'of_pl_1', password: 'a good long one' }],
+  ]);
+});
+
 it('makes a key with the chosen scopes and days, and shows its secret', async () => {
   const made = { key: {}, secret: 'of_ak_secret' };
   const { asked } = showConsole('/access', { 'POST /api/auth/v1/api-keys': made });
@@ -90,12 +137,57 @@ it('makes a key with the chosen scopes and days, and shows its secret', async ()
   type(/^Key name/, 'ci');
   const button = within(form).getByRole('button', { name: 'Make a key' });
   expect((button as HTMLButtonElement).disabled).toBe(true);
-  fireEvent.click(await screen.findByLabelText('devices:read'));
+  fireEvent.click(await within(form).findByLabelText('devices:read'));
   type('Days it is good for', '7');
   fireEvent.click(button);
   await screen.findByText('of_ak_secret');
   expect(sent(asked, 'POST')).toEqual([
     ['/api/auth/v1/api-keys', { name: 'ci', scopes: ['devices:read'], expires_in_days: 7 }],
+  ]);
+});
+
+it('registers a program and shows what it needs', async () => {
+  const client = { id: 'c2', name: 'wiki' };
+  const made = { client, secret: 'of_cs_secret', issuer: 'https://id/t/main' };
+  const { asked } = showConsole('/access', { 'POST /api/auth/v1/oauth-clients': made });
+  const form = await screen.findByRole('form', { name: 'New program' });
+  type(/^Name that people are shown/, 'wiki');
+  type(/^Addresses it goes back to/, 'https://a/cb\n https://b/cb ');
+  type(/^Addresses after a logout/, 'https://a/bye');
+  type(/^Address that is told of logouts/, ' https://a/told');
+  type(/^Keys that it signs with/, '{"keys":[]}');
+  fireEvent.click(within(form).getByLabelText('email'));
+  fireEvent.click(within(form).getByLabelText('It sends its requests ahead of the browser'));
+  fireEvent.click(within(form).getByRole('button', { name: 'Register the program' }));
+  await screen.findByText(/client_secret of_cs_secret/);
+  expect(sent(asked, 'POST')).toEqual([
+    [
+      '/api/auth/v1/oauth-clients',
+      {
+        name: 'wiki',
+        redirect_uris: ['https://a/cb', 'https://b/cb'],
+        post_logout_redirect_uris: ['https://a/bye'],
+        backchannel_logout_uri: 'https://a/told',
+        jwks: { keys: [] },
+        more_grants: [],
+        demands: ['pushed_requests'],
+        scopes: ['openid', 'email'],
+        public: false,
+        own_behalf: false,
+      },
+    ],
+  ]);
+});
+
+it('makes a signing key, and revokes all others after asking', async () => {
+  const made = { kid: 'key2', stage: 'staged' };
+  const { asked } = showConsole('/access', { 'POST /api/auth/v1/signing-keys': made });
+  await press('New key, signs in a day');
+  await waitFor(() => expect(sent(asked, 'POST')).toHaveLength(1));
+  await agree('Revoke all signing keys', 'good no more');
+  expect(sent(asked, 'POST')).toEqual([
+    ['/api/auth/v1/signing-keys', {}],
+    ['/api/auth/v1/signing-keys', { now: true, revoke: true }],
   ]);
 });
 

@@ -2,7 +2,7 @@ import { NativeSelect } from '@mantine/core';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { call } from '../api/client';
-import { devicePath, useAlerts, useCan, useChange, useDevice } from '../api/queries';
+import { devicePath, useAlerts, useCan, useChange, useDevice, useQuarantine } from '../api/queries';
 import type { Device } from '../api/types';
 import { ago, bytes, instant, quoted } from '../format';
 import { useNow } from '../live';
@@ -39,6 +39,7 @@ export function DevicePage() {
       <Answer query={device}>
         {(known) => (
           <>
+            <Quarantine device={known} />
             <Facts device={known} />
             <AlertsOf device={id} />
             <Charts device={id} />
@@ -69,6 +70,35 @@ function Actions({ device }: { device: Device }) {
         act={() => retire.mutateAsync(undefined)}
       />
     </>
+  );
+}
+
+/** Said of a device only if two copies of its identity were in use. */
+function Quarantine({ device }: { device: Device }) {
+  const can = useCan();
+  const found = useQuarantine().data?.items.find((it) => it.device_id === device.id);
+  const readmit = useChange('quarantine', () =>
+    call('POST', `/api/auth/v1/devices/${encodeURIComponent(device.id)}/readmit`),
+  );
+  if (!found) return null;
+  return (
+    <section className="panel" aria-label="Quarantine">
+      <header>
+        <h2>In quarantine</h2>
+        {can('devices:write') && (
+          <Danger
+            verb="Re-admit"
+            thing={device.name}
+            consequence="Its certificate counts again. Of two copies the first that renews it is the device: remove the other one before."
+            act={() => readmit.mutateAsync(undefined)}
+          />
+        )}
+      </header>
+      <p>
+        Two copies of this device&apos;s identity were in use, so neither has been let in since{' '}
+        {instant(found.since)}.
+      </p>
+    </section>
   );
 }
 

@@ -1,35 +1,35 @@
 import { Button, PasswordInput, Stack, TextInput } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { call } from '../api/client';
-import { signedIn } from '../api/queries';
-import type { Me } from '../api/types';
+import { useEntering, type Entered } from '../parts/entering';
+import { useLinkToken } from '../parts/link';
 import { useTitle } from '../parts/page';
 import { Problem } from '../parts/problem';
 
-/** The token of the set-up link. It is behind `#`, so that it is in no server's log. */
-function tokenOf(hash: string): string {
-  return new URLSearchParams(hash.replace(/^#/, '')).get('token') ?? '';
-}
-
 export function SetupPage() {
   useTitle('Set up');
-  const [token] = useState(() => tokenOf(window.location.hash));
+  const token = useLinkToken();
   const [person, setPerson] = useState({ name: '', email: '', password: '' });
-  const client = useQueryClient();
   const navigate = useNavigate();
+  const { entered, step } = useEntering(() => void navigate({ to: '/' }));
   const setUp = useMutation({
-    mutationFn: () => call<Me>('POST', '/api/auth/v1/setup', { token, ...person }),
-    onSuccess: (me) => {
-      signedIn(client, me);
-      void navigate({ to: '/' });
-    },
+    mutationFn: () => call<Entered>('POST', '/api/auth/v1/setup', { token, ...person }),
+    onSuccess: entered,
   });
   const change = (name: keyof typeof person) => (event: React.ChangeEvent<HTMLInputElement>) => {
     const { value } = event.currentTarget;
     setPerson((before) => ({ ...before, [name]: value }));
   };
+  if (step) {
+    return (
+      <main className="narrow">
+        <h1>Set up OpenFrame</h1>
+        {step}
+      </main>
+    );
+  }
   return (
     <main className="narrow">
       <h1>Set up OpenFrame</h1>

@@ -1,10 +1,10 @@
 import { Button, PasswordInput, Stack, TextInput } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useRouter, useSearch } from '@tanstack/react-router';
+import { useMutation, useQuery } from '@tanstack/react-query';
+import { Link, useRouter, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { call, get } from '../api/client';
-import { signedIn } from '../api/queries';
-import type { Me, SetupState } from '../api/types';
+import type { SetupState } from '../api/types';
+import { useEntering, type Entered } from '../parts/entering';
 import { useTitle } from '../parts/page';
 import { Problem } from '../parts/problem';
 
@@ -20,22 +20,25 @@ export function SignInPage() {
   useTitle('Sign in');
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
-  const client = useQueryClient();
   const router = useRouter();
   const { next } = useSearch({ from: '/sign-in' });
   const setup = useQuery({
     queryKey: ['setup'],
     queryFn: () => get<SetupState>('/api/auth/v1/setup'),
   });
+  const { entered, step } = useEntering(() => router.history.push(within(next)));
   const signIn = useMutation({
-    mutationFn: () => call<Me>('POST', '/api/auth/v1/login', { email, password }),
-    onSuccess: (me) => {
-      // What somebody else was told is not shown to this one.
-      client.getQueryCache().clear();
-      signedIn(client, me);
-      router.history.push(within(next));
-    },
+    mutationFn: () => call<Entered>('POST', '/api/auth/v1/login', { email, password }),
+    onSuccess: entered,
   });
+  if (step) {
+    return (
+      <main className="narrow">
+        <h1>Sign in</h1>
+        {step}
+      </main>
+    );
+  }
   return (
     <main className="narrow">
       <h1>Sign in</h1>
@@ -71,6 +74,11 @@ export function SignInPage() {
           </Button>
         </Stack>
       </form>
+      {setup.data?.mail && (
+        <p>
+          <Link to="/forgot">Forgot your password?</Link>
+        </p>
+      )}
     </main>
   );
 }

@@ -1,6 +1,7 @@
-import { act, fireEvent, screen, waitFor } from '@testing-library/react';
+import { act, cleanup, fireEvent, screen, waitFor } from '@testing-library/react';
 import { expect, it } from 'vitest';
 import { within as withinConsole } from '../pages/sign-in';
+import { makeRouter } from '../router';
 import { ANN, HOSTILE, ME } from '../testing/answers';
 import { showConsole } from '../testing/console';
 import { Stream } from '../testing/stream';
@@ -98,4 +99,21 @@ it('shows only what one may use', async () => {
 it('names an address that leads nowhere', async () => {
   showConsole('/nowhere');
   await heading('No such page');
+});
+
+// ASVS 7.4.4
+it('has a way out on every page of somebody who is signed in', async () => {
+  const open = ['/setup', '/password', '/sign-in'];
+  const all = Object.keys(makeRouter().routesByPath).filter((path) => !open.includes(path));
+  expect(all.length).toBeGreaterThan(7);
+  for (const path of all) {
+    const { asked, router } = showConsole(path.replace('$id', 'd1'), {
+      'POST /api/auth/v1/logout': 204,
+    });
+    fireEvent.click(await screen.findByRole('button', { name: 'Sign out' }));
+    await waitFor(() => expect(router.state.location.pathname, path).toBe('/sign-in'));
+    const sent = asked.filter(({ method }) => method === 'POST').map((request) => request.path);
+    expect(sent, path).toEqual(['/api/auth/v1/logout']);
+    cleanup();
+  }
 });

@@ -10,6 +10,7 @@ import { useLive } from '../live';
 import { pagesFor } from './pages';
 import { Palette, usePalette } from './palette';
 import { Problem } from './problem';
+import { StepUp } from './step-up';
 import { Theme } from './theme';
 
 export function Shell() {
@@ -75,6 +76,7 @@ function Inside({ me }: { me: Me }) {
         <Outlet />
       </main>
       {palette.open && <Palette hide={palette.hide} />}
+      <StepUp />
     </div>
   );
 }

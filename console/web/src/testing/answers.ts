@@ -7,6 +7,7 @@ import type {
   Command,
   Device,
   EnrolmentToken,
+  Factors,
   Health,
   Me,
   Rule,
@@ -47,6 +48,8 @@ export const ME: Me = {
     ...['users:manage', 'keys:manage', 'enrolment:manage', 'audit:read', 'platform:read'],
   ],
 };
+
+export const FACTORS: Factors = { totp_since: null, recovery_codes: 0, required: false };
 
 export const DEVICE: Device = {
   id: 'd1',
@@ -149,6 +152,8 @@ export const SESSION: Session = {
   expires_at: long,
   remote_address: '192.0.2.9',
   user_agent: HOSTILE,
+  authenticated_at: once,
+  amr: ['pwd'],
   current: false,
 };
 
@@ -205,6 +210,25 @@ const health: Health = {
   ],
 };
 
+const PROGRAM = {
+  id: 'c1',
+  name: 'wiki',
+  redirect_uris: ['https://wiki.example.org/cb'],
+  post_logout_redirect_uris: [],
+  scopes: ['openid'],
+  public: false,
+  own_behalf: false,
+  pkce_required: true,
+  created_at: '2026-01-01T00:00:00Z',
+};
+
+const CONSENT = {
+  client_id: 'c1',
+  client_name: 'wiki',
+  scopes: ['openid', 'devices:read'],
+  given_at: '2026-01-01T00:00:00Z',
+};
+
 const list = (...items: object[]) => ({ items });
 
 /** A series whose last sample is half a minute old although the last point of the grid is now. */
@@ -218,13 +242,32 @@ function range(_: unknown, url: URL) {
 
 export const ANSWERS: Answers = {
   'GET /api/auth/v1/me': ME,
-  'GET /api/auth/v1/setup': { needed: false },
+  'GET /api/auth/v1/setup': { needed: false, mail: true },
+  'GET /api/auth/v1/me/factors': FACTORS,
+  'GET /api/auth/v1/settings': { second_factor_required: false },
   'GET /api/auth/v1/users': list(ANN, BOB),
   'GET /api/auth/v1/api-keys': list(KEY),
+  'GET /api/auth/v1/oauth-clients': list(PROGRAM),
+  'GET /api/auth/v1/signing-keys': list({
+    kid: 'key1',
+    made_at: '2026-01-01T00:00:00Z',
+    signs_from: '2026-01-01T00:00:00Z',
+    stage: 'signing',
+  }),
+  'GET /api/auth/v1/me/consents': list(CONSENT),
   'GET /api/auth/v1/enrolment-tokens': list(TOKEN),
+  'GET /api/auth/v1/quarantine': list(),
   'GET /api/auth/v1/sessions': list(SESSION, { ...SESSION, id: 's2', current: true }),
-  'GET /api/auth/v1/audit/verify': { entries: 7 },
+  'GET /api/auth/v1/audit/verify': { entries: 7, checkpoints: 0 },
   'GET /api/auth/v1/audit': list(ENTRY),
+  'GET /api/auth/v1/audit/streams': list({
+    name: 'syslog',
+    to: 'tls://logs.example.org:6514',
+    arrived: 5,
+    behind: 2,
+    error: 'invalid peer certificate',
+    failing_since: once,
+  }),
   'GET /api/platform/v1/health': health,
   'GET /api/devices/v1/devices': {
     ...list(DEVICE),

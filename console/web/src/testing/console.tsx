@@ -6,8 +6,16 @@ import { App } from '../app';
 import { makeRouter } from '../router';
 import { ANSWERS } from './answers';
 
-/** `'never'` answers nothing; a number is a refusal of that status. */
+/** `'never'` answers nothing; a number is a refusal of that status, {@link Refused} one of a code. */
 export type Said = object | number | 'never';
+
+/** A refusal that the console tells apart by its code. */
+interface Refused {
+  status: number;
+  code: string;
+}
+
+const isRefused = (said: object): said is Refused => 'status' in said && 'code' in said;
 export type Answers = Record<string, Said | ((body: unknown, url: URL) => Said)>;
 
 export interface Request {
@@ -37,11 +45,12 @@ export function showConsole(path: string, answers: Answers = {}) {
     const answer = key === undefined ? 404 : all[key];
     const said = typeof answer === 'function' ? answer(sent, url) : (answer ?? 404);
     if (said === 'never') return new Promise<Response>(() => undefined);
-    if (typeof said !== 'number')
+    if (typeof said !== 'number' && !isRefused(said))
       return Promise.resolve(new Response(JSON.stringify(said), { status: 200 }));
-    const problem = { code: 'told', detail: `refused with ${said}; ask the owner` };
-    const text = said === 204 ? null : JSON.stringify(problem);
-    return Promise.resolve(new Response(text, { status: said }));
+    const { status, code } = typeof said === 'number' ? { status: said, code: 'told' } : said;
+    const problem = { code, detail: `refused with ${status}; ask the owner` };
+    const text = status === 204 ? null : JSON.stringify(problem);
+    return Promise.resolve(new Response(text, { status }));
   };
   vi.stubGlobal('fetch', respond);
   const router = makeRouter(createMemoryHistory({ initialEntries: [path] }));

@@ -1,13 +1,15 @@
 /** People and what they may do. */
 import { Button, NativeSelect, PasswordInput, TextInput } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { call } from '../../api/client';
 import { useAccessList, useChange, useMe } from '../../api/queries';
-import type { User } from '../../api/types';
+import type { PasswordLink, User } from '../../api/types';
 import { instant } from '../../format';
 import { Danger } from '../../parts/dialog';
 import { Panel } from '../../parts/panel';
 import { Problem } from '../../parts/problem';
+import { Secret } from '../../parts/secret';
 import { State } from '../../parts/state';
 import { Rows } from '../../parts/table';
 
@@ -38,9 +40,13 @@ function PeopleRows({ people }: { people: User[] }) {
   const change = useChange('users', ({ id, ...part }: { id: string; disabled?: boolean }) =>
     call('PATCH', `${API}/${encodeURIComponent(id)}`, part),
   );
+  const link = useMutation({
+    mutationFn: (user: User) =>
+      call<PasswordLink>('POST', `${API}/${encodeURIComponent(user.id)}/password-link`),
+  });
   return (
     <>
-      <Problem error={change.error} />
+      <Problem error={change.error ?? link.error} />
       <Rows
         label="People"
         head={['Name', 'E-mail', 'Role', 'State', 'Since', 'Change']}
@@ -52,27 +58,64 @@ function PeopleRows({ people }: { people: User[] }) {
             <Role user={user} own={user.id === me.data?.user.id} />,
             <State value={user.disabled ? 'disabled' : 'active'} />,
             instant(user.created_at),
-            user.disabled ? (
-              <Button
-                size="compact-xs"
-                variant="default"
-                aria-label={`Enable ${user.email}`}
-                onClick={() => change.mutate({ id: user.id, disabled: false })}
-              >
-                Enable
-              </Button>
-            ) : (
-              <Danger
-                verb="Disable"
-                thing={user.email}
-                consequence="This one person is signed out everywhere, and their API keys stop working, until you enable them again."
-                act={() => change.mutateAsync({ id: user.id, disabled: true })}
-              />
-            ),
+            <Changes user={user} change={change.mutateAsync} newLink={link.mutate} />,
           ],
         }))}
       />
+      <Secret
+        label="The new password link"
+        lead={`Hand this to ${link.variables?.name ?? 'the person'} now: it is shown once, and good for a day.`}
+        text={link.data?.url}
+      />
     </>
+  );
+}
+
+/** What can be done with a person. */
+function Changes({
+  user,
+  change,
+  newLink,
+}: {
+  user: User;
+  change: (part: { id: string; disabled: boolean }) => Promise<unknown>;
+  newLink: (user: User) => void;
+}) {
+  if (user.disabled) {
+    return (
+      <Button
+        size="compact-xs"
+        variant="default"
+        aria-label={`Enable ${user.email}`}
+        onClick={() => void change({ id: user.id, disabled: false }).catch(() => undefined)}
+      >
+        Enable
+      </Button>
+    );
+  }
+  return (
+    <span className="actions">
+      <Button
+        size="compact-xs"
+        variant="default"
+        aria-label={`New password link for ${user.email}`}
+        onClick={() => newLink(user)}
+      >
+        Password link
+      </Button>
+      <Danger
+        verb="Reset factors"
+        thing={`of ${user.email}`}
+        consequence="For who has lost the app: the password alone lets this one person in then. They are signed out everywhere."
+        act={() => call('DELETE', `${API}/${encodeURIComponent(user.id)}/factors`)}
+      />
+      <Danger
+        verb="Disable"
+        thing={user.email}
+        consequence="This one person is signed out everywhere, and their API keys stop working, until you enable them again."
+        act={() => change({ id: user.id, disabled: true })}
+      />
+    </span>
   );
 }
 

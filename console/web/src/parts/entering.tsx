@@ -1,0 +1,64 @@
+/** What comes after a password: nothing, a code, or the enrolment of an authenticator app. */
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { call } from '../api/client';
+import { signedIn } from '../api/queries';
+import type { Me, SignInStep } from '../api/types';
+import { Code } from './code';
+import { Enrolling } from './enrolling';
+
+/** What the platform answers to a right password. */
+export type Entered = Me | SignInStep;
+
+/** `entered` takes the answer to a password; `step` is what is to be shown then, if anything. */
+export function useEntering(goOn: () => void) {
+  const client = useQueryClient();
+  const [next, setNext] = useState<string>();
+  const enter = (me: Me) => {
+    // What somebody else was told is not shown to this one.
+    client.getQueryCache().clear();
+    signedIn(client, me);
+  };
+  const entered = (answer: Entered) => {
+    if ('next' in answer) return setNext(answer.next);
+    enter(answer);
+    goOn();
+  };
+  const step = next && <SecondStep next={next} enter={enter} goOn={goOn} />;
+  return { entered, step };
+}
+
+function SecondStep(props: { next: string; enter: (me: Me) => void; goOn: () => void }) {
+  const finish = useMutation({
+    mutationFn: (code: string) => call<Me>('POST', '/api/auth/v1/login/code', { code }),
+    onSuccess: (me) => {
+      props.enter(me);
+      props.goOn();
+    },
+  });
+  if (props.next === 'enrol') {
+    return (
+      <>
+        <p>Everybody needs a second factor here, and you have none yet.</p>
+        <Enrolling
+          path="/api/auth/v1/login/totp"
+          verb="Enrol an authenticator app"
+          confirmed={props.enter}
+          done={props.goOn}
+        />
+      </>
+    );
+  }
+  return (
+    <>
+      <p>Type the code of your authenticator app, or one of your recovery codes.</p>
+      <Code
+        label="Second factor"
+        verb="Sign in"
+        busy={finish.isPending}
+        error={finish.error}
+        send={finish.mutate}
+      />
+    </>
+  );
+}
