@@ -32,17 +32,16 @@ pub async fn enrol(
     identity(server, certified, key, clock)
 }
 
-/// Asks for a new certificate with the current one.
+/// Asks for a new certificate with the current one, by the request that was kept for it.
 pub async fn renew(
     identity_now: &Identity,
     key: &DeviceKey,
-    hostname: &str,
+    csr_pem: String,
     clock: &Clock,
 ) -> Result<Identity, Error> {
     let server = Server::read(&identity_now.server)?;
-    let csr_pem = key.csr_pem(hostname).map_err(|e| Error::Certificate(e.into()))?;
-    let tls = tls(identity_now, key)?;
-    let request = RenewRequest { csr_pem, old_key_proof: None };
+    let (tls, state) = (tls(identity_now, key)?, identity_now.state.clone());
+    let request = RenewRequest { csr_pem, old_key_proof: None, state };
     let certified: Certified = post(&server, tls, RENEW_PATH, &request).await?;
     identity(&server, certified, key, clock)
 }
@@ -51,13 +50,13 @@ pub async fn renew(
 pub async fn recover(
     identity_now: &Identity,
     key: &DeviceKey,
-    hostname: &str,
+    csr_pem: String,
     clock: &Clock,
 ) -> Result<Identity, Error> {
     let server = Server::read(&identity_now.server)?;
-    let csr_pem = key.csr_pem(hostname).map_err(|e| Error::Certificate(e.into()))?;
     let (device_id, proof) = (identity_now.device_id, String::new());
-    let mut request = RecoverRequest { device_id, csr_pem, time: clock.now(), proof };
+    let (time, state) = (clock.now(), identity_now.state.clone());
+    let mut request = RecoverRequest { device_id, csr_pem, time, proof, state };
     let proof = key.prove(&request.statement()).map_err(|e| Error::Certificate(e.into()))?;
     request.proof = proof.to_text();
     let tls = openframe_pki::root_client(&identity_now.root_pem)
@@ -86,6 +85,7 @@ fn identity(
         tenant_id: certified.tenant_id,
         chain_pem: certified.chain_pem,
         root_pem: certified.root_pem,
+        state: certified.state,
         issued: issued(clock.now(), certified.not_after),
         not_after: certified.not_after,
     };

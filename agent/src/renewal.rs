@@ -48,11 +48,12 @@ async fn renew_if_due(folder: &Folder, clock: &Clock, part: f64) -> Result<bool,
     if now < due(&identity, part) {
         return Ok(false);
     }
-    let (key, hostname) = (folder.key()?, facts::hostname());
+    let key = folder.key()?;
+    let request = folder.request(&identity, &key, &facts::hostname())?;
     let renewed = if now < identity.not_after {
-        enrol::renew(&identity, &key, &hostname, clock).await?
+        enrol::renew(&identity, &key, request, clock).await?
     } else {
-        enrol::recover(&identity, &key, &hostname, clock).await?
+        enrol::recover(&identity, &key, request, clock).await?
     };
     folder.keep_identity(&renewed)?;
     tracing::info!("certificate renewed until {}", renewed.not_after);
@@ -74,6 +75,7 @@ mod tests {
             tenant_id: TenantId::new(),
             chain_pem: String::new(),
             root_pem: String::new(),
+            state: None,
             issued,
             not_after: issued + SignedDuration::from_hours(100),
         };

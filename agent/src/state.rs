@@ -28,10 +28,21 @@ pub struct Identity {
     pub chain_pem: String,
     /// The platform's root, PEM.
     pub root_pem: String,
+    /// What came with the certificate and is shown for the next one; none from older platforms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     /// When the certificate was received.
     pub issued: Timestamp,
     /// When it ends.
     pub not_after: Timestamp,
+}
+
+/// A request for a certificate that was made and perhaps sent.
+#[derive(Serialize, Deserialize)]
+struct Request {
+    /// The state that it goes with.
+    state: Option<String>,
+    csr_pem: String,
 }
 
 /// The state folder, open.
@@ -42,6 +53,7 @@ pub struct Folder {
 
 const IDENTITY: &str = "identity.json";
 const KEY: &str = "device.key";
+const REQUEST: &str = "request.json";
 
 impl Folder {
     /// Opens the folder, making it if needed, readable by its owner only.
@@ -168,6 +180,28 @@ impl Folder {
         self.write_json(IDENTITY, identity)
     }
 
+    /// The request for the certificate after that of `identity`: kept before it is first sent, and the
+    /// same until there is a new certificate. By that the platform knows a device whose answer was
+    /// lost from a copy of it.
+    pub fn request(
+        &self,
+        identity: &Identity,
+        key: &DeviceKey,
+        hostname: &str,
+    ) -> Result<String, Error> {
+        let state = identity.state.clone();
+        if let Some(kept) = self.read_json::<Request>(REQUEST)?
+            && state.is_some()
+            && kept.state == state
+        {
+            return Ok(kept.csr_pem);
+        }
+        let csr_pem = key.csr_pem(hostname).map_err(|e| Error::Certificate(e.into()))?;
+        let request = Request { state, csr_pem };
+        self.write_json(REQUEST, &request)?;
+        Ok(request.csr_pem)
+    }
+
     /// The device's key; made and kept before it is first used, so that a repeated enrolment after
     /// a lost answer has the same key.
     pub fn key(&self) -> Result<DeviceKey, Error> {
@@ -227,6 +261,29 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
         assert_eq!(folder.key().unwrap().to_pem(), folder.key().unwrap().to_pem());
+    }
+
+    // B47
+    #[test]
+    fn a_request_is_the_same_until_there_is_a_new_state() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let key = folder.key().unwrap();
+        let with = |state: Option<&str>| Identity {
+            server: String::new(),
+            device_id: DeviceId::new(),
+            tenant_id: TenantId::new(),
+            chain_pem: String::new(),
+            root_pem: String::new(),
+            state: state.map(str::to_owned),
+            issued: Timestamp::UNIX_EPOCH,
+            not_after: Timestamp::UNIX_EPOCH,
+        };
+        let request = |state| folder.request(&with(state), &key, "host").unwrap();
+        let first = request(Some("one"));
+        assert_eq!(request(Some("one")), first);
+        assert_ne!(request(Some("two")), first);
+        assert_ne!(request(None), request(None), "without a state nothing is told by it");
     }
 
     #[test]

@@ -61,6 +61,11 @@ impl Sockets {
         Ok(Self { people: Some(people), agents: Some(agents), mesh, admin })
     }
 
+    /// The address for people on this machine; empty where none are listened for.
+    pub(crate) fn people_url(&self) -> String {
+        self.people.as_ref().map(Bound::url).unwrap_or_default()
+    }
+
     /// The address for agents on this machine; empty where none are listened for.
     pub(crate) fn agents_url(&self) -> String {
         self.agents.as_ref().map(Bound::url).unwrap_or_default()

@@ -91,6 +91,8 @@ async fn start_all(base: Base) -> anyhow::Result<Started> {
         settings.agents_url.clone_from(&agents_here);
     }
     settings.auth.agents_url.clone_from(&settings.agents_url);
+    let here = sockets.people_url();
+    settings.auth.url = if settings.url.is_empty() { here } else { settings.url.clone() };
     let late = [Late::default(), Late::default(), Late::default(), Late::default()];
     let [auth, devices, monitoring, gateway] = late.clone().map(Peer::Local);
     let peers = Peers { gateway, auth, devices, monitoring };

@@ -8,6 +8,7 @@ use axum::Router;
 use openframe_auth::JoinKeys;
 use openframe_auth_api::AuthClient;
 use openframe_clock::Clock;
+use openframe_fault::chain;
 use openframe_ids::TenantId;
 use openframe_mesh::identity::service_credential;
 use openframe_mesh::{Client, Peer};
@@ -85,6 +86,10 @@ impl Services {
         start: &mut Start<'_>,
     ) -> anyhow::Result<Router> {
         let opened = start.place.auth().await?;
+        let roots = webhook_roots(authority.root_pem(), &start.settings.webhook_roots);
+        let tls = openframe_pki::public_client(&roots)?;
+        let streams = streams(start.settings, &tls, &platform.clock)?;
+        let mailer = mailer(start.settings, authority.root_pem())?;
         start.health.watch_store("auth.database", opened.probe).await;
         let deps = openframe_auth::Deps {
             store: opened.stores,
@@ -92,11 +97,21 @@ impl Services {
             clock: platform.clock.clone(),
             verifier: platform.verifier("auth"),
             tenant: platform.tenant,
+            streams,
+            webhooks: openframe_auth::Webhooks::new(tls),
+            mailer,
             joins,
             metrics: start.metrics,
         };
         let running = openframe_auth::start(start.settings.auth.clone(), deps);
         let router = running.router.clone();
+        let watched = running.app.clone();
+        start.health.watch(move || {
+            // A destination that is away keeps nobody from asking this process.
+            let shown = |(name, why)| part(&format!("auth.audit_stream.{name}"), None, why);
+            let streams = watched.streams_failing().into_iter().map(shown);
+            streams.chain(watched.mail_failing().map(|why| part("auth.mail", None, why))).collect()
+        });
         self.auth = Some(running);
         Ok(router)
     }
@@ -191,6 +206,7 @@ impl Services {
         };
         let running = openframe_gateway::start(start.settings.gateway.clone(), deps);
         self.edge = Some(running.edge);
+        tokio::spawn(running.endings.follow());
         Ok(running.internal)
     }
 
@@ -198,7 +214,13 @@ impl Services {
     pub(crate) async fn stop(&self) {
         if let Some(auth) = &self.auth {
             auth.stop.cancel();
+            auth.tasks.close();
+            auth.tasks.wait().await;
             auth.app.tell_refusals(true).await;
+            // What was written since the last one would else be without until the next start.
+            if let Err(error) = auth.app.checkpoint(true).await {
+                tracing::warn!("no last checkpoint of the audit trail: {}", chain(&error));
+            }
         }
         let devices = self.devices.iter().map(|it| (&it.stop, &it.tasks));
         let monitoring = self.monitoring.iter().map(|it| (&it.stop, &it.tasks));
@@ -209,6 +231,45 @@ impl Services {
         });
         futures::future::join_all(ends).await;
     }
+}
+
+/// Where the audit trail is sent to.
+fn streams(
+    settings: &Settings,
+    tls: &rustls::ClientConfig,
+    clock: &Clock,
+) -> anyhow::Result<openframe_auth::Streams> {
+    let config = &settings.auth.audit.stream;
+    if config.syslog.is_empty() && config.webhook.is_empty() {
+        return Ok(openframe_auth::Streams::default());
+    }
+    let secret = if config.webhook.is_empty() {
+        String::new()
+    } else {
+        crate::stores::secret(&config.webhook_secret_file)?
+    };
+    let by = (secret.as_str(), clock.clone());
+    openframe_auth::Streams::of(config, tls, by).map_err(anyhow::Error::msg)
+}
+
+/// What mail is sent by.
+fn mailer(settings: &Settings, root_pem: &str) -> anyhow::Result<openframe_auth::Mailer> {
+    let config = &settings.auth.mail;
+    if config.server.is_empty() {
+        return Ok(openframe_auth::Mailer::default());
+    }
+    // Not the address that is listened on, or that a request names: mail is read elsewhere.
+    anyhow::ensure!(
+        !settings.url.is_empty(),
+        "`auth.mail.server` needs `url`, the address that links in mails begin with"
+    );
+    let password = if config.user.is_empty() {
+        String::new()
+    } else {
+        crate::stores::secret(&config.password_file)?
+    };
+    let roots = webhook_roots(root_pem, &settings.webhook_roots);
+    openframe_auth::Mailer::of(config, &roots, &password).map_err(anyhow::Error::msg)
 }
 
 /// The roots that webhooks' servers are checked against: the machine's and the platform's own.

@@ -30,7 +30,7 @@ pub(crate) struct Settings {
     /// Address under which people reach the server, for links that are printed; the people's listen
     /// address when empty.
     pub(crate) url: String,
-    /// File with the roots, PEM, that servers of webhooks are checked against, beside the
+    /// File with the roots, PEM, that servers of webhooks and syslog are checked against, beside the
     /// platform's own.
     pub(crate) webhook_roots: PathBuf,
     /// Seconds that requests under way get when the server stops.

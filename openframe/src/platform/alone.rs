@@ -41,6 +41,7 @@ pub(super) async fn start(base: Base, role: Role) -> anyhow::Result<Started> {
     let Base { mut settings, mut sockets, health, mut doors, registry, stop } = base;
     let clock = Clock::system();
     settings.auth.agents_url.clone_from(&settings.agents_url);
+    settings.auth.url.clone_from(&settings.url);
     let mesh_door = sockets.mesh.take().context("a service of its own listens for the others")?;
     let (membership, keys) = join(&settings, (role, &health), &clock, &stop).await?;
     let (mut services, mut metrics) = (Services::default(), Registry::default());

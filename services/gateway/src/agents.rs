@@ -15,7 +15,7 @@ use openframe_agent_api::MAX_FRAME_BYTES;
 use openframe_auth_api::AuthClient;
 use openframe_auth_api::internal::DeviceCheck;
 use openframe_fault::{Fault, Kind};
-use openframe_ids::TenantId;
+use openframe_ids::{DeviceId, TenantId};
 use openframe_pki::DeviceIdentity;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -23,6 +23,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_util::task::TaskTracker;
 
 use crate::Config;
+use crate::ended::Beginning;
 use crate::link::{Drain, Line, Registry, Services, drive};
 use crate::serve::Place;
 
@@ -46,6 +47,7 @@ const READ_BUFFER_BYTES: usize = 4 << 10;
 #[derive(Clone)]
 pub(crate) struct Agents {
     auth: AuthClient,
+    beginning: Beginning,
     services: Services,
     links: Arc<Registry>,
     config: Config,
@@ -57,7 +59,7 @@ pub(crate) struct Agents {
 
 impl Agents {
     pub(crate) fn new(
-        auth: AuthClient,
+        (auth, beginning): (AuthClient, Beginning),
         services: Services,
         links: Arc<Registry>,
         config: Config,
@@ -65,7 +67,7 @@ impl Agents {
     ) -> Self {
         let good = Cache::builder().max_capacity(REMEMBERED).time_to_live(BELIEVED).build();
         let (drain, tasks) = (Drain::default(), TaskTracker::new());
-        Self { auth, services, links, config, tenant, good, drain, tasks }
+        Self { auth, beginning, services, links, config, tenant, good, drain, tasks }
     }
 
     /// Asks every link to end within a part of `grace`, and cuts off those that then remain.
@@ -86,6 +88,12 @@ impl Agents {
         }
     }
 
+    /// Ends a revoked device's link, and asks about every device anew.
+    pub(crate) fn revoke(&self, device: DeviceId) {
+        self.good.invalidate_all();
+        self.links.revoke(self.tenant, device);
+    }
+
     /// Fails unless the device's certificate still counts.
     pub(crate) async fn check(&self, device: &DeviceIdentity) -> Result<(), Fault> {
         if device.tenant != self.tenant || device.not_after <= self.services.clock.now() {
@@ -99,6 +107,7 @@ impl Agents {
             device_id: device.device,
             serial: device.serial.clone(),
         };
+        self.beginning.place().await?;
         self.auth.check_device(&check).await?;
         self.good.insert(device.clone(), ()).await;
         Ok(())

@@ -50,8 +50,9 @@ pub struct Config {
     /// secret works no longer than this; while the auth service does not answer at all, whoever it
     /// knew in the last minute is believed.
     pub identity_cache_ms: u64,
-    /// Seconds between two checks that the caller of an event stream or tunnel still may: it ends
-    /// when the session, key or role does.
+    /// Seconds between two checks that the caller of an event stream or tunnel still may. It ends when
+    /// the session, key or role does, of which the gateway hears twice a second: this is for what it
+    /// has not heard.
     pub caller_check_s: u64,
     /// Seconds without a byte in either direction after which a tunnel is closed.
     pub tunnel_idle_s: u64,
@@ -62,7 +63,9 @@ pub struct Config {
     pub heartbeat_s: u32,
     /// Seconds between two snapshots of an agent.
     pub snapshot_interval_s: u32,
-    /// Seconds between two checks that a connected device has not been revoked.
+    /// Seconds between two checks that the certificate of a connected device still counts. A link ends
+    /// when the device is revoked, of which the gateway hears twice a second: this is for what it has
+    /// not heard.
     pub device_check_s: u64,
     /// Milliseconds over which agents are told to spread at most when the gateway stops: five for
     /// each, and never more than half of `grace_s`.
@@ -88,12 +91,12 @@ impl Default for Config {
             write_timeout_s: 20,
             streams: 128,
             identity_cache_ms: 1_000,
-            caller_check_s: 5,
+            caller_check_s: 30,
             tunnel_idle_s: 300,
             trusted_proxies: Vec::new(),
             heartbeat_s: 30,
             snapshot_interval_s: 10,
-            device_check_s: 5,
+            device_check_s: 30,
             drain_spread_ms: 10_000,
         }
     }

@@ -16,7 +16,7 @@ use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, COOKIE};
+use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use openframe_agent_api::LINK_PATH;
 use openframe_agent_api::enrolment::{ENROL_PATH, RECOVER_PATH, RENEW_PATH};
@@ -32,7 +32,7 @@ use crate::agents::{Agents, not_a_device};
 use crate::identity::{Identity, Kept, check_csrf, is_own_page};
 use crate::metrics::Metrics;
 use crate::refused::Wanted;
-use crate::routes::{Route, Routes, Size, Target, is_api};
+use crate::routes::{Access, Route, Routes, Size, Target, is_api};
 use crate::serve::{Active, Connection, Place};
 use crate::{Assets, Config, Health, assets, headers, proxies};
 use forward::{Way, headers_for_service};
@@ -230,7 +230,7 @@ impl Shared {
             _ => return Err(openframe_fault::not_found().await),
         };
         client.noted.route(route);
-        headers_for_service(request.headers_mut(), &remote);
+        headers_for_service(request.headers_mut(), &remote, Access::Known);
         let open = matches!(subject, Subject::Service { .. });
         let caller = Caller { tenant: self.tenant, subject };
         client.noted.caller(&caller);
@@ -252,16 +252,13 @@ impl Shared {
         }
         // A sign-in ends the session that the same browser had.
         let path = request.uri().path();
-        let ends = route.open || ["/logout", "/me/password"].iter().any(|it| path.ends_with(it));
-        let ends_session = !request.method().is_safe() && ends;
+        let changes = !request.method().is_safe();
+        let ends_session = path.ends_with("/logout")
+            || (changes && (route.access.is_open() || path.ends_with("/me/password")));
         let shown = ends_session.then(|| request.headers().clone());
         let (caller, kept) = self.caller(route, &mut request, client, &remote).await?;
         client.noted.caller(&caller);
-        let cookie = request.headers_mut().remove(COOKIE).filter(|_| route.open);
-        headers_for_service(request.headers_mut(), &remote);
-        if let Some(cookie) = cookie {
-            request.headers_mut().insert(COOKIE, cookie);
-        }
+        headers_for_service(request.headers_mut(), &remote, route.access);
         let answer = match route.target {
             Target::Health => self.health(&caller).await,
             Target::OpenApi => Ok(json(self.openapi.clone())),
@@ -271,7 +268,7 @@ impl Shared {
                     let asking = (client, &caller, end);
                     return self.tunnel(target, (request, protocol), asking).await;
                 }
-                let way = Way { target, size: route.size, open: route.open };
+                let way = Way { target, size: route.size, open: route.access.is_open() };
                 let answer = self.forward(way, request, &caller).await;
                 answer.map(|answer| until(end, answer))
             }
@@ -292,12 +289,14 @@ impl Shared {
         client: &Client,
         remote: &str,
     ) -> Result<(Caller, Option<Kept>), Fault> {
-        if route.open {
-            check_origin(request.method(), request.headers(), client.https)?;
+        if route.access.is_open() {
+            if route.access != Access::Sent {
+                check_origin(request.method(), request.headers(), client.https)?;
+            }
             let subject = Subject::Service { name: "gateway".to_owned() };
             return Ok((Caller { tenant: self.tenant, subject }, None));
         }
-        let (resolved, kept) = self.identity.resolve(request.headers_mut(), remote).await?;
+        let (resolved, kept) = self.identity.resolve(request, remote).await?;
         check_csrf(&resolved, request.method(), request.headers(), client.https)?;
         Ok((resolved.caller.clone(), Some(kept)))
     }

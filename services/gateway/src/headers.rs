@@ -128,7 +128,6 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 pub(crate) fn secure(headers: &mut HeaderMap, api: bool, insist: bool) {
     let fixed = [
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
         ("x-frame-options", "DENY"),
@@ -137,6 +136,9 @@ pub(crate) fn secure(headers: &mut HeaderMap, api: bool, insist: bool) {
     for (name, value) in fixed {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    // A page with a form says otherwise: without a referrer browsers do not say where a form is from.
+    let value = HeaderValue::from_static("no-referrer");
+    headers.entry(http::header::REFERRER_POLICY).or_insert(value);
     if insist {
         let value = HeaderValue::from_static("max-age=31536000");
         headers.insert(http::header::STRICT_TRANSPORT_SECURITY, value);
@@ -163,6 +165,8 @@ mod tests {
             "client-cert",
             "l5d-client-id",
             "x-request-id",
+            "x-openframe-authorization",
+            "x-openframe-caller",
             "te",
             "upgrade",
             "x-hop",

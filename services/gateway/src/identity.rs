@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Request};
 use moka::future::Cache;
 use openframe_auth_api::internal::{AuditRecord, ResolveRequest, Shown};
-use openframe_auth_api::{AuthClient, CSRF_HEADER, SESSION_COOKIE};
+use openframe_auth_api::{AuthClient, BadProof, CSRF_HEADER, DPOP, SESSION_COOKIE, proof_of_key};
 use openframe_clock::Clock;
 use openframe_fault::{Fault, Kind};
 use openframe_tokens::Caller;
 use openframe_tokens::internal::Minter;
+use openframe_tokens::opaque::Purpose;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+use tokio::sync::watch;
+
+use crate::ended::Beginning;
 
 /// Secrets remembered at most.
 const REMEMBERED: u64 = 20_000;
@@ -44,37 +48,65 @@ type Secret = [u8; 32];
 #[derive(Clone)]
 pub(crate) struct Identity {
     auth: AuthClient,
+    beginning: Beginning,
     minter: Minter,
     clock: Clock,
     resolved: Cache<Secret, Result<Arc<Resolved>, Kind>>,
     last_known: Cache<Secret, Arc<Resolved>>,
     tokens: Cache<(Caller, &'static str), Arc<str>>,
+    /// Tells whoever waits for an end that there may be one.
+    doubts: watch::Sender<()>,
 }
 
 impl Identity {
-    pub(crate) fn new(auth: AuthClient, minter: Minter, clock: Clock, believe: Duration) -> Self {
+    pub(crate) fn new(
+        (auth, beginning): (AuthClient, Beginning),
+        minter: Minter,
+        clock: Clock,
+        believe: Duration,
+    ) -> Self {
         let resolved = Cache::builder().max_capacity(REMEMBERED).time_to_live(believe).build();
         let tokens = Cache::builder().max_capacity(REMEMBERED).time_to_live(TOKEN_REUSE).build();
         let last_known = Cache::builder().max_capacity(REMEMBERED).time_to_live(LAST_KNOWN).build();
-        Self { auth, minter, clock, resolved, last_known, tokens }
+        let (doubts, _) = watch::channel(());
+        Self { auth, beginning, minter, clock, resolved, last_known, tokens, doubts }
+    }
+
+    /// Somebody's access has ended or changed: all are asked about anew.
+    pub(crate) fn doubt(&self) {
+        self.resolved.invalidate_all();
+        self.doubts.send_replace(());
     }
 
     /// The caller that a request's headers name, and the secret that said so. Also removes those
     /// headers.
-    pub(crate) async fn resolve(
+    pub(crate) async fn resolve<B>(
         &self,
-        headers: &mut HeaderMap,
+        request: &mut Request<B>,
         remote_address: &str,
     ) -> Result<(Arc<Resolved>, Kept), Fault> {
-        let kept = Kept { shown: shown(headers)?, remote_address: remote_address.to_owned() };
-        Ok((self.ask(&kept).await?, kept))
+        let kept = Kept { shown: shown(request)?, remote_address: remote_address.to_owned() };
+        match &kept.shown {
+            Shown::BoundToken { token, .. } => {
+                // A proof is for this request alone: nothing that is remembered answers it.
+                let resolved = self.ask_auth(&kept).await?;
+                Ok((resolved, Kept { shown: Shown::ProvenToken(token.clone()), ..kept }))
+            }
+            Shown::Session(_)
+            | Shown::ApiKey(_)
+            | Shown::AccessToken(_)
+            | Shown::ProvenToken(_) => Ok((self.ask(&kept).await?, kept)),
+        }
     }
 
     /// Returns once the secret no longer names `caller`: it was revoked, or its role has changed.
-    /// Asks each time that `every` has passed; an auth service that does not answer ends nothing.
+    /// Asks when somebody's access has ended, and each time that `every` has passed; an auth service
+    /// that does not answer ends nothing.
     pub(crate) async fn ended(&self, kept: Kept, caller: Caller, every: Duration) {
+        let mut doubts = self.doubts.subscribe();
         loop {
-            tokio::time::sleep(every).await;
+            // Whichever: a sender that is gone sends no more, and time passes.
+            tokio::time::timeout(every, doubts.changed()).await.ok();
             match self.ask(&kept).await {
                 Ok(now) if now.caller == caller => {}
                 Ok(_) => return,
@@ -85,8 +117,7 @@ impl Identity {
     }
 
     async fn ask(&self, kept: &Kept) -> Result<Arc<Resolved>, Fault> {
-        let (Shown::Session(text) | Shown::ApiKey(text)) = &kept.shown;
-        let secret: Secret = Sha256::digest(text).into();
+        let secret = secret(&kept.shown);
         if let Some(known) = self.resolved.get(&secret).await {
             return known.map_err(|_| unauthenticated());
         }
@@ -116,6 +147,7 @@ impl Identity {
     }
 
     async fn ask_auth(&self, kept: &Kept) -> Result<Arc<Resolved>, Fault> {
+        self.beginning.place().await?;
         let (shown, remote_address) = (kept.shown.clone(), kept.remote_address.clone());
         let answer = self.auth.resolve(&ResolveRequest { shown, remote_address }).await?;
         let caller = serde_json::from_value(answer.caller).map_err(|error| {
@@ -146,8 +178,23 @@ impl Identity {
     }
 }
 
+/// What an answer about it is remembered by. What was proven for one request is not good for another.
+fn secret(shown: &Shown) -> Secret {
+    match shown {
+        Shown::Session(text) | Shown::ApiKey(text) | Shown::AccessToken(text) => {
+            Sha256::digest(text).into()
+        }
+        Shown::ProvenToken(text) | Shown::BoundToken { token: text, .. } => {
+            Sha256::new().chain_update("proven ").chain_update(text).finalize().into()
+        }
+    }
+}
+
 /// The one secret that a request shows.
-fn shown(headers: &mut HeaderMap) -> Result<Shown, Fault> {
+fn shown<B>(request: &mut Request<B>) -> Result<Shown, Fault> {
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let headers = request.headers_mut();
+    let proof = proof(headers)?;
     let session = session_cookie(headers);
     let bearer = headers.remove(AUTHORIZATION);
     headers.remove(COOKIE);
@@ -157,17 +204,33 @@ fn shown(headers: &mut HeaderMap) -> Result<Shown, Fault> {
         }
         (Some(session), None) => Ok(Shown::Session(session)),
         (None, Some(bearer)) => {
-            let key = bearer.to_str().ok().and_then(bearer_token);
-            key.map(|key| Shown::ApiKey(key.to_owned())).ok_or_else(unauthenticated)
+            let text = bearer.to_str().ok().ok_or_else(unauthenticated)?;
+            if let (Some(proof), Some(token)) = (proof, token(text, "dpop")) {
+                return Ok(Shown::BoundToken { token: token.to_owned(), proof, method, path });
+            }
+            let token = token(text, "bearer").ok_or_else(unauthenticated)?;
+            Ok(if token.starts_with(Purpose::AccessToken.prefix()) {
+                Shown::AccessToken(token.to_owned())
+            } else {
+                Shown::ApiKey(token.to_owned())
+            })
         }
         (None, None) => Err(unauthenticated()),
     }
 }
 
-/// What follows the scheme, whose case says nothing (RFC 9110, section 11.1).
-fn bearer_token(text: &str) -> Option<&str> {
+/// What follows this scheme, whose case says nothing (RFC 9110, section 11.1).
+fn token<'a>(text: &'a str, wanted: &str) -> Option<&'a str> {
     let (scheme, token) = text.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
+    scheme.eq_ignore_ascii_case(wanted).then(|| token.trim_start_matches(' '))
+}
+
+/// The proof of a key that a request comes with, taken from its headers.
+fn proof(headers: &mut HeaderMap) -> Result<Option<String>, Fault> {
+    let bad = |BadProof| Fault::invalid("bad_proof", "send one DPoP proof, plain ASCII");
+    let proof = proof_of_key(headers).map_err(bad)?.map(str::to_owned);
+    headers.remove(DPOP);
+    Ok(proof)
 }
 
 fn session_cookie(headers: &HeaderMap) -> Option<String> {
@@ -228,22 +291,44 @@ mod tests {
         pairs.iter().map(pair).collect()
     }
 
+    /// What a request with these headers shows. None of them is left then.
+    fn shows(pairs: &[(&'static str, &str)]) -> Result<Shown, Fault> {
+        let mut request = Request::post("/api/x?y").body(()).unwrap();
+        *request.headers_mut() = headers(pairs);
+        let shown = shown(&mut request)?;
+        assert!(request.headers().is_empty());
+        Ok(shown)
+    }
+
     #[test]
     fn one_secret_is_shown() {
-        let session = "a=b; __Host-of_sid=s1";
-        let mut both = headers(&[("cookie", session), ("authorization", "Bearer k")]);
-        assert_eq!(shown(&mut both).err().unwrap().code(), "two_identities");
-        let mut cookie = headers(&[("cookie", session)]);
-        assert!(matches!(shown(&mut cookie), Ok(Shown::Session(text)) if text == "s1"));
-        assert!(cookie.is_empty());
+        let session = ("cookie", "a=b; __Host-of_sid=s1");
+        let both = shows(&[session, ("authorization", "Bearer k")]);
+        assert_eq!(both.err().unwrap().code(), "two_identities");
+        assert!(matches!(shows(&[session]), Ok(Shown::Session(text)) if text == "s1"));
         for bearer in ["Bearer k", "bearer k", "BEARER  k"] {
-            let mut key = headers(&[("authorization", bearer)]);
-            assert!(matches!(shown(&mut key), Ok(Shown::ApiKey(text)) if text == "k"), "{bearer}");
+            let key = shows(&[("authorization", bearer)]);
+            assert!(matches!(key, Ok(Shown::ApiKey(text)) if text == "k"), "{bearer}");
         }
-        for bearer in ["", "Basic x", "k", "Bearerk"] {
-            let mut bad = headers(&[("authorization", bearer)]);
-            assert_eq!(shown(&mut bad).err().unwrap().kind(), Kind::Unauthenticated);
+        let token = shows(&[("authorization", "Bearer of_at_1")]);
+        assert!(matches!(token, Ok(Shown::AccessToken(_))));
+        for bearer in ["", "Basic x", "k", "Bearerk", "DPoP of_at_1"] {
+            let bad = shows(&[("authorization", bearer)]);
+            assert_eq!(bad.err().unwrap().kind(), Kind::Unauthenticated, "{bearer}");
         }
+    }
+
+    #[test]
+    fn a_token_that_is_bound_to_a_key_comes_with_one_proof() {
+        let bound = shows(&[("authorization", "DPoP of_at_1"), ("dpop", "a.b.c")]).ok().unwrap();
+        let Shown::BoundToken { token, proof, method, path } = &bound else { unreachable!() };
+        assert_eq!([token, proof, method, path], ["of_at_1", "a.b.c", "POST", "/api/x"]);
+        // What is remembered of a token without proof says nothing of one with it.
+        assert_ne!(secret(&bound), secret(&Shown::AccessToken("of_at_1".to_owned())));
+        let mut two = Request::get("/").body(()).unwrap();
+        two.headers_mut().append(DPOP, HeaderValue::from_static("a"));
+        two.headers_mut().append(DPOP, HeaderValue::from_static("b"));
+        assert_eq!(shown(&mut two).err().unwrap().code(), "bad_proof");
     }
 
     #[test]

@@ -31,6 +31,27 @@ impl Target {
     }
 }
 
+/// Who may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Whoever is known by a session, a key or a token.
+    Known,
+    /// Anybody: it is how one becomes known.
+    Anybody,
+    /// Anybody; who asks is told to the service itself, by a header of the protocol that it speaks.
+    Protocol,
+    /// Anybody, also sent by a page of another origin: the service asks the person before it does
+    /// anything for whoever has sent the browser.
+    Sent,
+}
+
+impl Access {
+    /// Whether nobody needs to be known.
+    pub fn is_open(self) -> bool {
+        self != Self::Known
+    }
+}
+
 /// How much a request may bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
@@ -53,8 +74,8 @@ pub struct Route {
     pub method: Option<Method>,
     /// Who answers.
     pub target: Target,
-    /// Whether nobody needs to be signed in.
-    pub open: bool,
+    /// Who may come.
+    pub access: Access,
     /// How much may be sent.
     pub size: Size,
     /// Whether the connection may be upgraded to another protocol, and then passes both ways.
@@ -78,16 +99,17 @@ impl Routes {
             whole: false,
             method: None,
             target,
-            open: false,
+            access: Access::Known,
             size: if target == Target::Auth { Size::Small } else { Size::Usual },
             upgrade: false,
         };
         let whole = |path, method, target, open| Route {
             whole: true,
             method: Some(method),
-            open,
+            access: if open { Access::Anybody } else { Access::Known },
             ..under(path, target)
         };
+        let provider = |path| Route { access: Access::Protocol, ..under(path, Target::Auth) };
         let write = |path| Route {
             size: Size::Write,
             ..whole(path, Method::POST, Target::Monitoring, false)
@@ -96,10 +118,21 @@ impl Routes {
             whole("/api/auth/v1/setup", Method::GET, Target::Auth, true),
             whole("/api/auth/v1/setup", Method::POST, Target::Auth, true),
             whole("/api/auth/v1/login", Method::POST, Target::Auth, true),
+            whole("/api/auth/v1/login/code", Method::POST, Target::Auth, true),
+            whole("/api/auth/v1/login/totp", Method::POST, Target::Auth, true),
+            whole("/api/auth/v1/login/totp/confirm", Method::POST, Target::Auth, true),
+            whole("/api/auth/v1/password", Method::POST, Target::Auth, true),
+            whole("/api/auth/v1/password/forgot", Method::POST, Target::Auth, true),
             whole(openframe_platform_api::HEALTH, Method::GET, Target::Health, false),
             whole("/api/openapi.json", Method::GET, Target::OpenApi, true),
             write("/prometheus/api/v1/write"),
             write("/otlp/v1/metrics"),
+            Route {
+                access: Access::Sent,
+                ..whole(openframe_auth_api::PROVIDER_LOGOUT, Method::POST, Target::Auth, true)
+            },
+            provider("/t/"),
+            provider("/.well-known/oauth-authorization-server/"),
             under("/api/auth/v1/", Target::Auth),
             under("/api/devices/v1/", Target::Devices),
             under("/api/monitoring/v1/", Target::Monitoring),
@@ -119,7 +152,7 @@ impl Routes {
 /// Whether a path belongs to the API, so that it is never answered with the console's page.
 pub fn is_api(path: &str) -> bool {
     let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    let own = ["api", "prometheus", "otlp", "oauth", ".well-known", "scim", "agent", "internal"];
+    let own = ["api", "prometheus", "otlp", "t", ".well-known", "scim", "agent", "internal"];
     own.contains(&first)
 }
 
@@ -130,7 +163,7 @@ mod tests {
     #[track_caller]
     fn check(method: &Method, path: &str, want: Option<(Target, bool)>) {
         let routes = Routes::public();
-        let found = routes.find(method, path).map(|route| (route.target, route.open));
+        let found = routes.find(method, path).map(|route| (route.target, route.access.is_open()));
         assert_eq!(found, want, "{method} {path}");
     }
 
@@ -139,11 +172,26 @@ mod tests {
         check(&Method::GET, "/api/auth/v1/me", Some((Target::Auth, false)));
         check(&Method::POST, "/api/auth/v1/login", Some((Target::Auth, true)));
         check(&Method::GET, "/api/auth/v1/login", Some((Target::Auth, false)));
+        check(&Method::POST, "/t/main/token", Some((Target::Auth, true)));
+        check(&Method::POST, "/t/main/logout", Some((Target::Auth, true)));
         check(&Method::GET, "/api/devices/v1/devices", Some((Target::Devices, false)));
         check(&Method::GET, "/prometheus/api/v1/query", Some((Target::Monitoring, false)));
         check(&Method::POST, "/otlp/v1/metrics", Some((Target::Monitoring, false)));
         check(&Method::GET, "/otlp/v1/metrics", None);
         check(&Method::GET, "/", None);
+    }
+
+    // ASVS 6.1.3, 6.3.4
+    #[test]
+    fn every_path_that_is_open_to_strangers_is_documented() {
+        let page = include_str!("../../../docs/guide/signing-in.md");
+        let rows = page.lines().skip_while(|line| !line.starts_with("| path |")).skip(2);
+        let told: std::collections::BTreeSet<&str> = rows
+            .take_while(|line| line.starts_with('|'))
+            .filter_map(|line| line.split('`').nth(1))
+            .collect();
+        let open = Routes::public().0.into_iter().filter(|route| route.access.is_open());
+        assert_eq!(told, open.map(|route| route.path).collect());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 
 use crate::agents::Agents;
 use crate::edge::{Edge, Intake, Shared};
+use crate::ended::{Beginning, Endings};
 use crate::identity::Identity;
 use crate::link::{Registry as Links, Services};
 use crate::metrics::Metrics;
@@ -54,6 +55,8 @@ pub struct Running {
     pub internal: Router,
     /// Routes for everybody else; give it sockets.
     pub edge: Edge,
+    /// Hears whose access has ended; let it follow.
+    pub endings: Endings,
 }
 
 /// Starts the gateway.
@@ -68,7 +71,9 @@ pub fn start(config: Config, deps: Deps<'_>) -> Running {
     let believe = Duration::from_millis(config.identity_cache_ms.min(1_000));
     let metrics = Metrics::new(deps.metrics);
     let links = Arc::new(Links::default());
-    let identity = Identity::new(auth.clone(), deps.minter.clone(), deps.clock.clone(), believe);
+    let beginning = Beginning::new(auth.clone());
+    let asks = (auth.clone(), beginning.clone());
+    let identity = Identity::new(asks.clone(), deps.minter.clone(), deps.clock.clone(), believe);
     let services = Services {
         devices: deps.devices.clone(),
         monitoring: deps.monitoring.clone(),
@@ -76,7 +81,8 @@ pub fn start(config: Config, deps: Deps<'_>) -> Running {
         clock: deps.clock.clone(),
         metrics: metrics.clone(),
     };
-    let agents = Agents::new(auth, services, Arc::clone(&links), config.clone(), deps.tenant);
+    let agents = Agents::new(asks, services, Arc::clone(&links), config.clone(), deps.tenant);
+    let endings = Endings::new(beginning, identity.clone(), agents.clone());
     let shared = Shared {
         routes: ArcSwap::from_pointee(Routes::public()),
         identity,
@@ -94,5 +100,5 @@ pub fn start(config: Config, deps: Deps<'_>) -> Running {
     };
     let internal = crate::http::router(links);
     let internal = openframe_mesh::identity::require(internal, deps.verifier, deps.clock);
-    Running { internal: openframe_fault::layer(internal), edge: Edge::new(shared) }
+    Running { internal: openframe_fault::layer(internal), edge: Edge::new(shared), endings }
 }

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use scylla::client::session::Session;
 use scylla::deserialize::row::DeserializeRow;
+use scylla::policies::retry::{
+    DefaultRetryPolicy, RequestInfo, RetryDecision, RetryPolicy, RetrySession,
+};
 use scylla::response::query_result::QueryResult;
 use scylla::serialize::batch::BatchValues;
 use scylla::serialize::row::SerializeRow;
@@ -54,6 +57,7 @@ impl Database {
     pub async fn prepare_settling(&self, cql: &str) -> Result<PreparedStatement, Failure> {
         let mut statement = self.prepare(cql).await?;
         statement.set_consistency(Consistency::LocalSerial);
+        statement.set_retry_policy(Some(Arc::new(SettlingRetry)));
         Ok(statement)
     }
 
@@ -65,8 +69,8 @@ impl Database {
         Ok(statement)
     }
 
-    /// All rows that a question gives: it has to say how many at most. It is asked again when the
-    /// node that was asked dies, which the driver does not do for every kind of question.
+    /// All rows that a question gives: it has to say how many at most. It is asked again when nodes
+    /// that the one asked needs do not answer it in time, which the driver leaves to us.
     pub async fn rows<R>(
         &self,
         statement: &PreparedStatement,
@@ -146,6 +150,31 @@ impl Database {
         let mut statement = scylla::statement::unprepared::Statement::new(self.named(cql));
         statement.set_request_timeout(Some(crate::cluster::DEFINE_TIMEOUT));
         Ok(self.session.query_unpaged(statement, ()).await.map(drop)?)
+    }
+}
+
+/// Asks settling reads again of another node, as the driver does for all other reads. It asks none
+/// again that is serial, since it takes all of those for conditional writes, which may not be done
+/// twice.
+#[derive(Debug)]
+struct SettlingRetry;
+
+impl RetryPolicy for SettlingRetry {
+    fn new_session(&self) -> Box<dyn RetrySession> {
+        Box::new(SettlingRetrySession(DefaultRetryPolicy::new().new_session()))
+    }
+}
+
+struct SettlingRetrySession(Box<dyn RetrySession>);
+
+impl RetrySession for SettlingRetrySession {
+    fn decide_should_retry(&mut self, mut failed: RequestInfo<'_>) -> RetryDecision {
+        failed.consistency = Consistency::LocalQuorum;
+        self.0.decide_should_retry(failed)
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
     }
 }
 

@@ -110,15 +110,14 @@ impl CassandraStore {
         self.0.database.apply(&self.0.statements.keys.take_over, values).await
     }
 
-    /// Gives back a key whose command was not made.
+    /// Gives back a key whose command was not made. Where that cannot be done, the key's next user takes
+    /// it over.
     pub(crate) async fn release(&self, key: &UsedKey, command: &Command) -> Result<(), Error> {
         let values = (command.tenant.0, &key.caller, &key.key, command.id.0);
-        self.0
-            .database
-            .apply(&self.0.statements.keys.release, values)
-            .await
-            .map(drop)
-            .map_err(failed)
+        match self.0.database.apply(&self.0.statements.keys.release, values).await {
+            Ok(_) | Err(Failure::Unavailable(_)) => Ok(()),
+            Err(failure @ Failure::Other(_)) => Err(failed(failure)),
+        }
     }
 
     /// Makes sure that the command of a claim will not be made; false when it has been.

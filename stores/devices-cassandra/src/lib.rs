@@ -28,6 +28,7 @@ use crate::statements::Statements;
 pub const MIGRATIONS: &[Migration] = &[
     (1, include_str!("../migrations/0001_devices.cql")),
     (2, include_str!("../migrations/0002_writers.cql")),
+    (3, include_str!("../migrations/0003_speculative_reads.cql")),
 ];
 
 /// How many devices may be changed by this process at the same time. Those of the same place wait

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
-use sqlx::{PgPool, Postgres, Row as _, Transaction};
+use sqlx::{Connection as _, PgPool, Postgres, Row as _, Transaction};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::OpenError;
-use crate::primary::{Nodes, follow};
+use crate::primary::{Nodes, PATIENCE, follow};
 
+/// How long a connection may have rested and be used without asking whether it is still there. The pool
+/// asks each time that one is given back, which is most often just now.
+const RESTED: Duration = Duration::from_secs(1);
 /// How long a caller waits for a connection.
 const TURN: Duration = Duration::from_secs(5);
 /// The default port.
@@ -87,11 +90,20 @@ impl Database {
             PgPoolOptions::new()
                 .max_connections(settings.connections)
                 .acquire_timeout(TURN)
+                .test_before_acquire(false)
+                .before_acquire(|connection, meta| {
+                    Box::pin(async move {
+                        if meta.idle_for > RESTED {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
                 .connect_lazy_with(settings.options(host))
         };
         let pools = settings.hosts.iter().map(pool).collect();
         let nodes = Arc::new(Nodes::new(settings.hosts.clone(), pools));
-        nodes.look().await?;
+        first_look(&nodes).await?;
         let stop = CancellationToken::new();
         tokio::spawn(follow(Arc::clone(&nodes), stop.clone()));
         let schema = settings.schema.as_str().into();
@@ -184,4 +196,20 @@ impl Database {
     pub async fn close(&self) {
         self.nodes.close().await;
     }
+}
+
+/// Finds the primary. A node that hangs is not waited for where another is the primary; where none is,
+/// they get more time: a connection takes a signature, a look at a certificate and thousands of hashes,
+/// which machines that are short of processors do not do in two seconds.
+async fn first_look(nodes: &Nodes) -> Result<(), OpenError> {
+    let mut found = nodes.look(PATIENCE).await;
+    for patience in [TURN, TURN] {
+        match found {
+            Err(OpenError::NoPrimary { cause: Some(sqlx::Error::PoolTimedOut), .. }) => {
+                found = nodes.look(patience).await;
+            }
+            _ => break,
+        }
+    }
+    found
 }

@@ -14,7 +14,7 @@ use crate::OpenError;
 /// How often it is asked who is primary.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a node may take to say so.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 /// Whether a node is a standby, and the timeline that a primary writes to. One that was replaced while
 /// nobody could tell it still believes in itself, but on an older timeline. (Not that of the last
 /// checkpoint: a node that has become primary makes one only minutes later.)
@@ -52,9 +52,9 @@ impl Nodes {
         self.lost.notify_one();
     }
 
-    /// Asks every node at the same time who it is.
-    pub(crate) async fn look(&self) -> Result<(), OpenError> {
-        let answers = join_all(self.pools.iter().map(timeline)).await;
+    /// Asks every node at the same time who it is, and waits for `patience`.
+    pub(crate) async fn look(&self, patience: Duration) -> Result<(), OpenError> {
+        let answers = join_all(self.pools.iter().map(|pool| timeline(pool, patience))).await;
         let (mut found, mut cause) = (None, None);
         for (number, answer) in answers.into_iter().enumerate() {
             match answer {
@@ -82,8 +82,8 @@ impl Nodes {
 }
 
 /// The timeline of a primary; `None` of a standby.
-async fn timeline(pool: &PgPool) -> Result<Option<i64>, sqlx::Error> {
-    let asked = tokio::time::timeout(PATIENCE, sqlx::query(ASK).fetch_one(pool)).await;
+async fn timeline(pool: &PgPool, patience: Duration) -> Result<Option<i64>, sqlx::Error> {
+    let asked = tokio::time::timeout(patience, sqlx::query(ASK).fetch_one(pool)).await;
     let row = asked.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
     Ok(if row.get(0) { None } else { Some(row.get(1)) })
 }
@@ -96,7 +96,7 @@ pub(crate) async fn follow(nodes: Arc<Nodes>, stop: CancellationToken) {
             () = tokio::time::sleep(LOOK_EVERY) => {}
             () = nodes.lost.notified() => {}
         }
-        if let Err(error) = nodes.look().await {
+        if let Err(error) = nodes.look(PATIENCE).await {
             tracing::warn!("{}", openframe_fault::chain(&error));
             // Asked by everybody who fails: once in a while is enough.
             tokio::time::sleep(LOOK_EVERY / 4).await;

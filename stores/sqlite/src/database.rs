@@ -71,6 +71,12 @@ impl Database {
         sqlx::query("ROLLBACK").execute(&mut *writer).await.map(drop)
     }
 
+    /// Runs one statement as an administrator would, without values from outside.
+    pub async fn run(&self, statement: &str) -> Result<(), sqlx::Error> {
+        let statement = sqlx::AssertSqlSafe(statement.to_owned());
+        sqlx::query(statement).execute(&self.writer).await.map(drop)
+    }
+
     /// Writes a consistent copy to a file that must not exist yet, while work goes on.
     pub async fn backup_to(&self, path: &Path) -> Result<(), OpenError> {
         if path.exists() {

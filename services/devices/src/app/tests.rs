@@ -1,5 +1,6 @@
 //! What a caller may do, and the life of a command through the whole service.
 
+mod guards;
 mod pushes;
 mod replicas;
 mod restart;
@@ -279,6 +280,7 @@ async fn a_command_waits_for_its_device_and_runs_once() {
     assert_eq!(world.trail.actions(), ["command.create", "command.end"]);
 }
 
+// ASVS 16.5.3
 #[tokio::test]
 async fn nothing_is_done_that_is_not_on_record() {
     let world = world();
@@ -292,6 +294,7 @@ async fn nothing_is_done_that_is_not_on_record() {
     assert_eq!(world.app.commands(&ask, world.device, None, 9).await.unwrap(), []);
 }
 
+// ASVS 8.2.1, 8.4.1
 #[tokio::test]
 async fn each_caller_may_do_what_its_role_says() {
     let world = world();

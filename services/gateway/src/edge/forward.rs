@@ -5,6 +5,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE};
+use openframe_auth_api::AUTHORIZATION_SHOWN;
 use openframe_fault::{Fault, Kind, REQUEST_ID};
 use openframe_mesh::{Peer, identity, in_time};
 use openframe_tokens::Caller;
@@ -12,7 +13,7 @@ use tokio::time::{Duration, timeout};
 
 use super::Shared;
 use crate::headers;
-use crate::routes::{Size, Target};
+use crate::routes::{Access, Size, Target};
 
 /// How long a service may work on a change after its caller has stopped waiting.
 const WORK_LIMIT: Duration = Duration::from_mins(5);
@@ -83,15 +84,54 @@ impl Shared {
     }
 }
 
-/// Takes away every secret and every forged header; what is left may go to a service.
-pub(super) fn headers_for_service(headers: &mut http::HeaderMap, remote: &str) {
+/// Takes away every forged header, and every secret but those that the service itself is to be shown.
+pub(super) fn headers_for_service(headers: &mut http::HeaderMap, remote: &str, access: Access) {
     let id = headers.get(REQUEST_ID).cloned();
     headers::clean(headers, remote);
-    headers.remove(COOKIE);
-    headers.remove(AUTHORIZATION);
+    if !access.is_open() {
+        headers.remove(COOKIE);
+    }
+    // Its own place is taken by the internal token.
+    let shown = headers.remove(AUTHORIZATION).filter(|_| access == Access::Protocol);
+    headers.extend(shown.map(|shown| (AUTHORIZATION_SHOWN, shown)));
     // The body is read here and sent on whole, with a length of its own.
     headers.remove(CONTENT_LENGTH);
     if let Some(id) = id {
         headers.insert(REQUEST_ID, id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderName};
+
+    use super::*;
+
+    // ASVS 10.1.1
+    #[test]
+    fn no_service_sees_what_its_caller_has_shown() {
+        let shown = || {
+            let pairs = [
+                (COOKIE, "__Host-of_sid=of_sid_x; other=y"),
+                (AUTHORIZATION, "Bearer of_at_x"),
+                (AUTHORIZATION_SHOWN, "Bearer of_ak_x"),
+                (HeaderName::from_static("proxy-authorization"), "Bearer of_rt_x"),
+            ];
+            pairs.map(|(name, value)| (name, http::HeaderValue::from_static(value)))
+        };
+        let left = |access| {
+            let mut headers = HeaderMap::from_iter(shown());
+            headers_for_service(&mut headers, "192.0.2.1", access);
+            let secrets =
+                headers.iter().filter(|(_, value)| value.to_str().unwrap().contains("of_"));
+            let names = secrets.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(left(Access::Known), [""; 0]);
+        // Where a service itself has to judge it, it sees that and nothing else.
+        let cookie = "cookie: __Host-of_sid=of_sid_x; other=y";
+        assert_eq!(left(Access::Anybody), [cookie]);
+        let told = format!("{AUTHORIZATION_SHOWN}: Bearer of_at_x");
+        assert_eq!(left(Access::Protocol), [cookie, &told]);
     }
 }

@@ -155,6 +155,27 @@ async fn a_change_is_done_although_nobody_waits_for_it() {
     assert_eq!(world.services.done.load(Ordering::Acquire), 1);
 }
 
+#[tokio::test]
+async fn a_certificate_of_another_tenant_or_time_counts_for_nobody() {
+    let world = World::start(Config::default()).await;
+    let good = DeviceIdentity {
+        tenant: world.services.tenant,
+        device: openframe_ids::DeviceId::new(),
+        serial: "01".to_owned(),
+        not_after: openframe_clock::Timestamp::MAX,
+    };
+    let over = openframe_clock::Timestamp::UNIX_EPOCH;
+    for (device, known) in [
+        (DeviceIdentity { tenant: TenantId::new(), ..good.clone() }, false),
+        (DeviceIdentity { not_after: over, ..good.clone() }, false),
+        (good, true),
+    ] {
+        let refused = world.edge.shared.agents.check(&device).await.unwrap_err();
+        // Of the others the auth service is asked, which here knows no device.
+        assert_eq!(refused.code() != "not_a_device", known, "{device:?}: {refused}");
+    }
+}
+
 async fn open_stream(world: &World) -> TcpStream {
     let mut stream = world.connect().await;
     let get = "GET /api/devices/v1/stream HTTP/1.1\r\nhost: x\r\nauthorization: Bearer k\r\n\r\n";
@@ -163,14 +184,25 @@ async fn open_stream(world: &World) -> TcpStream {
     stream
 }
 
+// ASVS 7.4.1
 #[tokio::test]
 async fn an_event_stream_ends_with_its_key() {
-    let world = World::start(Config { caller_check_s: 1, ..Config::default() }).await;
+    // Hours pass until it is asked by itself: it hears of the end.
+    let world = World::start(Config { caller_check_s: 10_000, ..Config::default() }).await;
     let mut stream = open_stream(&world).await;
     world.services.revoked.store(true, Ordering::Release);
     assert_eq!(read_to(&mut stream, "0\r\n\r\n").await, "0\r\n\r\n");
 }
 
+#[tokio::test]
+async fn an_event_stream_ends_when_its_caller_may_do_less() {
+    let world = World::start(Config { caller_check_s: 1, ..Config::default() }).await;
+    let mut stream = open_stream(&world).await;
+    world.services.demoted.store(true, Ordering::Release);
+    assert_eq!(read_to(&mut stream, "0\r\n\r\n").await, "0\r\n\r\n");
+}
+
+// ASVS 16.5.2
 #[tokio::test]
 async fn whoever_was_known_goes_on_while_the_auth_service_is_away() {
     let world = World::start(Config { identity_cache_ms: 1, ..Config::default() }).await;
@@ -219,7 +251,7 @@ fn with_tunnel() -> Arc<Routes> {
         whole: false,
         method: None,
         target: Target::Devices,
-        open: false,
+        access: Access::Known,
         size: Size::Usual,
         upgrade: true,
     }]))
@@ -313,6 +345,7 @@ impl Log {
     }
 }
 
+// ASVS 16.2.1
 #[tokio::test]
 async fn each_request_has_one_line_in_the_access_log() {
     let log = Log::default();

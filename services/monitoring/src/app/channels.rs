@@ -10,7 +10,7 @@ use super::alerting::named;
 use super::{Monitoring, need};
 use crate::Error;
 use crate::domain::alert::Channel;
-use crate::notify::{self, Refusal};
+use crate::notify::Refusal;
 use crate::store::alerts::{Attempt, Notification, StoreError, Written};
 
 /// Channels of a tenant at most.
@@ -35,7 +35,7 @@ impl Monitoring {
         let mut channels = self.0.alerts.channels(caller.tenant).await?;
         if !caller.may(Permission::AlertsWrite) {
             for channel in &mut channels {
-                channel.webhook_url = notify::host_only(&channel.webhook_url);
+                channel.webhook_url = openframe_webhook::host_only(&channel.webhook_url);
             }
         }
         Ok(channels)
@@ -49,7 +49,7 @@ impl Monitoring {
     ) -> Result<Channel, Error> {
         need(&ask.caller, Permission::AlertsWrite)?;
         named(&name)?;
-        notify::address(&url).map_err(Error::BadRule)?;
+        openframe_webhook::address("webhook_url", &url).map_err(Error::BadRule)?;
         let tenant = ask.caller.tenant;
         if self.0.alerts.channels(tenant).await?.len() >= MAX_CHANNELS {
             return Err(Error::TooManyRules(MAX_CHANNELS));

@@ -15,7 +15,9 @@ use futures::future::BoxFuture;
 use http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
 use http::{HeaderMap, StatusCode};
 use hyper_util::rt::TokioIo;
-use openframe_auth_api::internal::{RESOLVE, ResolveRequest, Resolved, Shown};
+use openframe_auth_api::internal::{
+    ENDED, Ended, EndedSince, RESOLVE, ResolveRequest, Resolved, Shown,
+};
 use openframe_clock::{Clock, Timestamp};
 use openframe_fault::{Fault, Json, Kind, body};
 use openframe_ids::{ApiKeyId, SessionId, TenantId, UserId};
@@ -50,6 +52,8 @@ pub(super) struct Services {
     key: ApiKeyId,
     /// Whether every secret is nobody's.
     pub(super) revoked: AtomicBool,
+    /// Whether the person behind every secret may do less than before.
+    pub(super) demoted: AtomicBool,
     /// Whether the auth service's database is away.
     pub(super) away: AtomicBool,
     /// Told when a slow change has begun.
@@ -102,6 +106,7 @@ impl World {
             session: SessionId::new(),
             key: ApiKeyId::new(),
             revoked: AtomicBool::new(false),
+            demoted: AtomicBool::new(false),
             away: AtomicBool::new(false),
             began: Notify::new(),
             go: Notify::new(),
@@ -123,7 +128,9 @@ impl World {
             tenant: services.tenant,
             metrics: &mut registry,
         };
-        let edge = start(config, deps).edge;
+        let running = start(config, deps);
+        tokio::spawn(running.endings.follow());
+        let edge = running.edge;
         let listener = TcpListener::bind(address).await.unwrap();
         let mut address = listener.local_addr().unwrap();
         address.set_ip([127, 0, 0, 1].into());
@@ -201,6 +208,7 @@ async fn over_a_socket(router: Router) -> Peer {
 fn router(services: Arc<Services>) -> Router {
     let router = Router::new()
         .route(RESOLVE, post(resolve))
+        .route(ENDED, post(ended))
         .route("/api/auth/v1/login", post(seen))
         .route("/api/devices/v1/seen", any(seen))
         .route("/api/devices/v1/slow", post(slow))
@@ -217,7 +225,8 @@ async fn resolve(
     if services.away.load(Ordering::Acquire) {
         return Err(Fault::unavailable("away", "the database does not answer"));
     }
-    let (user, role) = (services.user, Role::Owner);
+    let demoted = services.demoted.load(Ordering::Acquire);
+    let (user, role) = (services.user, if demoted { Role::ReadOnly } else { Role::Owner });
     let subject = match &request.shown {
         Shown::Session(text) if text == "s" => {
             Subject::User { user, session: services.session, role }
@@ -226,7 +235,11 @@ async fn resolve(
             let scopes = vec!["devices:read".to_owned()];
             Subject::ApiKey { key: services.key, owner: user, role, scopes }
         }
-        Shown::Session(_) | Shown::ApiKey(_) => return Err(nobody()),
+        Shown::Session(_)
+        | Shown::ApiKey(_)
+        | Shown::AccessToken(_)
+        | Shown::BoundToken { .. }
+        | Shown::ProvenToken(_) => return Err(nobody()),
     };
     if services.revoked.load(Ordering::Acquire) {
         return Err(nobody());
@@ -237,6 +250,15 @@ async fn resolve(
         csrf_token: matches!(request.shown, Shown::Session(_)).then(|| "t".to_owned()),
         expires_at: Timestamp::MAX,
     }))
+}
+
+/// What was asked about for the first time is not told.
+async fn ended(
+    State(services): State<Arc<Services>>,
+    Json(since): Json<EndedSince>,
+) -> Json<Ended> {
+    let people = since.place.is_some() && services.revoked.load(Ordering::Acquire);
+    Json(Ended { place: 1, people, devices: Vec::new() })
 }
 
 fn nobody() -> Fault {

@@ -1,6 +1,6 @@
 //! The laws of a lane, against random agents and random answers.
 
-use openframe_agent_api::link::Snapshot;
+use openframe_agent_api::link::{InventorySection, Snapshot};
 use proptest::prelude::*;
 
 use super::*;
@@ -83,6 +83,11 @@ fn a_frame_out_of_place_is_a_violation() {
     assert_eq!(lane.receive(snapshot(0)), Err(Violation::NoNumber));
     let control = Frame { channel: Channel::Control.into(), ..snapshot(1) };
     assert_eq!(lane.receive(control), Err(Violation::WrongChannel));
+    // Of the right channel, with what belongs to another one, or to the platform.
+    for body in [Body::Inventory(InventorySection::default()), Body::Ack(Ack::default())] {
+        let foreign = Frame { body: Some(body), ..snapshot(1) };
+        assert_eq!(lane.receive(foreign), Err(Violation::WrongChannel));
+    }
 }
 
 #[test]
