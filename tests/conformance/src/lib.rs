@@ -1,5 +1,13 @@
 //! Every store promise, run against every engine that keeps it.
 pub mod alerts;
+pub mod audit;
 pub mod auth;
+pub mod device_grants;
 pub mod devices;
+pub mod factors;
+pub mod generations;
+pub mod mails;
 pub mod monitoring;
+pub mod oauth;
+pub mod passwords;
+pub mod proofs;

@@ -4,7 +4,9 @@
 
 use openframe_auth::Stores;
 use openframe_auth::store::MemoryStore;
-use openframe_conformance::auth as rules;
+use openframe_conformance::{
+    audit, auth as rules, device_grants, factors, generations, mails, oauth, passwords, proofs,
+};
 use openframe_sqlite::Database;
 use proptest::prelude::*;
 
@@ -20,6 +22,127 @@ async fn engines() -> Engines {
     let database = Database::open(&path, &openframe_auth_sqlite::MIGRATIONS).await.unwrap();
     let sqlite = openframe_auth_sqlite::stores(&database);
     Engines { memory: Stores::of(&MemoryStore::default()), sqlite, _folder: folder }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_counts_once_it_is_confirmed() {
+    let engines = engines().await;
+    factors::a_secret_counts_once_it_is_confirmed(&engines.memory).await;
+    factors::a_secret_counts_once_it_is_confirmed(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_is_used_once() {
+    let engines = engines().await;
+    factors::a_code_is_used_once(&engines.memory).await;
+    factors::a_code_is_used_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tries_are_counted_for_all_replicas() {
+    let engines = engines().await;
+    factors::tries_are_counted_for_all_replicas(&engines.memory).await;
+    factors::tries_are_counted_for_all_replicas(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_sign_in_becomes_whole_once() {
+    let engines = engines().await;
+    factors::half_a_sign_in_becomes_whole_once(&engines.memory).await;
+    factors::half_a_sign_in_becomes_whole_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_link_is_good_once() {
+    let engines = engines().await;
+    passwords::a_password_link_is_good_once(&engines.memory).await;
+    passwords::a_password_link_is_good_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_replica_at_a_time_has_a_mail() {
+    let engines = engines().await;
+    mails::one_replica_at_a_time_has_a_mail(&engines.memory).await;
+    mails::one_replica_at_a_time_has_a_mail(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_is_answered_once() {
+    let engines = engines().await;
+    mails::a_wish_is_answered_once(&engines.memory).await;
+    mails::a_wish_is_answered_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_family_is_changed_from_the_version_that_was_seen() {
+    let engines = engines().await;
+    oauth::a_family_is_changed_from_the_version_that_was_seen(&engines.memory).await;
+    oauth::a_family_is_changed_from_the_version_that_was_seen(&engines.sqlite).await;
+}
+
+// ASVS 7.6.1
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_allowed_ends_with_the_session() {
+    let engines = engines().await;
+    oauth::what_was_allowed_ends_with_the_session(&engines.memory).await;
+    oauth::what_was_allowed_ends_with_the_session(&engines.sqlite).await;
+}
+
+// ASVS 10.7.3
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_allowed_can_be_taken_back() {
+    let engines = engines().await;
+    oauth::what_was_allowed_can_be_taken_back(&engines.memory).await;
+    oauth::what_was_allowed_can_be_taken_back(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_is_told_by_one_at_a_time() {
+    let engines = engines().await;
+    oauth::a_logout_is_told_by_one_at_a_time(&engines.memory).await;
+    oauth::a_logout_is_told_by_one_at_a_time(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_ends_a_session_is_told() {
+    let engines = engines().await;
+    oauth::whatever_ends_a_session_is_told(&engines.memory).await;
+    oauth::whatever_ends_a_session_is_told(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiting_program_gets_one_answer() {
+    let engines = engines().await;
+    device_grants::a_waiting_program_gets_one_answer(&engines.memory).await;
+    device_grants::a_waiting_program_gets_one_answer(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_cannot_be_guessed() {
+    let engines = engines().await;
+    device_grants::codes_cannot_be_guessed(&engines.memory).await;
+    device_grants::codes_cannot_be_guessed(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pushed_request_is_answered_once() {
+    let engines = engines().await;
+    proofs::a_pushed_request_is_answered_once(&engines.memory).await;
+    proofs::a_pushed_request_is_answered_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_good_once_is_used_once() {
+    let engines = engines().await;
+    proofs::what_is_good_once_is_used_once(&engines.memory).await;
+    proofs::what_is_good_once_is_used_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_signing_key_is_made() {
+    let engines = engines().await;
+    oauth::one_signing_key_is_made(&engines.memory).await;
+    oauth::one_signing_key_is_made(&engines.sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,8 +169,8 @@ async fn a_bootstrapped_owner_leaves_room_for_a_person() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_changed_from_the_one_that_was_seen() {
     let engines = engines().await;
-    rules::a_password_is_changed_from_the_one_that_was_seen(&engines.memory).await;
-    rules::a_password_is_changed_from_the_one_that_was_seen(&engines.sqlite).await;
+    passwords::a_password_is_changed_from_the_one_that_was_seen(&engines.memory).await;
+    passwords::a_password_is_changed_from_the_one_that_was_seen(&engines.sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,10 +181,31 @@ async fn changes_of_a_person_add_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_generation_is_followed_once() {
+    let engines = engines().await;
+    generations::a_generation_is_followed_once(&engines.memory).await;
+    generations::a_generation_is_followed_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_counts_for_the_bound_key() {
     let engines = engines().await;
     rules::a_certificate_counts_for_the_bound_key(&engines.memory).await;
     rules::a_certificate_counts_for_the_bound_key(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_is_kept_once() {
+    let engines = engines().await;
+    audit::a_checkpoint_is_kept_once(&engines.memory).await;
+    audit::a_checkpoint_is_kept_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_replica_sends_the_trail() {
+    let engines = engines().await;
+    audit::one_replica_sends_the_trail(&engines.memory).await;
+    audit::one_replica_sends_the_trail(&engines.sqlite).await;
 }
 
 proptest! {
@@ -73,6 +217,21 @@ proptest! {
         let (memory, sqlite) = runtime.block_on(async {
             let engines = engines().await;
             (rules::log(&engines.memory, &steps).await, rules::log(&engines.sqlite, &steps).await)
+        });
+        prop_assert_eq!(memory, sqlite);
+    }
+
+    #[test]
+    fn engines_find_the_same_on_the_audit_trail(
+        deeds in proptest::collection::vec((0..6u8, 0..7u8, 0..4u8, 0..3u8, 0..50u8), 1..40),
+        looks in proptest::collection::vec(
+            (0..16u8, 0..8u8, 0..6u8, 0..6u8, (0..80u8, 0..80u8)), 1..12),
+    ) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (memory, sqlite) = runtime.block_on(async {
+            let engines = engines().await;
+            let memory = audit::log(&engines.memory, &deeds, &looks).await;
+            (memory, audit::log(&engines.sqlite, &deeds, &looks).await)
         });
         prop_assert_eq!(memory, sqlite);
     }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use openframe_agent::enrol;
 use openframe_agent::link::backoff::Backoff;
 use openframe_agent::link::connection::{Ended, Line, drive, open};
 use openframe_agent::link::outbox::MemoryOutbox;
 use openframe_agent::link::session::Action;
 use openframe_agent::net::Server;
 use openframe_agent::state::Identity;
+use openframe_agent::{Error, enrol};
 use openframe_agent_api::enrolment::PinnedToken;
 use openframe_agent_api::link::command_output::Stream;
 use openframe_agent_api::link::command_state::State;
@@ -21,6 +21,7 @@ use openframe_agent_api::link::{
 };
 use openframe_agent_api::table;
 use openframe_clock::Clock;
+use openframe_ids::DeviceId;
 use openframe_pki::DeviceKey;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
@@ -67,6 +68,33 @@ impl Device {
         let identity = enrol::enrol(&server, token, &key, &name, &Clock::system()).await?;
         let (outbox, wake, ran) = (Mutex::default(), Notify::new(), Mutex::default());
         Ok(Self { number, server, identity, key, clock, plan, outbox, wake, ran })
+    }
+
+    pub(crate) fn id(&self) -> DeviceId {
+        self.identity.device_id
+    }
+
+    /// Holds a connection until the platform ends it because it counts the device no more, and then
+    /// knocks until it is not let in. `connected` hears of the first connection.
+    pub(crate) async fn stay(&self, connected: &Notify) -> anyhow::Result<()> {
+        let over = CancellationToken::new();
+        loop {
+            let tls = enrol::tls(&self.identity, &self.key)?;
+            let socket = match open(&self.server, tls).await {
+                Ok(socket) => socket,
+                Err(Error::Refused(_)) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
+            connected.notify_one();
+            let (clock, outbox, wake) = (&self.clock, &self.outbox, &self.wake);
+            let line = Line { server: &self.server, clock, outbox, wake, stop: &over };
+            match drive(socket, self.hello(), &line, |action| self.act(action)).await {
+                Ended::Retired => {}
+                other @ (Ended::Stopped | Ended::Drained(_) | Ended::Lost(_)) => {
+                    anyhow::bail!("the connection ended otherwise: {other:?}")
+                }
+            }
+        }
     }
 
     fn outbox(&self) -> std::sync::MutexGuard<'_, MemoryOutbox> {

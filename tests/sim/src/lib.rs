@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use openframe_agent::net::Server;
 use openframe_agent_api::enrolment::PinnedToken;
 use openframe_ids::DeviceId;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -87,5 +87,37 @@ impl Fleet {
     pub async fn stop(self) -> Vec<Told> {
         self.stop.cancel();
         self.tasks.join_all().await
+    }
+}
+
+/// One device that does nothing but hold its connection.
+pub struct Lone(Device);
+
+impl std::fmt::Debug for Lone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Lone({})", self.0.id())
+    }
+}
+
+impl Lone {
+    /// Enrols the device.
+    pub async fn enrol(server: &str, token: &str) -> anyhow::Result<Self> {
+        let server = Server::read(server)?;
+        let token = PinnedToken::read(token).context("the token has no pin")?;
+        let (devices, series, cuts, seed) = (1, 0, 0, 0);
+        let (interval, skew) = (Duration::MAX, SignedDuration::ZERO);
+        let plan = Plan { devices, series, interval, cuts, skew, seed };
+        Ok(Self(Device::enrol(0, server, &token, Arc::new(plan)).await?))
+    }
+
+    /// Its id.
+    pub fn id(&self) -> DeviceId {
+        self.0.id()
+    }
+
+    /// Returns when the platform has ended its connection because the device is revoked, and lets it
+    /// in no more. `connected` hears that it is connected.
+    pub async fn stay(&self, connected: &Notify) -> anyhow::Result<()> {
+        self.0.stay(connected).await
     }
 }

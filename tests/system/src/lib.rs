@@ -6,13 +6,19 @@
 //! waits for a length of time.
 
 pub mod kept;
+mod mail_server;
 pub mod picture;
 mod process;
+pub mod program;
 pub mod remote_write;
 mod server;
+pub mod signer;
+mod tamper;
 
+pub use mail_server::{Encrypts, Letter, MailServer};
 pub use process::{Process, executable};
 pub use server::{Agent, Server, peer_at};
+pub use tamper::AuthDatabase;
 
 use std::future::Future;
 use std::time::Duration;

@@ -89,6 +89,11 @@ impl Picture {
         Ok(own)
     }
 
+    /// What the names of its schemas and keyspaces begin with.
+    pub fn prefix(&self) -> &str {
+        self.tables.prefix()
+    }
+
     /// The settings file that all services share.
     pub fn config(&self) -> PathBuf {
         self.folder.join("openframe.toml")

@@ -175,6 +175,20 @@ impl Server {
         }
     }
 
+    /// What each process of the auth service has said.
+    pub fn auth_logs(&mut self) -> Vec<String> {
+        match &mut self.shape {
+            Shape::One(process) => vec![process.said()],
+            Shape::Picture(picture) => {
+                let mut all = Vec::new();
+                for number in [1, 2] {
+                    all.extend(picture.process(("auth", number)).map(Process::said));
+                }
+                all
+            }
+        }
+    }
+
     /// The services, where each is a process of its own.
     pub fn picture(&mut self) -> Option<&mut Picture> {
         match &mut self.shape {

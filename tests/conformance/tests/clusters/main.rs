@@ -9,6 +9,7 @@
 mod cassandra;
 mod hints;
 mod postgres;
+mod refreshes;
 mod samples;
 
 use std::sync::Arc;

@@ -4,17 +4,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use openframe_auth::Stores;
+use openframe_auth::domain::Checkpoint;
 use openframe_auth::store::MemoryStore;
-use openframe_conformance::{alerts, auth as rules};
+use openframe_conformance::{
+    alerts, audit, auth as rules, device_grants, factors, generations, mails, oauth, passwords,
+    proofs,
+};
 use openframe_ids::TenantId;
 use openframe_lab::Node;
 use openframe_monitoring::store::alerts::MAX_WAITING;
 use openframe_monitoring::store::memory::MemoryAlerts;
 use openframe_monitoring_postgres::SqlAlerts;
+use openframe_pki::Authority;
 use openframe_postgres::{Database, OpenError, Settings};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::{POSTGRES, lab, schema, while_it_dies};
@@ -42,6 +49,18 @@ impl Auth {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab"]
+async fn postgres_keeps_the_rules_of_mail() {
+    let _held = POSTGRES.shared().await;
+    let auth = Auth::fresh().await;
+    mails::one_replica_at_a_time_has_a_mail(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    mails::a_wish_is_answered_once(&auth.stores).await;
+    auth.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
 async fn postgres_keeps_the_auth_services_rules() {
     let _held = POSTGRES.shared().await;
     let auth = Auth::fresh().await;
@@ -57,10 +76,74 @@ async fn postgres_keeps_the_auth_services_rules() {
     rules::changes_of_a_person_add_up(&auth.stores).await;
     auth.end().await;
     let auth = Auth::fresh().await;
-    rules::a_password_is_changed_from_the_one_that_was_seen(&auth.stores).await;
+    passwords::a_password_link_is_good_once(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    passwords::a_password_is_changed_from_the_one_that_was_seen(&auth.stores).await;
     auth.end().await;
     let auth = Auth::fresh().await;
     rules::a_certificate_counts_for_the_bound_key(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    generations::a_generation_is_followed_once(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    audit::a_checkpoint_is_kept_once(&auth.stores).await;
+    audit::one_replica_sends_the_trail(&auth.stores).await;
+    auth.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
+async fn postgres_keeps_the_rules_of_second_factors() {
+    let _held = POSTGRES.shared().await;
+    let auth = Auth::fresh().await;
+    factors::a_secret_counts_once_it_is_confirmed(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    factors::a_code_is_used_once(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    factors::tries_are_counted_for_all_replicas(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    factors::half_a_sign_in_becomes_whole_once(&auth.stores).await;
+    auth.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
+async fn postgres_keeps_the_rules_of_access_for_programs() {
+    let _held = POSTGRES.shared().await;
+    let auth = Auth::fresh().await;
+    oauth::a_family_is_changed_from_the_version_that_was_seen(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    oauth::what_was_allowed_ends_with_the_session(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    oauth::what_was_allowed_can_be_taken_back(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    oauth::a_logout_is_told_by_one_at_a_time(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    oauth::whatever_ends_a_session_is_told(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    device_grants::a_waiting_program_gets_one_answer(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    device_grants::codes_cannot_be_guessed(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    proofs::a_pushed_request_is_answered_once(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    proofs::what_is_good_once_is_used_once(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    oauth::one_signing_key_is_made(&auth.stores).await;
     auth.end().await;
 }
 
@@ -128,6 +211,29 @@ fn postgres_and_the_model_agree_on_people() {
     agree.unwrap();
 }
 
+#[test]
+#[ignore = "needs the lab"]
+fn postgres_and_the_model_find_the_same_on_the_audit_trail() {
+    let _held = POSTGRES.shared_blocking();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let deeds = proptest::collection::vec((0..6u8, 0..7u8, 0..4u8, 0..3u8, 0..50u8), 1..40);
+    let look = (0..16u8, 0..8u8, 0..6u8, 0..6u8, (0..80u8, 0..80u8));
+    let looks = proptest::collection::vec(look, 1..12);
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(12));
+    let agree = runner.run(&(deeds, looks), |(deeds, looks)| {
+        let (model, real) = runtime.block_on(async {
+            let (auth, model) = (Auth::fresh().await, Stores::of(&MemoryStore::default()));
+            let model = audit::log(&model, &deeds, &looks).await;
+            let real = audit::log(&auth.stores, &deeds, &looks).await;
+            auth.end().await;
+            (model, real)
+        });
+        prop_assert_eq!(model, real);
+        Ok(())
+    });
+    agree.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab"]
 async fn nothing_writes_over_the_audit_trail() {
@@ -137,6 +243,10 @@ async fn nothing_writes_over_the_audit_trail() {
     for n in 0..3 {
         auth.stores.trail.append(tenant, &rules::event(n)).await.unwrap();
     }
+    let (authority, _) = Authority::create(Timestamp::UNIX_EPOCH).unwrap();
+    let end = (2, [0; 32]);
+    let made = Checkpoint::make(&authority, tenant, end, Timestamp::UNIX_EPOCH).unwrap();
+    assert!(auth.stores.trail.add_checkpoint(&made, None).await.unwrap());
     for statement in [
         "update audit set actor = 'somebody else' where seq = 2",
         "delete from audit where seq = 3",
@@ -147,6 +257,11 @@ async fn nothing_writes_over_the_audit_trail() {
         "update audit_heads set seq = 9",
         "delete from audit_heads",
         "truncate audit_heads",
+        "update audit_checkpoints set seq = 9",
+        "delete from audit_checkpoints",
+        "truncate audit_checkpoints",
+        "insert into audit_checkpoints select tenant_id, 1, hash, at_ms, chain_pem, signature \
+         from audit_checkpoints",
     ] {
         let refused = auth.database.run(statement).await.unwrap_err();
         assert!(refused.to_string().contains("append-only"), "{statement}: {refused}");
@@ -169,9 +284,9 @@ async fn tables_are_made_once_and_their_version_is_checked() {
     let applied: Vec<i64> = applied.into_iter().flat_map(Result::unwrap).collect();
     assert!(applied.starts_with(&[1, 2, 3]), "{applied:?}");
     database.check(migrations).await.unwrap();
-    database.run("update _sqlx_migrations set version = 9 where version = 3").await.unwrap();
+    database.run("update _sqlx_migrations set version = 9000 where version = 3").await.unwrap();
     let newer = database.check(migrations).await.unwrap_err().to_string();
-    assert!(newer.contains("version 9") && newer.contains("newer version"), "{newer}");
+    assert!(newer.contains("version 9000") && newer.contains("newer version"), "{newer}");
     database.remove_schema().await.unwrap();
 }
 
@@ -198,6 +313,40 @@ async fn a_cluster_that_cannot_be_reached_is_said_to_be() {
     }
     let odd = wrong(|it| it.schema = "x; drop table users".to_owned());
     assert!(matches!(Database::connect(&odd).await, Err(OpenError::BadSchema(_))));
+}
+
+/// On a machine without a processor to spare a connection takes longer than a primary that is looked
+/// for every second is given.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
+async fn a_primary_that_is_slow_is_found() {
+    let _held = POSTGRES.shared().await;
+    let mut slow = lab().postgres(&schema("slow"));
+    let mut passing = Vec::new();
+    for host in &mut slow.hosts {
+        let (address, _) = host.rsplit_once(':').unwrap();
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
+        let real = std::mem::replace(host, listener.local_addr().unwrap().to_string());
+        passing.push(tokio::spawn(pass_late(listener, real)));
+    }
+    let database = Database::connect(&slow).await.unwrap();
+    database.probe().await.unwrap();
+    database.close().await;
+    passing.iter().for_each(JoinHandle::abort);
+}
+
+/// Passes connections on, each only after three seconds.
+async fn pass_late(listener: TcpListener, to: String) {
+    loop {
+        let (mut from, _) = listener.accept().await.unwrap();
+        let to = to.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let mut to = TcpStream::connect(to).await.unwrap();
+            // Whoever gives up cuts it off.
+            drop(tokio::io::copy_bidirectional(&mut from, &mut to).await);
+        });
+    }
 }
 
 /// Writes wait until the primary is told that its standby is gone; nothing fails.

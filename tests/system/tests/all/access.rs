@@ -21,6 +21,7 @@ async fn the_owners_key_opens_every_service() {
     assert_eq!(answer["data"]["resultType"], "scalar");
 }
 
+// ASVS 8.2.1, 8.3.1
 #[tokio::test]
 async fn nobody_gets_in_without_a_key() {
     let server = Server::start().unwrap();
@@ -90,6 +91,7 @@ async fn asks(
     server.peer().unwrap().call(request).await.unwrap()
 }
 
+// ASVS 6.2.2, 6.2.3, 7.4.1, 7.4.3
 #[tokio::test]
 async fn a_changed_password_signs_out_everywhere_else() {
     const ME: (&str, &str) = ("GET", "/api/auth/v1/me");
@@ -117,6 +119,36 @@ async fn a_changed_password_signs_out_everywhere_else() {
         })
         .await;
     }
+    assert_eq!(log_in(&server, email, PASSWORD).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(log_in(&server, email, new).await.status(), StatusCode::OK);
+}
+
+// ASVS 6.4.3, 7.4.3
+#[tokio::test]
+async fn a_password_link_lets_its_person_choose_once() {
+    let server = Server::start().unwrap();
+    let (email, new) = ("technician@example.org", "a better long one");
+    let old = person(&server, "technician").await;
+    let people = server.auth().unwrap().users().await.unwrap().items;
+    let technician = people.iter().find(|user| user.email == email).unwrap();
+    let link = server.auth().unwrap().create_password_link(technician.id).await.unwrap();
+    let (_, token) = link.url.split_once("/password#token=").unwrap();
+    let none = HeaderMap::new();
+    let choose = async |token: &str, password: &str| {
+        let body = serde_json::json!({ "token": token, "password": password }).to_string();
+        asks(&server, ("POST", "/api/auth/v1/password"), &none, &body).await
+    };
+    assert_eq!(choose(token, "short").await.status(), StatusCode::BAD_REQUEST);
+    let now = session(choose(token, new).await).await;
+    assert_eq!(choose(token, new).await.status(), StatusCode::UNAUTHORIZED, "it was used");
+    assert_eq!(choose("of_pl_", new).await.status(), StatusCode::UNAUTHORIZED);
+    let me = ("GET", "/api/auth/v1/me");
+    assert_eq!(asks(&server, me, &now, "").await.status(), StatusCode::OK);
+    until("the old session to end", || async {
+        let status = asks(&server, me, &old, "").await.status();
+        (status == StatusCode::UNAUTHORIZED).then_some(())
+    })
+    .await;
     assert_eq!(log_in(&server, email, PASSWORD).await.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(log_in(&server, email, new).await.status(), StatusCode::OK);
 }

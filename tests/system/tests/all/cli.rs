@@ -278,3 +278,30 @@ async fn health_names_every_part() {
         assert_eq!(part.map(|part| &part["ready"]), Some(&Value::Bool(true)), "{name}: {parts:?}");
     }
 }
+
+#[tokio::test]
+async fn programs_and_people_are_managed_by_the_command_line() {
+    let server = Server::start().unwrap();
+    let ann = Operator::of(&server);
+    let wiki = ["client", "create", "Wiki", "--redirect-uri", "https://wiki.example.org/cb"];
+    let made = ann.json(&[&wiki[..], &["--scope", "openid"]].concat());
+    let secret = made.get("secret").and_then(Value::as_str).unwrap();
+    assert!(secret.starts_with("of_cs_"), "{secret}");
+    let id = made.pointer("/client/id").and_then(Value::as_str).unwrap();
+    let said = ann.says(&[&wiki[..], &["--scope", "openid", "--public"]].concat());
+    assert!(said.contains("/t/main") && !said.contains("of_cs_"), "{said}");
+    assert!(ann.says(&["client", "list"]).contains(id));
+    ann.says(&["client", "remove", id]);
+    assert!(!ann.says(&["client", "list"]).contains(id));
+    crate::roles::person(&server, "technician").await;
+    let people = ann.json(&["user", "list"]);
+    let people = people.get("items").and_then(Value::as_array).unwrap();
+    let is = |user: &&Value| user.get("email").unwrap() == "technician@example.org";
+    let technician = people.iter().find(is).unwrap().get("id").and_then(Value::as_str).unwrap();
+    let link = ann.says(&["user", "password-link", technician]);
+    assert!(link.contains("/password#token=of_pl_"), "{link}");
+    for (decision, told) in [("required", "required"), ("optional", "optional")] {
+        assert!(ann.says(&["user", "second-factor", decision]).contains(told));
+        assert!(ann.says(&["user", "second-factor"]).contains(told));
+    }
+}

@@ -111,11 +111,15 @@ fn blocks(text: &str) -> Vec<&str> {
 
 #[track_caller]
 fn follow(file: &str, at_least: usize) {
+    follow_in(Terminal::open(), file, at_least);
+}
+
+#[track_caller]
+fn follow_in(mut terminal: Terminal, file: &str, at_least: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let text = std::fs::read_to_string(root.join(file)).unwrap();
     let blocks = blocks(&text);
     assert!(blocks.len() >= at_least, "{file} has {} blocks of commands", blocks.len());
-    let mut terminal = Terminal::open();
     for block in blocks {
         terminal.type_in(block);
     }
@@ -137,6 +141,31 @@ fn working_without_a_person_works() {
     follow("docs/guide/automation.md", 4);
 }
 
+/// Follows a page whose reader has a platform and is signed in.
+#[track_caller]
+fn follow_signed_in(file: &str) {
+    let mut terminal = Terminal::open();
+    terminal.type_in("openframe run --data /srv/openframe --bootstrap-key /srv/openframe.key");
+    let root = "/srv/openframe/pki/root.pem";
+    terminal.type_in(&format!("openframe login --ca {root} --api-key-file /srv/openframe.key"));
+    follow_in(terminal, file, 1);
+}
+
+#[test]
+fn reading_the_audit_trail_works() {
+    follow_signed_in("docs/guide/audit.md");
+}
+
+#[test]
+fn letting_programs_in_works() {
+    follow_signed_in("docs/guide/programs.md");
+}
+
+#[test]
+fn asking_everybody_for_a_second_factor_works() {
+    follow_signed_in("docs/guide/second-factors.md");
+}
+
 #[test]
 fn every_page_of_the_guide_is_followed() {
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide");
@@ -145,7 +174,15 @@ fn every_page_of_the_guide_is_followed() {
         let name = path.file_name().unwrap().to_str().unwrap();
         let commands = blocks(&std::fs::read_to_string(&path).unwrap()).len();
         // The last one is followed where the lab is: `tests/clusters/picture.rs`.
-        let followed = ["first-hour.md", "automation.md", "highly-available.md"].contains(&name);
+        let pages = [
+            "first-hour.md",
+            "automation.md",
+            "audit.md",
+            "programs.md",
+            "second-factors.md",
+            "highly-available.md",
+        ];
+        let followed = pages.contains(&name);
         assert!(followed || commands == 0, "add a test for {name}: it has commands");
     }
 }
