@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 
+use crate::asvs;
 use crate::run::root;
 use crate::say::line;
 
@@ -22,23 +23,31 @@ const DOCUMENTS: [(&str, &[&str]); 6] = [
 pub(crate) fn golden(write: bool) -> anyhow::Result<()> {
     let mut stale = Vec::new();
     for (path, arguments) in DOCUMENTS {
-        let file = root().join(path);
-        let wanted = document(arguments)?;
-        let kept = fs::read_to_string(&file).unwrap_or_default();
-        if kept == wanted {
-            continue;
-        }
-        if write {
-            fs::write(&file, wanted).with_context(|| path.to_owned())?;
-            line(&format!("wrote {path}"));
-        } else {
-            stale.push(path);
-        }
+        stale.extend(compared(path, &document(arguments)?, write)?);
     }
+    stale.extend(compared(asvs::DOCUMENT, &asvs::document()?, write)?);
     if !stale.is_empty() {
         bail!("out of date: {}; run `cargo xtask golden --write` and look", stale.join(", "));
     }
     Ok(())
+}
+
+/// The document's path if it is not what is wanted, and shall not be written.
+pub(crate) fn compared(
+    path: &'static str,
+    wanted: &str,
+    write: bool,
+) -> anyhow::Result<Option<&'static str>> {
+    let file = root().join(path);
+    if fs::read_to_string(&file).unwrap_or_default() == wanted {
+        return Ok(None);
+    }
+    if !write {
+        return Ok(Some(path));
+    }
+    fs::write(&file, wanted).with_context(|| path.to_owned())?;
+    line(&format!("wrote {path}"));
+    Ok(None)
 }
 
 fn document(arguments: &[&str]) -> anyhow::Result<String> {

@@ -26,9 +26,9 @@ pub(crate) fn test() -> anyhow::Result<()> {
         .and_then(|()| test("openframe-lab", "--test-threads=1", &["--ignored"]))
         // More at once than there are processors: those that take a node down wait for each other.
         .and_then(|()| test("openframe-conformance", "--test-threads=8", &["--ignored"]))
-        // Each in a network and with tables of its own; none takes down a node of the lab. More than two
+        // Each in a network and with tables of its own; none takes down a node of the lab. More than three
         // at once leave too little of two processors to the clusters.
-        .and_then(|()| test("openframe-system", "--test-threads=2", &[]));
+        .and_then(|()| test("openframe-system", "--test-threads=3", &[]));
     if theirs {
         return tested;
     }

@@ -1,7 +1,9 @@
-//! The project's chores: `cargo xtask setup|test|tidy|golden|lab|chaos`.
+//! The project's chores: `cargo xtask setup|test|tidy|golden|asvs|mutants|lab|chaos`.
 
+mod asvs;
 mod golden;
 mod lab;
+mod mutants;
 mod node;
 mod prometheus;
 mod run;
@@ -40,6 +42,18 @@ enum Chore {
         #[arg(long)]
         write: bool,
     },
+    /// Compare `ASVS.md` with what tests say of OWASP ASVS 5.0.0
+    #[command(group = clap::ArgGroup::new("what"))]
+    Asvs {
+        /// Write it instead
+        #[arg(long, group = "what")]
+        write: bool,
+        /// Only compare, which is what happens by default
+        #[arg(long, group = "what")]
+        check: bool,
+    },
+    /// Turn one security check off at a time, and see that a test notices (`tests/mutants`)
+    Mutants(mutants::Choice),
     /// Real clusters on this machine: up, down, status, kill NODE, start NODE
     Lab {
         /// What to do
@@ -62,6 +76,8 @@ fn main() -> ExitCode {
         Chore::Setup => setup::setup(),
         Chore::Test(choice) => test::test(choice),
         Chore::Golden { write } => golden::golden(write),
+        Chore::Asvs { write, check: _ } => asvs::asvs(write),
+        Chore::Mutants(choice) => mutants::mutants(&choice),
         Chore::Lab { what } => lab::lab(&what),
         Chore::Chaos { only } => lab::chaos(&only),
         Chore::Tidy => tidy::tidy(),

@@ -26,10 +26,11 @@ const CONSOLE: [Package; 2] = [
     (By("npm"), "npm", "fetches the console's libraries, as its lock file names them"),
 ];
 /// What tests need besides.
-const TESTS: [Package; 15] = [
+const TESTS: [Package; 16] = [
     (By("chromium"), "chromium", "the end-to-end tests use the console in a real browser"),
     (By("faketime"), "faketime", "a test runs the agent with a clock that is ten minutes off"),
     (By("unshare"), "util-linux", "the full-disk test mounts a small disk in its own namespace"),
+    (Listed, "python3-aiosmtpd", "a mail server that tests send to and read"),
     (By("java"), "openjdk-17-jre-headless", "runs Cassandra"),
     (By("mvn"), "maven", "fetches Cassandra"),
     (Listed, "postgresql-15", "two nodes of it are tested against"),

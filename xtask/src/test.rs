@@ -9,11 +9,11 @@ use signal_hook::consts::SIGINT;
 
 use crate::run::{run, run_with};
 use crate::say::line;
-use crate::{golden, lab, prometheus, setup, tidy};
+use crate::{golden, lab, mutants, prometheus, setup, tidy};
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("set-up", setup::setup),
     ("format", || run("cargo", &["fmt", "--all", "--check"])),
     ("tidy", tidy::tidy),
@@ -22,6 +22,7 @@ const STEPS: [Step; 13] = [
     ("executables", || cargo(&["build", "-p", "openframe", "-p", "openframe-agent"])),
     ("golden files", || golden::golden(false)),
     ("tests", || cargo(&["test", "--workspace", "--no-fail-fast"])),
+    ("mutants", mutants::a_few),
     (CLUSTERS, lab::test),
     ("beside Prometheus", prometheus::compare),
     ("console", console),

@@ -18,6 +18,7 @@ mod dependencies;
 mod files;
 mod items;
 mod modules;
+mod mutants;
 #[cfg(test)]
 mod tests;
 
@@ -61,6 +62,7 @@ fn check(root: &Path) -> anyhow::Result<(usize, Vec<Violation>)> {
     let mut violations = dependencies::check(root, &metadata)?;
     violations.extend(decisions::check(root)?);
     violations.extend(modules::check(root, &metadata, &sources));
+    violations.extend(mutants::check(root));
     for source in &sources {
         violations.extend(files::check(source));
         if let Some(code) = &source.code {

@@ -33,6 +33,8 @@ fn workspace() -> TempDir {
     }
     write(root.path(), "docs/adr/README.md", "- [0001 One](0001-one.md)\n");
     write(root.path(), "docs/adr/0001-one.md", "# One\n");
+    write(root.path(), "docs/checked.md", "Checked.\n");
+    write(root.path(), "tests/mutants/one.patch", &mutant("Checked.", "-p x --lib"));
     root
 }
 
@@ -41,6 +43,22 @@ fn manifest(name: &str, dependencies: &str) -> String {
         "[package]\nname = 'openframe-{name}'\nedition = '2024'\n\n[dependencies]\n{dependencies}\n\n\
          [lints]\nworkspace = true\n"
     )
+}
+
+/// A mutant that takes `line` out of the document.
+fn mutant(line: &str, test: &str) -> String {
+    let path = "docs/checked.md";
+    format!(
+        "Check: x\nSource: y\nTest: {test}\n--- a/{path}\n+++ b/{path}\n@@ -1 +0,0 @@\n-{line}\n"
+    )
+}
+
+#[test]
+fn mutants_say_who_must_notice_and_apply() {
+    let path = "tests/mutants/one.patch";
+    rejects(path, &mutant("Other.", "-p x --lib"), "does not apply any more");
+    rejects(path, &mutant("Checked.", "x"), "the test is");
+    rejects("tests/mutants/one.txt", "", "not a .patch");
 }
 
 fn write(root: &Path, path: &str, text: &str) {
