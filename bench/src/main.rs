@@ -6,9 +6,11 @@ mod client;
 mod differ;
 mod fleet;
 mod footprint;
+mod identity;
 mod ingest;
 mod mesh;
 mod peer;
+mod revocation;
 mod usage;
 
 use std::path::PathBuf;
@@ -54,6 +56,21 @@ enum Measure {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// CPU of a token on PostgreSQL, beside oidc-provider; needs the lab (`cargo xtask lab up`)
+    Identity {
+        /// A folder in which `npm install oidc-provider` was run
+        #[arg(long)]
+        oidc_provider: Option<PathBuf>,
+        /// Seconds of each round
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
+    /// How long what was revoked still works; needs the lab
+    Revocation {
+        /// Tries of each kind
+        #[arg(long, default_value_t = 200)]
+        tries: usize,
+    },
     /// The choice of a replica beside taking them in turn, and how much is asked again
     Mesh {
         /// Seconds of each round
@@ -88,6 +105,10 @@ async fn main() -> anyhow::Result<()> {
         Measure::Ingest { prometheus, series, requests, rounds } => {
             ingest::run(&prometheus, ingest::Load { series, requests, rounds }).await
         }
+        Measure::Identity { oidc_provider, seconds } => {
+            identity::run(seconds, oidc_provider.as_deref()).await
+        }
+        Measure::Revocation { tries } => revocation::run(tries).await,
         Measure::Mesh { seconds } => mesh::run(seconds).await,
         Measure::Chaos { only, own_network } => chaos::run(&only, own_network).await,
         Measure::Differ { prometheus, seconds } => differ::run(&prometheus, seconds).await,
