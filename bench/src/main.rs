@@ -10,6 +10,7 @@ mod identity;
 mod ingest;
 mod mesh;
 mod peer;
+mod resolve;
 mod revocation;
 mod usage;
 
@@ -65,6 +66,12 @@ enum Measure {
         #[arg(long, default_value_t = 10)]
         seconds: u64,
     },
+    /// What it costs the gateway to know who asks, once it remembers
+    Resolve {
+        /// Seconds to measure
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
     /// How long what was revoked still works; needs the lab
     Revocation {
         /// Tries of each kind
@@ -108,6 +115,7 @@ async fn main() -> anyhow::Result<()> {
         Measure::Identity { oidc_provider, seconds } => {
             identity::run(seconds, oidc_provider.as_deref()).await
         }
+        Measure::Resolve { seconds } => resolve::run(seconds).await,
         Measure::Revocation { tries } => revocation::run(tries).await,
         Measure::Mesh { seconds } => mesh::run(seconds).await,
         Measure::Chaos { only, own_network } => chaos::run(&only, own_network).await,

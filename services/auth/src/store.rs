@@ -123,10 +123,19 @@ pub struct Joining {
     pub token: EnrolmentTokenId,
     /// The hash of the token's secret.
     pub secret: SecretHash,
-    /// The SHA-256 of its key.
-    pub spki: [u8; 32],
-    /// Its id if it is new.
-    pub device: DeviceId,
+    /// Its first certificate if it is new, by which it says its key, and what its id shall be.
+    pub first: DeviceCertificate,
+}
+
+/// What became of a device that asked to join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Joined {
+    /// It is new here, and its first certificate counts.
+    New,
+    /// It joined by this token before, and is as it was; the certificate counts for nothing.
+    Before(Device),
+    /// The token does not let it in.
+    Refused,
 }
 
 /// A certificate that is issued to a device.
@@ -276,11 +285,11 @@ pub trait Enrolment: Send + Sync + 'static {
         id: EnrolmentTokenId,
         event: &Event,
     ) -> Answer<bool>;
-    /// Lets a device join: takes one use of the token, unless the same key has joined with it
-    /// before, which gives the same device. `None` when the token is unknown, wrong, used up or
-    /// over at `event.at`, or the device was revoked or is in quarantine. Of many at once no more succeed than there
-    /// are uses. The event's target becomes the device.
-    async fn join(&self, joining: &Joining, event: &Event) -> Answer<Option<Device>>;
+    /// Lets a device join: takes one use of the token and writes its first certificate down, unless the
+    /// same key has joined with it before, which changes nothing. Refused when the token is unknown,
+    /// of another tenant, wrong, used up or over at `event.at`, or the device was revoked or is in
+    /// quarantine. Of many at once no more succeed than there are uses.
+    async fn join(&self, joining: &Joining, event: &Event) -> Answer<Joined>;
     /// One device.
     async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>>;
     /// Writes a certificate down, binds the device to its key and takes it to its generation. Only if
@@ -297,8 +306,7 @@ pub trait Enrolment: Send + Sync + 'static {
     /// The devices that are in quarantine and not revoked, the latest first, no more than `limit`.
     async fn quarantined(&self, tenant: TenantId, limit: u32) -> Answer<Vec<Device>>;
     /// Whether a certificate counts at `now`: it was written down for the device and the key that
-    /// it is bound to, it has not ended, and the device is neither revoked nor in quarantine. Any serial counts for a
-    /// device of which none was ever written down.
+    /// it is bound to, it has not ended, and the device is neither revoked nor in quarantine.
     async fn counts(
         &self,
         device: (TenantId, DeviceId),

@@ -31,22 +31,23 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A caller, and what a page of theirs must send back.
 #[derive(Debug, Clone)]
-pub(crate) struct Resolved {
-    pub(crate) caller: Caller,
+pub struct Resolved {
+    /// Who asks.
+    pub caller: Caller,
     csrf_token: Option<String>,
 }
 
 /// The secret that a request showed, kept by what outlives the request.
-pub(crate) struct Kept {
+pub struct Kept {
     shown: Shown,
     remote_address: String,
 }
 
 type Secret = [u8; 32];
 
-/// Finds out who asks.
+/// Finds out who asks. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Identity {
+pub struct Identity {
     auth: AuthClient,
     beginning: Beginning,
     minter: Minter,
@@ -59,17 +60,19 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub(crate) fn new(
-        (auth, beginning): (AuthClient, Beginning),
-        minter: Minter,
-        clock: Clock,
-        believe: Duration,
-    ) -> Self {
+    /// Asks `auth`, and remembers each answer for as long as `believe`.
+    pub fn new(auth: AuthClient, minter: Minter, clock: Clock, believe: Duration) -> Self {
         let resolved = Cache::builder().max_capacity(REMEMBERED).time_to_live(believe).build();
         let tokens = Cache::builder().max_capacity(REMEMBERED).time_to_live(TOKEN_REUSE).build();
         let last_known = Cache::builder().max_capacity(REMEMBERED).time_to_live(LAST_KNOWN).build();
         let (doubts, _) = watch::channel(());
+        let beginning = Beginning::new(auth.clone());
         Self { auth, beginning, minter, clock, resolved, last_known, tokens, doubts }
+    }
+
+    /// From where on ends are heard.
+    pub(crate) fn beginning(&self) -> Beginning {
+        self.beginning.clone()
     }
 
     /// Somebody's access has ended or changed: all are asked about anew.
@@ -80,7 +83,11 @@ impl Identity {
 
     /// The caller that a request's headers name, and the secret that said so. Also removes those
     /// headers.
-    pub(crate) async fn resolve<B>(
+    ///
+    /// # Errors
+    /// Unauthenticated when the request shows no secret, or one that is nobody's; invalid when it shows
+    /// two; unavailable when the auth service does not answer and nobody is remembered.
+    pub async fn resolve<B>(
         &self,
         request: &mut Request<B>,
         remote_address: &str,

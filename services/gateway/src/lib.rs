@@ -35,4 +35,5 @@ pub use config::{BadNetwork, Config, Network};
 pub use edge::Edge;
 pub use ended::Endings;
 pub use health::{Asked, Health, openapi};
+pub use identity::{Identity, Kept, Resolved};
 pub use start::{Deps, Running, start};

@@ -16,7 +16,7 @@ use prometheus_client::registry::Registry;
 
 use crate::agents::Agents;
 use crate::edge::{Edge, Intake, Shared};
-use crate::ended::{Beginning, Endings};
+use crate::ended::Endings;
 use crate::identity::Identity;
 use crate::link::{Registry as Links, Services};
 use crate::metrics::Metrics;
@@ -71,9 +71,9 @@ pub fn start(config: Config, deps: Deps<'_>) -> Running {
     let believe = Duration::from_millis(config.identity_cache_ms.min(1_000));
     let metrics = Metrics::new(deps.metrics);
     let links = Arc::new(Links::default());
-    let beginning = Beginning::new(auth.clone());
-    let asks = (auth.clone(), beginning.clone());
-    let identity = Identity::new(asks.clone(), deps.minter.clone(), deps.clock.clone(), believe);
+    let identity = Identity::new(auth.clone(), deps.minter.clone(), deps.clock.clone(), believe);
+    let beginning = identity.beginning();
+    let asks = (auth, beginning.clone());
     let services = Services {
         devices: deps.devices.clone(),
         monitoring: deps.monitoring.clone(),

@@ -17,8 +17,8 @@ use openframe_auth::domain::{
     User, link,
 };
 use openframe_auth::store::{
-    Answer, Change, Changed, Enrolment, Issuing, Joining, Keys, People, Renewal, Sessions, SetUp,
-    StoreError,
+    Answer, Change, Changed, Enrolment, Issuing, Joined, Joining, Keys, People, Renewal, Sessions,
+    SetUp, StoreError,
 };
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
 use openframe_tokens::opaque::SecretHash;
@@ -391,25 +391,21 @@ impl Enrolment for SqlStore {
         commit_if(tx, removed, tenant, event).await
     }
 
-    async fn join(&self, joining: &Joining, event: &Event) -> Answer<Option<Device>> {
+    async fn join(&self, joining: &Joining, event: &Event) -> Answer<Joined> {
         let (mut tx, now) = (writing(&self.0).await?, ms(event.at));
-        let token = sql::good_token(&mut tx, joining, now).await.map_err(failed)?;
-        let Some(tenant) = token else { return Ok(None) };
-        let mut row = sql::device_of_key(&mut tx, joining).await.map_err(failed)?;
-        if row.is_none() {
-            // The statement that counts: no use is taken that is not there.
-            if sql::use_token(&mut tx, joining, now).await.map_err(failed)? == 0 {
-                return Ok(None);
-            }
-            sql::add_device(&mut tx, joining, tenant, now).await.map_err(failed)?;
-            row = sql::device_of_key(&mut tx, joining).await.map_err(failed)?;
+        if sql::add_device(&mut tx, joining, now).await.map_err(failed)? == 0 {
+            let row = sql::device_of_key(&mut tx, joining, now).await.map_err(failed)?;
+            let device = row.map(Device::try_from).transpose()?.filter(Device::is_in);
+            return Ok(device.map_or(Joined::Refused, Joined::Before));
         }
-        let device = row.map(Device::try_from).transpose()?;
-        let Some(device) = device.filter(Device::is_in) else { return Ok(None) };
-        let event = Event { target: device.id.to_string(), ..event.clone() };
-        record(&mut tx, device.tenant, &event).await?;
+        // The statement that counts: no use is taken that is not there.
+        if sql::use_token(&mut tx, joining, now).await.map_err(failed)? == 0 {
+            return Ok(Joined::Refused);
+        }
+        sql::add_certificate(&mut tx, &joining.first).await.map_err(failed)?;
+        record(&mut tx, joining.first.tenant, event).await?;
         commit(tx).await?;
-        Ok(Some(device))
+        Ok(Joined::New)
     }
 
     async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>> {

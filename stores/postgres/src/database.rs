@@ -122,10 +122,9 @@ impl Database {
         &self,
         number: i64,
     ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        let mut transaction = self.primary().begin().await?;
-        let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(number);
-        lock.execute(&mut *transaction).await?;
-        Ok(transaction)
+        // In one round trip. Nothing but a number is put into the statement.
+        let begin = format!("begin; select pg_advisory_xact_lock({number})");
+        self.primary().begin_with(sqlx::AssertSqlSafe(begin)).await
     }
 
     /// Has the primary looked for at once.

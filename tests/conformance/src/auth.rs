@@ -10,7 +10,7 @@ use openframe_auth::domain::{
     Session, SetupToken, User, link,
 };
 use openframe_auth::store::{
-    Change, Changed, Enrolment, Issuing, Joining, Keys, People, Place, SetUp,
+    Change, Changed, Enrolment, Issuing, Joined, Joining, Keys, People, Place, SetUp,
 };
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
 use openframe_oauth::Amr;
@@ -111,9 +111,31 @@ pub(crate) fn session_of((tenant, user): (TenantId, UserId), n: u8, now: i64) ->
     }
 }
 
+/// When the first certificates of devices end here.
+const FIRST_EXPIRES: i64 = 50;
+
 pub(crate) fn joining(n: u8, key: u8) -> Joining {
     let (token, device) = (EnrolmentTokenId(id(2, n)), DeviceId::new());
-    Joining { token, secret: SecretHash([n; 32]), spki: [key; 32], device }
+    let first = DeviceCertificate {
+        serial: format!("first of {device}"),
+        tenant: tenant(n % 2),
+        device,
+        spki: [key; 32],
+        expires: at(FIRST_EXPIRES),
+    };
+    Joining { token, secret: SecretHash([n; 32]), first }
+}
+
+/// A device that has joined with a key of its own.
+///
+/// # Panics
+/// When it is not let in.
+#[expect(clippy::unwrap_used, clippy::panic, reason = "a rule that fails is a failed test")]
+pub(crate) async fn joined(store: &Stores, key: u8, now: i64) -> Device {
+    let (enrolment, joining) = (&store.enrolment, joining(0, key));
+    assert_eq!(enrolment.join(&joining, &event(now)).await.unwrap(), Joined::New);
+    let kept = enrolment.device(joining.first.tenant, joining.first.device).await.unwrap();
+    kept.unwrap_or_else(|| panic!("{joining:?} is not there"))
 }
 
 pub(crate) fn certificate(
@@ -133,7 +155,7 @@ pub(crate) fn certificate(
 
 /// For a device that is bound to a key and has shown no generation.
 fn issuing(certificate: DeviceCertificate, bound: u8) -> Issuing {
-    Issuing { certificate, bound: [bound; 32], seen: 0, generation: Generation::default() }
+    Issuing { certificate, bound: [bound; 32], seen: 1, generation: Generation::FIRST }
 }
 
 /// Of a hundred devices at once, one joins with a token for one; the same key joins again; wrong
@@ -148,23 +170,38 @@ pub async fn a_single_use_token_lets_one_in(store: &Stores) {
     for key in 0..100 {
         let enrolment = std::sync::Arc::clone(&store.enrolment);
         tasks.push(tokio::spawn(async move {
-            enrolment.join(&joining(0, key), &event(2)).await.unwrap()
+            let joining = joining(0, key);
+            let answer = enrolment.join(&joining, &event(2)).await.unwrap();
+            (joining, answer)
         }));
     }
     let mut joined = Vec::new();
     for task in tasks {
-        joined.extend(task.await.unwrap());
+        let (joining, answer) = task.await.unwrap();
+        if answer == Joined::New {
+            joined.push(joining);
+        }
     }
     assert_eq!(joined.len(), 1);
-    let [first] = joined.as_slice() else { return };
-    let again = Joining { spki: first.spki, ..joining(0, 0) };
-    let same = store.enrolment.join(&again, &event(3)).await.unwrap().unwrap();
-    assert_eq!(same.id, first.id);
+    let [Joining { first, .. }] = joined.as_slice() else { return };
+    let (tenant, id) = (first.tenant, first.device);
+    assert!(store.enrolment.counts((tenant, id), &first.serial, at(3)).await.unwrap());
+    let kept = store.enrolment.device(tenant, id).await.unwrap().unwrap();
+    assert_eq!((kept.generation, kept.certified_until), (Generation::FIRST, first.expires));
+    let join =
+        async |joining: &Joining, now| store.enrolment.join(joining, &event(now)).await.unwrap();
+    let mut again = joining(0, 0);
+    again.first.spki = first.spki;
+    assert_eq!(join(&again, 3).await, Joined::Before(kept.clone()));
+    assert!(!store.enrolment.counts((tenant, id), &again.first.serial, at(3)).await.unwrap());
     let wrong = Joining { secret: SecretHash([9; 32]), ..again.clone() };
-    assert_eq!(store.enrolment.join(&wrong, &event(4)).await.unwrap(), None);
-    assert_eq!(store.enrolment.join(&again, &event(1000)).await.unwrap(), None);
-    assert!(store.enrolment.revoke(first.tenant, first.id, &event(5)).await.unwrap());
-    assert_eq!(store.enrolment.join(&again, &event(6)).await.unwrap(), None);
+    assert_eq!(join(&wrong, 4).await, Joined::Refused);
+    let mut elsewhere = again.clone();
+    elsewhere.first.tenant = crate::auth::tenant(1);
+    assert_eq!(join(&elsewhere, 4).await, Joined::Refused);
+    assert_eq!(join(&again, 1000).await, Joined::Refused);
+    assert!(store.enrolment.revoke(tenant, id, &event(5)).await.unwrap());
+    assert_eq!(join(&again, 6).await, Joined::Refused);
 }
 
 /// Of many first owners at once one is made, and every setup token is dead then. They end by time, and
@@ -273,8 +310,7 @@ pub async fn changes_of_a_person_add_up(store: &Stores) {
 pub async fn a_certificate_counts_for_the_bound_key(store: &Stores) {
     let enrolment = &store.enrolment;
     enrolment.add_token(&token(0, 2), &event(1)).await.unwrap();
-    let device = enrolment.join(&joining(0, 1), &event(2)).await.unwrap().unwrap();
-    let other = enrolment.join(&joining(0, 2), &event(3)).await.unwrap().unwrap();
+    let (device, other) = (joined(store, 1, 2).await, joined(store, 2, 3).await);
     let issued = |serial: &str, key: u8, expires| certificate(&device, serial, key, expires);
     let counts = async |serial: &str, now| {
         let whose = (device.tenant, device.id);
@@ -283,10 +319,9 @@ pub async fn a_certificate_counts_for_the_bound_key(store: &Stores) {
     let certify = async |it: &DeviceCertificate, bound: u8| {
         enrolment.certify(&issuing(it.clone(), bound), &event(4)).await.unwrap()
     };
-    assert!(counts("any", 5).await, "none was ever written down");
+    assert!(!counts("any", 5).await);
     assert!(certify(&issued("a", 1, 100), 1).await);
     assert!(certify(&issued("b", 1, 200), 1).await, "both count");
-    assert!(!counts("any", 5).await);
     assert!(counts("a", 99).await && !counts("a", 100).await && counts("b", 100).await);
     assert!(!certify(&issued("c", 3, 300), 2).await, "bound to another key");
     assert!(!certify(&issued("c", 2, 300), 1).await, "the other device's key");
@@ -298,7 +333,6 @@ pub async fn a_certificate_counts_for_the_bound_key(store: &Stores) {
     assert!(!counts("c", 5).await);
     assert!(certify(&issued("d", 3, 400), 3).await && counts("d", 5).await);
     let elsewhere = (other.tenant, other.id);
-    assert!(enrolment.counts(elsewhere, "d", at(5)).await.unwrap(), "it has none yet");
     assert!(certify(&certificate(&other, "e", 2, 400), 2).await);
     assert!(!enrolment.counts(elsewhere, "d", at(5)).await.unwrap());
     assert!(enrolment.revoke(device.tenant, device.id, &event(6)).await.unwrap());
@@ -460,7 +494,9 @@ impl Turn {
                 format!("{:?}", enrolment.add_token(&fresh, &event).await.unwrap())
             }
             9 => {
-                let joining = Joining { device, ..joining(n, value) };
+                let mut joining = joining(n, value);
+                joining.first.device = device;
+                joining.first.serial = format!("first {now}");
                 format!("{:?}", enrolment.join(&joining, &event).await.unwrap())
             }
             10 => format!("{:?}", enrolment.revoke(tenant, device, &event).await.unwrap()),

@@ -2,9 +2,9 @@
 
 use openframe_auth::Stores;
 use openframe_auth::domain::{Device, Generation};
-use openframe_auth::store::Issuing;
+use openframe_auth::store::{Issuing, Joined};
 
-use crate::auth::{at, certificate, event, joining, token};
+use crate::auth::{at, certificate, event, joined, joining, token};
 
 fn issuing(device: &Device, serial: &str, seen: u64, number: u64) -> Issuing {
     let certificate = certificate(device, serial, 1, 1000);
@@ -21,13 +21,13 @@ fn issuing(device: &Device, serial: &str, seen: u64, number: u64) -> Issuing {
 pub async fn a_generation_is_followed_once(store: &Stores) {
     let enrolment = &store.enrolment;
     enrolment.add_token(&token(0, 2), &event(1)).await.unwrap();
-    let device = enrolment.join(&joining(0, 1), &event(2)).await.unwrap().unwrap();
+    let device = joined(store, 1, 2).await;
     let (tenant, id) = (device.tenant, device.id);
-    assert_eq!((device.generation, device.quarantined), (Generation::default(), None));
+    assert_eq!((device.generation, device.quarantined), (Generation::FIRST, None));
     let tries = (0..20_u8).map(|n| {
         let (enrolment, device) = (std::sync::Arc::clone(enrolment), device.clone());
         tokio::spawn(async move {
-            let issuing = issuing(&device, &format!("n{n}"), 0, 1);
+            let issuing = issuing(&device, &format!("n{n}"), 1, 2);
             enrolment.certify(&issuing, &event(3)).await.unwrap()
         })
     });
@@ -37,9 +37,9 @@ pub async fn a_generation_is_followed_once(store: &Stores) {
     }
     assert_eq!(done, 1);
     let kept = enrolment.device(tenant, id).await.unwrap().unwrap();
-    assert_eq!(kept.generation, issuing(&device, "", 0, 1).generation);
-    assert!(enrolment.certify(&issuing(&device, "b", 1, 2), &event(4)).await.unwrap());
-    assert!(!enrolment.certify(&issuing(&device, "c", 1, 2), &event(5)).await.unwrap());
+    assert_eq!(kept.generation, issuing(&device, "", 1, 2).generation);
+    assert!(enrolment.certify(&issuing(&device, "b", 2, 3), &event(4)).await.unwrap());
+    assert!(!enrolment.certify(&issuing(&device, "c", 2, 3), &event(5)).await.unwrap());
     assert!(enrolment.counts((tenant, id), "b", at(6)).await.unwrap());
 
     assert!(!enrolment.readmit(tenant, id, &event(6)).await.unwrap(), "it is not in quarantine");
@@ -47,8 +47,8 @@ pub async fn a_generation_is_followed_once(store: &Stores) {
     assert!(!enrolment.quarantine(tenant, id, &event(8)).await.unwrap());
     assert!(!enrolment.quarantine(crate::auth::tenant(1), id, &event(8)).await.unwrap());
     assert!(!enrolment.counts((tenant, id), "b", at(8)).await.unwrap());
-    assert!(!enrolment.certify(&issuing(&device, "d", 2, 3), &event(8)).await.unwrap());
-    assert_eq!(enrolment.join(&joining(0, 1), &event(8)).await.unwrap(), None);
+    assert!(!enrolment.certify(&issuing(&device, "d", 3, 4), &event(8)).await.unwrap());
+    assert_eq!(enrolment.join(&joining(0, 1), &event(8)).await.unwrap(), Joined::Refused);
     let listed = enrolment.quarantined(tenant, 10).await.unwrap();
     assert_eq!(listed.iter().map(|it| it.quarantined).collect::<Vec<_>>(), [Some(at(7))]);
     assert_eq!(enrolment.quarantined(tenant, 0).await.unwrap(), []);
@@ -58,9 +58,9 @@ pub async fn a_generation_is_followed_once(store: &Stores) {
     assert!(enrolment.readmit(tenant, id, &event(9)).await.unwrap());
     assert!(enrolment.counts((tenant, id), "b", at(9)).await.unwrap());
     let kept = enrolment.device(tenant, id).await.unwrap().unwrap();
-    let forgotten = Generation { number: 2, shown: false, request: None };
+    let forgotten = Generation { number: 3, shown: false, request: None };
     assert_eq!((kept.generation, kept.quarantined), (forgotten, None));
-    assert!(enrolment.certify(&issuing(&device, "e", 2, 3), &event(10)).await.unwrap());
+    assert!(enrolment.certify(&issuing(&device, "e", 3, 4), &event(10)).await.unwrap());
 
     assert!(enrolment.quarantine(tenant, id, &event(11)).await.unwrap());
     assert!(enrolment.revoke(tenant, id, &event(12)).await.unwrap());

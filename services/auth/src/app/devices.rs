@@ -12,7 +12,7 @@ use openframe_tokens::{Caller, Permission};
 
 use super::{Asked, Auth, Origin, need};
 use crate::Error;
-use crate::domain::{Device, DeviceCertificate, Event, Showing, request_hash};
+use crate::domain::{Device, DeviceCertificate, Event, Generation, Showing, request_hash};
 use crate::store::Issuing;
 
 /// How far the time in a recovery may be from ours, so that an old one cannot be sent again.
@@ -162,31 +162,13 @@ impl Auth {
                 self.quarantine(&device, showing, event).await?;
                 return Err(Error::BadDevice);
             };
-            let issued =
-                self.authority.issue_device(csr_pem, tenant, id, self.now()).map_err(bad_csr)?;
-            let IssuedDevice { chain_pem, serial, spki_sha256: spki, not_after } = issued;
-            let detail =
-                format!("serial {serial} generation {} {}", generation.number, event.detail);
-            let detail = detail.trim_end().to_owned();
+            let (certificate, chain_pem) = self.issue(csr_pem, (tenant, id))?;
+            let detail = certified(&certificate, generation, &event.detail);
             let event = Event { target: id.to_string(), detail, ..event.clone() };
-            let certificate =
-                DeviceCertificate { serial, tenant, device: id, spki, expires: not_after };
             let (bound, seen) = (device.spki, device.generation.number);
             let issuing = Issuing { certificate, bound, seen, generation };
             if self.store.enrolment.certify(&issuing, &event).await? {
-                let root_pem = self.authority.root_pem().to_owned();
-                let kept = SignedDuration::from_hours(24 * i64::from(self.config.recover_days));
-                let expires = not_after + kept;
-                let state = DeviceState { device: id, generation: generation.number, expires };
-                let state = self.states.write(&state);
-                return Ok(Certificate {
-                    device: id,
-                    tenant,
-                    chain_pem,
-                    root_pem,
-                    state,
-                    not_after,
-                });
+                return Ok(self.certificate(&issuing.certificate, chain_pem, generation));
             }
             // Revoked, or bound to another key, or a generation further, a moment ago.
             let now = self.known(tenant, id).await?;
@@ -196,6 +178,38 @@ impl Auth {
             device = now;
         }
         Err(Error::BadDevice)
+    }
+
+    /// Makes a certificate, PEM with its issuers. It counts once it is written down.
+    pub(super) fn issue(
+        &self,
+        csr_pem: &str,
+        (tenant, device): (TenantId, DeviceId),
+    ) -> Result<(DeviceCertificate, String), Error> {
+        let issued = self.authority.issue_device(csr_pem, tenant, device, self.now());
+        let issued = issued.map_err(bad_csr)?;
+        let IssuedDevice { chain_pem, serial, spki_sha256: spki, not_after: expires } = issued;
+        Ok((DeviceCertificate { serial, tenant, device, spki, expires }, chain_pem))
+    }
+
+    /// What the device is given of a certificate that counts.
+    pub(super) fn certificate(
+        &self,
+        issued: &DeviceCertificate,
+        chain_pem: String,
+        generation: Generation,
+    ) -> Certificate {
+        let kept = SignedDuration::from_hours(24 * i64::from(self.config.recover_days));
+        let (device, expires) = (issued.device, issued.expires + kept);
+        let state = DeviceState { device, generation: generation.number, expires };
+        Certificate {
+            device,
+            tenant: issued.tenant,
+            chain_pem,
+            root_pem: self.authority.root_pem().to_owned(),
+            state: self.states.write(&state),
+            not_after: issued.expires,
+        }
     }
 
     async fn quarantine(
@@ -217,6 +231,12 @@ impl Auth {
         self.store.enrolment.quarantine(device.tenant, id, &event).await?;
         Ok(())
     }
+}
+
+/// What the audit trail says of a certificate that is written down.
+pub(super) fn certified(issued: &DeviceCertificate, generation: Generation, more: &str) -> String {
+    let text = format!("serial {} generation {} {more}", issued.serial, generation.number);
+    text.trim_end().to_owned()
 }
 
 fn signer(proof: Option<&str>, statement: &str) -> Option<[u8; 32]> {

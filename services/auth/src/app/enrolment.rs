@@ -2,16 +2,15 @@
 
 use jiff::SignedDuration;
 use openframe_ids::{DeviceId, EnrolmentTokenId};
-use openframe_pki::csr_spki_sha256;
 use openframe_tokens::opaque::{Purpose, mint, read};
 use openframe_tokens::{Caller, Permission};
 
-use super::devices::{Certificate, bad_csr};
+use super::devices::{Certificate, certified};
 use super::people::checked_name;
 use super::{Asked, Auth, Origin, need};
 use crate::Error;
-use crate::domain::{EnrolmentToken, Showing, network};
-use crate::store::Joining;
+use crate::domain::{EnrolmentToken, Event, Generation, Showing, network};
+use crate::store::{Joined, Joining};
 
 /// How many devices a token can enrol.
 const MOST_USES: u32 = 10_000;
@@ -127,31 +126,42 @@ impl Auth {
         hostname: &str,
         origin: &Origin,
     ) -> Result<Certificate, Error> {
-        let spki = csr_spki_sha256(csr_pem).map_err(bad_csr)?;
         let hostname: String = hostname.chars().filter(|c| !c.is_control()).take(253).collect();
         let nobody = ("nobody", hostname.clone());
         let mut event = self.event_by(nobody, origin, "device.enrol", "");
-        let shown = read(Purpose::Enrolment, token);
-        let joined = match shown {
-            Some(shown) => {
-                let token = EnrolmentTokenId(shown.id);
-                let device = DeviceId::new();
-                let joining = Joining { token, secret: shown.hash, spki, device };
-                event.detail = format!("hostname {hostname}, token {token}");
-                self.store.enrolment.join(&joining, &event).await?
+        let Some(shown) = read(Purpose::Enrolment, token) else {
+            return self.not_enrolled(event).await;
+        };
+        let token = EnrolmentTokenId(shown.id);
+        let (told, id) = (format!("hostname {hostname}, token {token}"), DeviceId::new());
+        // Made before the token is looked at, so that looking, using it up and writing the certificate
+        // down are one change. Who is refused never sees it.
+        let (first, chain_pem) = self.issue(csr_pem, (self.tenant, id))?;
+        let joining = Joining { token, secret: shown.hash, first };
+        event.target = id.to_string();
+        event.detail = certified(&joining.first, Generation::FIRST, &told);
+        match self.store.enrolment.join(&joining, &event).await? {
+            Joined::New => {
+                self.metrics.enrolments.inc();
+                tracing::info!(device.id = %id, "enrolled device {id}");
+                Ok(self.certificate(&joining.first, chain_pem, Generation::FIRST))
             }
-            None => None,
-        };
-        let Some(device) = joined else {
-            self.metrics.enrolments_refused.inc();
-            self.refused(event, None).await;
-            return Err(Error::BadEnrolmentToken);
-        };
-        self.metrics.enrolments.inc();
-        tracing::info!(device.id = %device.id, "enrolled device {}", device.id);
-        let nobody = ("nobody", hostname);
-        let event = self.event_by(nobody, origin, "device.certify", device.id);
-        self.certify(csr_pem, (device, Showing::Token), event).await
+            Joined::Before(device) => {
+                let nobody = ("nobody", hostname);
+                let event = self.event_by(nobody, origin, "device.certify", device.id);
+                let event = Event { detail: told, ..event };
+                self.certify(csr_pem, (device, Showing::Token), event).await
+            }
+            Joined::Refused => {
+                self.not_enrolled(Event { target: String::new(), detail: told, ..event }).await
+            }
+        }
+    }
+
+    async fn not_enrolled(&self, event: Event) -> Result<Certificate, Error> {
+        self.metrics.enrolments_refused.inc();
+        self.refused(event, None).await;
+        Err(Error::BadEnrolmentToken)
     }
 
     /// Lets a stranger try to become a device, unless too many were refused: then nothing is done

@@ -1,9 +1,9 @@
 //! Hashing passwords: argon2id, away from the request threads, a bounded number at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
@@ -19,7 +19,30 @@ const COST: (u32, u32, u32) = (19_456, 2, 1);
 #[derive(Clone)]
 pub(super) struct Passwords {
     turns: Arc<Semaphore>,
+    /// How many turns there are.
+    all: usize,
+    rooms: Arc<Rooms>,
     patience: Duration,
+}
+
+/// The memory of hashes, 19 MiB each. It is used again: an allocator keeps memory of this size for each
+/// thread that ever hashed, and new memory costs a tenth of the hash.
+#[derive(Default)]
+struct Rooms(Mutex<Vec<Vec<Block>>>);
+
+impl Rooms {
+    fn take(&self) -> Vec<Block> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Keeps one for the next hash, and more only while others hash as well.
+    fn put_back(&self, room: Vec<Block>, last: bool) {
+        let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.push(room);
+        if last {
+            rooms.truncate(1);
+        }
+    }
 }
 
 impl Passwords {
@@ -29,6 +52,8 @@ impl Passwords {
             if config.password_hashers == 0 { cores } else { config.password_hashers as usize };
         Self {
             turns: Arc::new(Semaphore::new(turns)),
+            all: turns,
+            rooms: Arc::default(),
             patience: Duration::from_secs(config.password_wait_seconds.into()),
         }
     }
@@ -60,10 +85,14 @@ impl Passwords {
             return Err(Error::Busy);
         };
         let password = Zeroizing::new(password.to_owned());
+        let (rooms, turns, all) = (Arc::clone(&self.rooms), Arc::clone(&self.turns), self.all);
         let hashed = tokio::task::spawn_blocking(move || {
-            // Held until the work is over, also when the caller has gone away.
-            let _turn = turn;
-            argon2id(&password, &salt)
+            let mut room = rooms.take();
+            let hash = argon2id(&password, &salt, &mut room);
+            // A turn is held until the work is over, also when the caller has gone away.
+            drop(turn);
+            rooms.put_back(room, turns.available_permits() == all);
+            hash
         });
         match hashed.await {
             Ok(Ok(hash)) => Ok(hash),
@@ -73,13 +102,16 @@ impl Passwords {
     }
 }
 
-fn argon2id(password: &str, salt: &[u8]) -> Result<[u8; 32], argon2::Error> {
+/// What was in `room` before does not matter: the first pass writes all of it.
+fn argon2id(password: &str, salt: &[u8], room: &mut Vec<Block>) -> Result<[u8; 32], argon2::Error> {
     let params = Params::new(COST.0, COST.1, COST.2, Some(32))?;
+    room.resize_with(params.block_count(), Block::default);
     let mut hash = [0; 32];
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into(
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
         password.as_bytes(),
         salt,
         &mut hash,
+        room.as_mut_slice(),
     )?;
     Ok(hash)
 }
@@ -109,6 +141,20 @@ mod tests {
         assert!(!passwords.verify("correct hors", Some(&kept)).await.unwrap());
         assert!(!passwords.verify("correct horse", None).await.unwrap());
         assert!(!passwords.verify("", Some(&[])).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn memory_is_used_again_and_one_is_kept() {
+        let passwords = Passwords::new(&Config { password_hashers: 4, ..Config::default() });
+        let kept = passwords.hash("correct horse").await.unwrap();
+        let all = ["correct horse", "battery", "staple", "correct horse"];
+        let verified = all.map(|password| passwords.verify(password, Some(&kept)));
+        let verified = futures::future::join_all(verified).await;
+        let verified: Vec<bool> = verified.into_iter().map(Result::unwrap).collect();
+        assert_eq!(verified, [true, false, false, true]);
+        let rooms = passwords.rooms.0.lock().unwrap();
+        let lengths: Vec<usize> = rooms.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [COST.0 as usize]);
     }
 
     #[tokio::test]

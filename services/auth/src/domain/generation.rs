@@ -34,6 +34,9 @@ pub fn request_hash(csr_pem: &str) -> [u8; 32] {
 }
 
 impl Generation {
+    /// Of a device that has just joined.
+    pub const FIRST: Self = Self { number: 1, shown: false, request: None };
+
     /// Where the device stands once its request is granted; `None` when there are two of it.
     pub fn next(self, showing: Showing, request: [u8; 32]) -> Option<Self> {
         if self.shown && self.request == Some(request) {

@@ -1,6 +1,6 @@
 //! Enrolment tokens and devices.
 
-use openframe_auth::domain::{DeviceCertificate, EnrolmentToken};
+use openframe_auth::domain::{DeviceCertificate, EnrolmentToken, Generation};
 use openframe_auth::store::{Issuing, Joining};
 use sqlx::Result;
 use uuid::Uuid;
@@ -57,24 +57,6 @@ pub(crate) async fn remove_token(db: &mut Connection, tenant: Uuid, id: Uuid) ->
     Ok(done.rows_affected())
 }
 
-/// The tenant of a token that holds now, whether or not it has uses left.
-pub(crate) async fn good_token(
-    db: &mut Connection,
-    joining: &Joining,
-    now: i64,
-) -> Result<Option<Uuid>> {
-    let secret = joining.secret.0.as_slice();
-    sqlx::query_scalar!(
-        r#"select tenant_id as "tenant_id!: Uuid" from enrolment_tokens
-           where id = $1 and secret = $2 and expires_ms > $3"#,
-        joining.token.0,
-        secret,
-        now
-    )
-    .fetch_optional(db)
-    .await
-}
-
 pub(crate) async fn use_token(db: &mut Connection, joining: &Joining, now: i64) -> Result<u64> {
     let done = sqlx::query!(
         r#"update enrolment_tokens
@@ -88,11 +70,13 @@ pub(crate) async fn use_token(db: &mut Connection, joining: &Joining, now: i64) 
     Ok(done.rows_affected())
 }
 
+/// The device that has joined by a token which holds now, whether or not it has uses left.
 pub(crate) async fn device_of_key(
     db: &mut Connection,
     joining: &Joining,
+    now: i64,
 ) -> Result<Option<DeviceRow>> {
-    let spki = joining.spki.as_slice();
+    let (spki, secret) = (joining.first.spki.as_slice(), joining.secret.0.as_slice());
     sqlx::query_as!(
         DeviceRow,
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", token_id as "token_id!: Uuid",
@@ -100,29 +84,39 @@ pub(crate) async fn device_of_key(
            generation as "generation!", generation_shown as "generation_shown!: bool",
            last_request as "last_request?",
            certified_until_ms as "certified_until_ms!", created_ms as "created_ms!"
-           from devices where token_id = $1 and spki = $2"#,
+           from devices where token_id = $1 and spki = $2 and exists (
+             select 1 from enrolment_tokens t
+             where t.id = $1 and t.secret = $3 and t.tenant_id = $4 and t.expires_ms > $5
+           )"#,
         joining.token.0,
-        spki
+        spki,
+        secret,
+        joining.first.tenant.0,
+        now
     )
     .fetch_optional(db)
     .await
 }
 
-pub(crate) async fn add_device(
-    db: &mut Connection,
-    joining: &Joining,
-    tenant: Uuid,
-    now: i64,
-) -> Result<u64> {
-    let spki = joining.spki.as_slice();
+/// Adds a device with its first certificate's generation, if its token holds now and its key is new.
+pub(crate) async fn add_device(db: &mut Connection, joining: &Joining, now: i64) -> Result<u64> {
+    let Joining { token, secret, first } = joining;
+    let (spki, secret, expires) = (first.spki.as_slice(), secret.0.as_slice(), ms(first.expires));
+    let generation = number(Generation::FIRST.number);
     let done = sqlx::query!(
-        r#"insert into devices (id, tenant_id, token_id, spki, revoked, created_ms)
-           values ($1, $2, $3, $4, false, $5)"#,
-        joining.device.0,
-        tenant,
-        joining.token.0,
+        r#"insert into devices (id, tenant_id, token_id, spki, revoked, created_ms,
+             certified_until_ms, generation)
+           select $1, t.tenant_id, t.id, $4, false, $6, $7, $8 from enrolment_tokens t
+           where t.id = $2 and t.secret = $3 and t.tenant_id = $5 and t.expires_ms > $6
+           on conflict (token_id, spki) do nothing"#,
+        first.device.0,
+        token.0,
+        secret,
         spki,
-        now
+        first.tenant.0,
+        now,
+        expires,
+        generation
     )
     .execute(db)
     .await?;
@@ -288,10 +282,10 @@ pub(crate) async fn count_certificates(
     sqlx::query_scalar!(
         r#"select count(*) as "n!: i64" from devices d
            where d.tenant_id = $1 and d.id = $2 and not d.revoked and d.quarantined_ms is null
-           and (d.certified_until_ms = 0 or exists (
+           and exists (
              select 1 from device_certificates c
              where c.serial = $3 and c.device_id = d.id and c.spki = d.spki and c.expires_ms > $4
-           ))"#,
+           )"#,
         tenant,
         device,
         serial,

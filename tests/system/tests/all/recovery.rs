@@ -55,5 +55,5 @@ async fn a_token_is_read_from_standard_input_or_a_file() {
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
     let trail = server.auth().unwrap().audit(None, 100).await.unwrap().items;
-    assert_eq!(trail.iter().filter(|it| it.action == "device.certify").count(), 2);
+    assert_eq!(trail.iter().filter(|it| it.action == "device.enrol").count(), 2);
 }

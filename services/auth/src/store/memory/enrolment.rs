@@ -6,7 +6,7 @@ use openframe_ids::{DeviceId, EnrolmentTokenId, TenantId};
 
 use super::MemoryStore;
 use crate::domain::{Device, DeviceCertificate, EnrolmentToken, Event, Generation};
-use crate::store::{Answer, Enrolment, Issuing, Joining};
+use crate::store::{Answer, Enrolment, Issuing, Joined, Joining};
 
 #[async_trait]
 impl Enrolment for MemoryStore {
@@ -39,40 +39,40 @@ impl Enrolment for MemoryStore {
         Ok(there)
     }
 
-    async fn join(&self, joining: &Joining, event: &Event) -> Answer<Option<Device>> {
+    async fn join(&self, joining: &Joining, event: &Event) -> Answer<Joined> {
         let mut all = self.lock();
         let all = &mut *all;
-        let Some(token) = all.tokens.get_mut(&joining.token) else { return Ok(None) };
-        if token.secret != joining.secret || token.expires <= event.at {
-            return Ok(None);
-        }
-        let same = |it: &&Device| it.token == joining.token && it.spki == joining.spki;
-        let device = if let Some(known) = all.devices.values().find(same) {
-            known.clone()
-        } else {
-            let Some(left) = token.uses_left.checked_sub(1) else { return Ok(None) };
-            token.uses_left = left;
-            token.uses += 1;
-            token.last_used = Some(event.at);
-            Device {
-                id: joining.device,
-                tenant: token.tenant,
-                token: joining.token,
-                spki: joining.spki,
-                revoked: false,
-                quarantined: None,
-                generation: Generation::default(),
-                certified_until: Timestamp::UNIX_EPOCH,
-                created: event.at,
-            }
+        let Joining { token, secret, first } = joining;
+        let good = |it: &&mut EnrolmentToken| {
+            it.secret == *secret && it.tenant == first.tenant && it.expires > event.at
         };
-        if !device.is_in() {
-            return Ok(None);
+        let Some(token) = all.tokens.get_mut(token).filter(good) else {
+            return Ok(Joined::Refused);
+        };
+        let same = |it: &&Device| it.token == token.id && it.spki == first.spki;
+        if let Some(known) = all.devices.values().find(same) {
+            let known = known.is_in().then(|| known.clone());
+            return Ok(known.map_or(Joined::Refused, Joined::Before));
         }
-        all.devices.insert(device.id, device.clone());
-        let event = Event { target: device.id.to_string(), ..event.clone() };
-        all.record(device.tenant, &event);
-        Ok(Some(device))
+        let Some(left) = token.uses_left.checked_sub(1) else { return Ok(Joined::Refused) };
+        token.uses_left = left;
+        token.uses += 1;
+        token.last_used = Some(event.at);
+        let device = Device {
+            id: first.device,
+            tenant: first.tenant,
+            token: token.id,
+            spki: first.spki,
+            revoked: false,
+            quarantined: None,
+            generation: Generation::FIRST,
+            certified_until: first.expires,
+            created: event.at,
+        };
+        all.devices.insert(device.id, device);
+        all.certificates.insert(first.serial.clone(), first.clone());
+        all.record(first.tenant, event);
+        Ok(Joined::New)
     }
 
     async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>> {
@@ -145,8 +145,7 @@ impl Enrolment for MemoryStore {
             let good = |it: &DeviceCertificate| {
                 it.device == id && it.spki == device.spki && it.expires > now
             };
-            device.certified_until == Timestamp::UNIX_EPOCH
-                || all.certificates.get(serial).is_some_and(good)
+            all.certificates.get(serial).is_some_and(good)
         }))
     }
 
