@@ -52,8 +52,7 @@ pub(crate) async fn run(seconds: u64) -> anyhow::Result<()> {
     let auth = auth_service(&minter, clock.clone(), tenant)?;
     let key = openframe_auth::new_bootstrap_secret();
     anyhow::ensure!(auth.app.bootstrap(&key).await?, "somebody was there before");
-    let credential =
-        service_credential(minter.clone(), clock.clone(), ("gateway", "auth"), tenant);
+    let credential = service_credential(minter.clone(), clock.clone(), ("gateway", "auth"), tenant);
     let client = AuthClient::new(Client::new(auth.router.clone().into(), credential));
     let identity = Identity::new(client, minter, clock, BELIEVE);
     let resolve = async || {

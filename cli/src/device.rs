@@ -1,5 +1,7 @@
 //! `openframe device`: which devices there are.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use openframe_auth_api::QuarantinedDevice;
 use openframe_devices_api::{Device, DeviceChange, DevicePage, DeviceQuery, DevicesClient};
@@ -7,7 +9,7 @@ use openframe_fault::{Fault, Kind};
 use openframe_ids::DeviceId;
 
 use crate::connection::Connection;
-use crate::{Format, output};
+use crate::{Format, download, output};
 
 /// What can be done with devices.
 #[derive(Debug, Subcommand)]
@@ -53,6 +55,18 @@ pub enum DeviceCommand {
         /// The device's id or name
         device: String,
     },
+    /// Fetch the list of certificates that are revoked or on hold (DER), for others who check devices
+    RevocationList {
+        /// The file to write; standard output without it
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+    /// Fetch the authorities that devices' certificates come from (PEM), for others who check devices
+    TrustBundle {
+        /// The file to write; standard output without it
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
 }
 
 pub(crate) async fn run(
@@ -96,6 +110,14 @@ pub(crate) async fn run(
             let id = find(&devices, &device).await?;
             connection.auth().readmit_device(id).await?;
             output::done(format, &id.to_string(), "re-admitted")
+        }
+        DeviceCommand::RevocationList { file } => {
+            let answer = connection.auth().revocation_list().await?;
+            download::save(answer.into_body(), file.as_deref()).await
+        }
+        DeviceCommand::TrustBundle { file } => {
+            let answer = connection.auth().trust_bundle().await?;
+            download::save(answer.into_body(), file.as_deref()).await
         }
     }
 }

@@ -175,6 +175,16 @@ impl AuthClient {
         self.api.stream(&format!("/audit/export{}", query(&filter.pairs()))).await
     }
 
+    /// The certificates of devices that are revoked or on hold, DER (RFC 5280, section 5).
+    pub async fn revocation_list(&self) -> Result<Response<Body>, Fault> {
+        self.api.stream("/devices.crl").await
+    }
+
+    /// The authorities that devices' certificates come from, root first, PEM.
+    pub async fn trust_bundle(&self) -> Result<Response<Body>, Fault> {
+        self.api.stream("/trust-bundle.pem").await
+    }
+
     /// Whether the audit trail's chain holds.
     pub async fn verify_audit(&self) -> Result<AuditVerdict, Fault> {
         self.api.get("/audit/verify").await

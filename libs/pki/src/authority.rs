@@ -266,7 +266,7 @@ pub(crate) fn leaf_params(
     Ok(params)
 }
 
-fn offset_date_time(at: Timestamp) -> Result<time::OffsetDateTime, Error> {
+pub(crate) fn offset_date_time(at: Timestamp) -> Result<time::OffsetDateTime, Error> {
     time::OffsetDateTime::from_unix_timestamp(at.as_second()).map_err(Error::failed)
 }
 

@@ -10,6 +10,7 @@
 mod authority;
 mod device;
 mod error;
+mod revocation;
 mod seal;
 mod service;
 mod state;
@@ -20,6 +21,7 @@ pub use authority::{
 };
 pub use device::{DeviceIdentity, DeviceKey, KeyProof, csr_spki_sha256, device_identity};
 pub use error::Error;
+pub use revocation::Withdrawn;
 pub use seal::Seal;
 pub use service::{
     KnownService, SERVICE_LIFETIME, ServiceCertificate, ServiceKey, ServiceRoot, Shown,

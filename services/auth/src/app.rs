@@ -16,6 +16,7 @@ mod password_links;
 mod passwords;
 mod people;
 mod refusals;
+mod revocation;
 mod services;
 mod sessions;
 mod setup;
@@ -47,6 +48,7 @@ use mailing::Mailing;
 use oauth::Keyring;
 use passwords::Passwords;
 use refusals::Refusals;
+use revocation::LastList;
 use streaming::Streaming;
 
 pub(crate) use audit::told;
@@ -111,6 +113,7 @@ pub struct Auth {
     sealer: Sealer,
     /// Writes what devices show of their certificates' generations.
     states: DeviceStates,
+    last_list: LastList,
     streaming: Streaming,
     mailing: Mailing,
     pub(crate) metrics: Metrics,
@@ -129,6 +132,7 @@ impl Auth {
             keyring: Keyring::new(&authority),
             mailing: Mailing::new(&authority),
             states: authority.device_states(),
+            last_list: LastList::default(),
             sealer: Sealer::new(&authority.derived_key("secrets of authenticator apps")),
             store,
             authority,

@@ -76,7 +76,7 @@ fn header_text(headers: &HeaderMap, name: &HeaderName) -> String {
 
 /// Routes that anybody may ask: they are how one becomes somebody.
 fn open() -> OpenApiRouter<Auth> {
-    let sign_in = sign_in::open().merge(factors::open());
+    let sign_in = sign_in::open().merge(factors::open()).merge(devices::published());
     OpenApiRouter::new().nest(PREFIX, sign_in).merge(devices::open())
 }
 

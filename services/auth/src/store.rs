@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use openframe_fault::BoxError;
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
 use openframe_oauth::Amr;
+use openframe_pki::Withdrawn;
 use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
 use uuid::Uuid;
@@ -315,6 +316,9 @@ pub trait Enrolment: Send + Sync + 'static {
     ) -> Answer<bool>;
     /// Forgets certificates that ended at `now` or before.
     async fn forget_certificates(&self, now: Timestamp) -> Answer<()>;
+    /// The certificates of devices that do not count at `now` although they have not ended: the device
+    /// was revoked or is in quarantine. By serial number.
+    async fn withdrawn(&self, tenant: TenantId, now: Timestamp) -> Answer<Vec<Withdrawn>>;
     /// Makes a device's certificates count no more; `false` when there is no such device or it was
     /// revoked before.
     async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;

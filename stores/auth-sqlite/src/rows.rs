@@ -12,7 +12,7 @@ use openframe_auth::domain::{
 use openframe_auth::store::{Answer, StoreError, StreamState};
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, SignInId, TenantId, UserId};
 use openframe_oauth::Amr;
-use openframe_pki::Seal;
+use openframe_pki::{Seal, Withdrawn};
 use openframe_tokens::opaque::SecretHash;
 use uuid::Uuid;
 
@@ -104,6 +104,12 @@ pub(crate) struct DeviceRow {
     pub(crate) last_request: Option<Vec<u8>>,
     pub(crate) certified_until_ms: i64,
     pub(crate) created_ms: i64,
+}
+
+pub(crate) struct WithdrawnRow {
+    pub(crate) serial: String,
+    pub(crate) expires_ms: i64,
+    pub(crate) revoked: bool,
 }
 
 pub(crate) struct HeadRow {
@@ -299,6 +305,14 @@ impl TryFrom<DeviceRow> for Device {
             certified_until: at(row.certified_until_ms)?,
             created: at(row.created_ms)?,
         })
+    }
+}
+
+impl TryFrom<WithdrawnRow> for Withdrawn {
+    type Error = StoreError;
+
+    fn try_from(row: WithdrawnRow) -> Answer<Self> {
+        Ok(Self { serial: row.serial, expires: at(row.expires_ms)?, held: !row.revoked })
     }
 }
 

@@ -21,6 +21,7 @@ use openframe_auth::store::{
     SetUp, StoreError,
 };
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
+use openframe_pki::Withdrawn;
 use openframe_tokens::opaque::SecretHash;
 
 /// Keeps everything in one database. Clones share it.
@@ -461,6 +462,12 @@ impl Enrolment for SqlStore {
         let mut tx = writing(&self.0).await?;
         sql::forget_certificates(&mut tx, ms(now)).await.map_err(failed)?;
         commit(tx).await
+    }
+
+    async fn withdrawn(&self, tenant: TenantId, now: Timestamp) -> Answer<Vec<Withdrawn>> {
+        let mut db = reading(&self.0).await?;
+        let found = sql::withdrawn_certificates(&mut db, tenant.0, ms(now)).await;
+        all(found.map_err(failed)?)
     }
 
     async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {

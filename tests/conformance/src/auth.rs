@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use openframe_auth::Stores;
 use openframe_auth::domain::{
-    ApiKey, Device, DeviceCertificate, EnrolmentToken, Event, Filter, Generation, SETUP_TOKENS,
-    Session, SetupToken, User, link,
+    ApiKey, DeviceCertificate, EnrolmentToken, Event, Filter, Generation, SETUP_TOKENS, Session,
+    SetupToken, User, link,
 };
 use openframe_auth::store::{
-    Change, Changed, Enrolment, Issuing, Joined, Joining, Keys, People, Place, SetUp,
+    Change, Changed, Enrolment, Issuing, Joining, Keys, People, Place, SetUp,
 };
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
 use openframe_oauth::Amr;
@@ -126,82 +126,9 @@ pub(crate) fn joining(n: u8, key: u8) -> Joining {
     Joining { token, secret: SecretHash([n; 32]), first }
 }
 
-/// A device that has joined with a key of its own.
-///
-/// # Panics
-/// When it is not let in.
-#[expect(clippy::unwrap_used, clippy::panic, reason = "a rule that fails is a failed test")]
-pub(crate) async fn joined(store: &Stores, key: u8, now: i64) -> Device {
-    let (enrolment, joining) = (&store.enrolment, joining(0, key));
-    assert_eq!(enrolment.join(&joining, &event(now)).await.unwrap(), Joined::New);
-    let kept = enrolment.device(joining.first.tenant, joining.first.device).await.unwrap();
-    kept.unwrap_or_else(|| panic!("{joining:?} is not there"))
-}
-
-pub(crate) fn certificate(
-    device: &Device,
-    serial: &str,
-    key: u8,
-    expires: i64,
-) -> DeviceCertificate {
-    DeviceCertificate {
-        serial: serial.to_owned(),
-        tenant: device.tenant,
-        device: device.id,
-        spki: [key; 32],
-        expires: at(expires),
-    }
-}
-
 /// For a device that is bound to a key and has shown no generation.
-fn issuing(certificate: DeviceCertificate, bound: u8) -> Issuing {
+pub(crate) fn issuing(certificate: DeviceCertificate, bound: u8) -> Issuing {
     Issuing { certificate, bound: [bound; 32], seen: 1, generation: Generation::FIRST }
-}
-
-/// Of a hundred devices at once, one joins with a token for one; the same key joins again; wrong
-/// and late ones do not.
-///
-/// # Panics
-/// When the rule is broken.
-#[expect(clippy::unwrap_used, reason = "a rule that fails is a failed test")]
-pub async fn a_single_use_token_lets_one_in(store: &Stores) {
-    store.enrolment.add_token(&token(0, 1), &event(1)).await.unwrap();
-    let mut tasks = Vec::new();
-    for key in 0..100 {
-        let enrolment = std::sync::Arc::clone(&store.enrolment);
-        tasks.push(tokio::spawn(async move {
-            let joining = joining(0, key);
-            let answer = enrolment.join(&joining, &event(2)).await.unwrap();
-            (joining, answer)
-        }));
-    }
-    let mut joined = Vec::new();
-    for task in tasks {
-        let (joining, answer) = task.await.unwrap();
-        if answer == Joined::New {
-            joined.push(joining);
-        }
-    }
-    assert_eq!(joined.len(), 1);
-    let [Joining { first, .. }] = joined.as_slice() else { return };
-    let (tenant, id) = (first.tenant, first.device);
-    assert!(store.enrolment.counts((tenant, id), &first.serial, at(3)).await.unwrap());
-    let kept = store.enrolment.device(tenant, id).await.unwrap().unwrap();
-    assert_eq!((kept.generation, kept.certified_until), (Generation::FIRST, first.expires));
-    let join =
-        async |joining: &Joining, now| store.enrolment.join(joining, &event(now)).await.unwrap();
-    let mut again = joining(0, 0);
-    again.first.spki = first.spki;
-    assert_eq!(join(&again, 3).await, Joined::Before(kept.clone()));
-    assert!(!store.enrolment.counts((tenant, id), &again.first.serial, at(3)).await.unwrap());
-    let wrong = Joining { secret: SecretHash([9; 32]), ..again.clone() };
-    assert_eq!(join(&wrong, 4).await, Joined::Refused);
-    let mut elsewhere = again.clone();
-    elsewhere.first.tenant = crate::auth::tenant(1);
-    assert_eq!(join(&elsewhere, 4).await, Joined::Refused);
-    assert_eq!(join(&again, 1000).await, Joined::Refused);
-    assert!(store.enrolment.revoke(tenant, id, &event(5)).await.unwrap());
-    assert_eq!(join(&again, 6).await, Joined::Refused);
 }
 
 /// Of many first owners at once one is made, and every setup token is dead then. They end by time, and
@@ -299,44 +226,6 @@ pub async fn changes_of_a_person_add_up(store: &Stores) {
     let wanted =
         User { name: "Bob".to_owned(), role: Role::Technician, disabled: true, ..bob.clone() };
     assert_eq!(people.get(bob.tenant, bob.id).await.unwrap(), Some(wanted));
-}
-
-/// A certificate counts for its device and the key that the device is bound to, until it ends or
-/// the device is revoked; a device is bound to another key only by naming the one it had.
-///
-/// # Panics
-/// When the rule is broken.
-#[expect(clippy::unwrap_used, reason = "a rule that fails is a failed test")]
-pub async fn a_certificate_counts_for_the_bound_key(store: &Stores) {
-    let enrolment = &store.enrolment;
-    enrolment.add_token(&token(0, 2), &event(1)).await.unwrap();
-    let (device, other) = (joined(store, 1, 2).await, joined(store, 2, 3).await);
-    let issued = |serial: &str, key: u8, expires| certificate(&device, serial, key, expires);
-    let counts = async |serial: &str, now| {
-        let whose = (device.tenant, device.id);
-        enrolment.counts(whose, serial, at(now)).await.unwrap()
-    };
-    let certify = async |it: &DeviceCertificate, bound: u8| {
-        enrolment.certify(&issuing(it.clone(), bound), &event(4)).await.unwrap()
-    };
-    assert!(!counts("any", 5).await);
-    assert!(certify(&issued("a", 1, 100), 1).await);
-    assert!(certify(&issued("b", 1, 200), 1).await, "both count");
-    assert!(counts("a", 99).await && !counts("a", 100).await && counts("b", 100).await);
-    assert!(!certify(&issued("c", 3, 300), 2).await, "bound to another key");
-    assert!(!certify(&issued("c", 2, 300), 1).await, "the other device's key");
-    assert!(certify(&issued("c", 3, 150), 1).await);
-    assert!(counts("c", 5).await && !counts("a", 5).await && !counts("b", 5).await);
-    let kept = enrolment.device(device.tenant, device.id).await.unwrap().unwrap();
-    assert_eq!((kept.spki, kept.certified_until), ([3; 32], at(200)));
-    enrolment.forget_certificates(at(150)).await.unwrap();
-    assert!(!counts("c", 5).await);
-    assert!(certify(&issued("d", 3, 400), 3).await && counts("d", 5).await);
-    let elsewhere = (other.tenant, other.id);
-    assert!(certify(&certificate(&other, "e", 2, 400), 2).await);
-    assert!(!enrolment.counts(elsewhere, "d", at(5)).await.unwrap());
-    assert!(enrolment.revoke(device.tenant, device.id, &event(6)).await.unwrap());
-    assert!(!counts("d", 7).await && !certify(&issued("f", 3, 400), 3).await);
 }
 
 /// Does each step and writes down every answer and everything that is kept at the end.

@@ -5,7 +5,7 @@
 use openframe_auth::Stores;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{
-    audit, auth as rules, device_grants, factors, generations, mails, oauth, passwords, proofs,
+    audit, auth as rules, device_grants, enrolment, factors, mails, oauth, passwords, proofs,
 };
 use openframe_sqlite::Database;
 use proptest::prelude::*;
@@ -148,8 +148,8 @@ async fn one_signing_key_is_made() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_single_use_token_lets_one_in() {
     let engines = engines().await;
-    rules::a_single_use_token_lets_one_in(&engines.memory).await;
-    rules::a_single_use_token_lets_one_in(&engines.sqlite).await;
+    enrolment::a_single_use_token_lets_one_in(&engines.memory).await;
+    enrolment::a_single_use_token_lets_one_in(&engines.sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,15 +183,15 @@ async fn changes_of_a_person_add_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_generation_is_followed_once() {
     let engines = engines().await;
-    generations::a_generation_is_followed_once(&engines.memory).await;
-    generations::a_generation_is_followed_once(&engines.sqlite).await;
+    enrolment::a_generation_is_followed_once(&engines.memory).await;
+    enrolment::a_generation_is_followed_once(&engines.sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_counts_for_the_bound_key() {
     let engines = engines().await;
-    rules::a_certificate_counts_for_the_bound_key(&engines.memory).await;
-    rules::a_certificate_counts_for_the_bound_key(&engines.sqlite).await;
+    enrolment::a_certificate_counts_for_the_bound_key(&engines.memory).await;
+    enrolment::a_certificate_counts_for_the_bound_key(&engines.sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,8 @@
 //! Enrolment tokens and the certificates of devices.
 
 use axum::extract::State;
-use http::StatusCode;
+use axum::response::IntoResponse;
+use http::{StatusCode, header};
 use openframe_agent_api::enrolment::{
     Certified, ENROL_PATH, EnrolRequest, RECOVER_PATH, RENEW_PATH, RecoverRequest, RenewRequest,
 };
@@ -17,8 +18,18 @@ use super::views;
 use crate::Auth;
 use crate::app::{Asked, Origin};
 
+/// What a list of revoked certificates is (RFC 5280, section 4.2.1.13).
+const REVOCATION_LIST: &str = "application/pkix-crl";
+/// Certificates, PEM (RFC 8555, section 9.1).
+const CHAIN: &str = "application/pem-certificate-chain";
+
 pub(super) fn open() -> OpenApiRouter<Auth> {
     OpenApiRouter::new().routes(routes!(enrol)).routes(routes!(recover))
+}
+
+/// What anybody may know who checks devices' certificates.
+pub(super) fn published() -> OpenApiRouter<Auth> {
+    OpenApiRouter::new().routes(routes!(revocation_list)).routes(routes!(trust_bundle))
 }
 
 pub(super) fn renewal() -> OpenApiRouter<Auth> {
@@ -69,6 +80,22 @@ async fn renew(
     Json(request): Json<RenewRequest>,
 ) -> Result<Json<Certified>, Fault> {
     Ok(Json(views::certified(app.renew(&asked, &request).await?)))
+}
+
+/// The certificates of devices that do not count although their time is not over: a list that the
+/// authority has signed, DER (RFC 5280). A device in quarantine is on hold.
+#[utoipa::path(get, path = "/devices.crl", tag = "enrolment",
+    responses((status = 200, body = Vec<u8>, content_type = REVOCATION_LIST)))]
+async fn revocation_list(State(app): State<Auth>) -> Result<impl IntoResponse, Fault> {
+    let list = app.revocation_list().await?;
+    Ok(([(header::CONTENT_TYPE, REVOCATION_LIST)], list.to_vec()))
+}
+
+/// The authorities that devices' certificates come from, root first, PEM.
+#[utoipa::path(get, path = "/trust-bundle.pem", tag = "enrolment",
+    responses((status = 200, body = String, content_type = CHAIN)))]
+async fn trust_bundle(State(app): State<Auth>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, CHAIN)], app.trust_bundle())
 }
 
 /// Lists the enrolment tokens that can still be used.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::ms;
 use crate::engine::Connection;
-use crate::rows::{DeviceRow, TokenRow};
+use crate::rows::{DeviceRow, TokenRow, WithdrawnRow};
 
 pub(crate) async fn add_token(db: &mut Connection, it: &EnrolmentToken) -> Result<u64> {
     let (left, uses) = (i64::from(it.uses_left), i64::from(it.uses));
@@ -292,6 +292,24 @@ pub(crate) async fn count_certificates(
         now
     )
     .fetch_one(db)
+    .await
+}
+
+pub(crate) async fn withdrawn_certificates(
+    db: &mut Connection,
+    tenant: Uuid,
+    now: i64,
+) -> Result<Vec<WithdrawnRow>> {
+    sqlx::query_as!(
+        WithdrawnRow,
+        r#"select c.serial as "serial!", c.expires_ms as "expires_ms!", d.revoked as "revoked!: bool"
+           from devices d join device_certificates c on c.device_id = d.id
+           where d.tenant_id = $1 and c.expires_ms > $2
+           and (d.revoked or d.quarantined_ms is not null) order by c.serial"#,
+        tenant,
+        now
+    )
+    .fetch_all(db)
     .await
 }
 

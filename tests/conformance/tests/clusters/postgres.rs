@@ -9,7 +9,7 @@ use openframe_auth::Stores;
 use openframe_auth::domain::Checkpoint;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{
-    alerts, audit, auth as rules, device_grants, factors, generations, mails, oauth, passwords,
+    alerts, audit, auth as rules, device_grants, enrolment, factors, mails, oauth, passwords,
     proofs,
 };
 use openframe_ids::TenantId;
@@ -64,7 +64,7 @@ async fn postgres_keeps_the_rules_of_mail() {
 async fn postgres_keeps_the_auth_services_rules() {
     let _held = POSTGRES.shared().await;
     let auth = Auth::fresh().await;
-    rules::a_single_use_token_lets_one_in(&auth.stores).await;
+    enrolment::a_single_use_token_lets_one_in(&auth.stores).await;
     auth.end().await;
     let auth = Auth::fresh().await;
     rules::one_first_owner_is_made(&auth.stores).await;
@@ -82,10 +82,10 @@ async fn postgres_keeps_the_auth_services_rules() {
     passwords::a_password_is_changed_from_the_one_that_was_seen(&auth.stores).await;
     auth.end().await;
     let auth = Auth::fresh().await;
-    rules::a_certificate_counts_for_the_bound_key(&auth.stores).await;
+    enrolment::a_certificate_counts_for_the_bound_key(&auth.stores).await;
     auth.end().await;
     let auth = Auth::fresh().await;
-    generations::a_generation_is_followed_once(&auth.stores).await;
+    enrolment::a_generation_is_followed_once(&auth.stores).await;
     auth.end().await;
     let auth = Auth::fresh().await;
     audit::a_checkpoint_is_kept_once(&auth.stores).await;

@@ -1,6 +1,7 @@
 //! What a device is known by, and what it is not: certificates that do not count, and what is no
 //! credential at all.
 
+use std::path::Path;
 use std::process::Command;
 
 use axum::body::Body;
@@ -15,8 +16,10 @@ use openframe_clock::Clock;
 use openframe_ids::TenantId;
 use openframe_pki::{Authority, DeviceKey, Pair};
 use openframe_system::program::bearer;
-use openframe_system::{Agent, Server};
+use openframe_system::{Agent, Server, until};
 use serde_json::{Value, json};
+
+use crate::cli::Operator;
 
 /// The server's own authority: whatever it signs has a good signature.
 fn authority(server: &Server) -> Authority {
@@ -142,4 +145,41 @@ async fn an_enrolment_that_is_deep_or_large_is_refused_and_the_next_is_not() {
         assert!(answer.is_err(), "{hostname:.40}");
     }
     Agent::enrol(&server.agents_url, &token).unwrap();
+}
+
+/// What OpenSSL says of a device's certificate, by what anybody can fetch.
+fn verified(cli: &Operator, folder: &Path, own: &Identity) -> bool {
+    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (bundle, list, pem) = (file("bundle.pem"), file("devices.crl"), file("devices.pem"));
+    cli.says(&["device", "trust-bundle", "--file", &bundle]);
+    cli.says(&["device", "revocation-list", "--file", &list]);
+    let openssl = |args: &[&str]| {
+        let done = Command::new("openssl").args(args).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        (done.status.success(), said)
+    };
+    let (read, said) = openssl(&["crl", "-inform", "DER", "-in", &list, "-out", &pem]);
+    assert!(read, "{said}");
+    let chain = file("chain.pem");
+    std::fs::write(&chain, &own.chain_pem).unwrap();
+    let verify = ["verify", "-crl_check", "-CAfile", &bundle, "-CRLfile", &pem, &chain];
+    let (good, said) = openssl(&verify);
+    assert!(good || said.contains("certificate revoked"), "{said}");
+    good
+}
+
+#[tokio::test]
+async fn others_can_tell_which_devices_are_revoked() {
+    let server = Server::start().unwrap();
+    let (agent, device) = server.agent().await.unwrap();
+    let own = Folder::open(agent.state()).unwrap().identity().unwrap().unwrap();
+    let (cli, folder) = (Operator::of(&server), tempfile::tempdir().unwrap());
+    assert!(verified(&cli, folder.path(), &own));
+    cli.says(&["device", "retire", &device.id.to_string()]);
+    until("the list has it", || async { (!verified(&cli, folder.path(), &own)).then_some(()) })
+        .await;
+    // Nobody has to sign in to see it.
+    let get = Request::get("/api/auth/v1/devices.crl").body(Body::empty()).unwrap();
+    let answer = server.peer().unwrap().call(get).await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "application/pkix-crl");
 }

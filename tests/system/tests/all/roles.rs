@@ -21,7 +21,7 @@ pub(crate) const CALLERS: [&str; 6] =
 
 /// An operation, what each caller gets, and a body that is good enough to be asked whether one may:
 /// `x` is let in, `-` is not allowed (403), `?` is told to sign in (401).
-pub(crate) const TABLE: [(&str, &str, &str); 81] = [
+pub(crate) const TABLE: [(&str, &str, &str); 83] = [
     // Devices prove who they are elsewhere: here these paths are nobody's.
     ("POST /agent/v1/enrol", "xxxxxx", ""),
     ("POST /agent/v1/recover", "xxxxxx", ""),
@@ -36,6 +36,8 @@ pub(crate) const TABLE: [(&str, &str, &str); 81] = [
     ("DELETE /api/auth/v1/devices/{id}", "xx-x-?", ""),
     ("POST /api/auth/v1/devices/{id}/readmit", "xx-x-?", ""),
     ("GET /api/auth/v1/quarantine", "xxxxx?", ""),
+    ("GET /api/auth/v1/devices.crl", "xxxxxx", ""),
+    ("GET /api/auth/v1/trust-bundle.pem", "xxxxxx", ""),
     ("GET /api/auth/v1/enrolment-tokens", "xx-x-?", ""),
     ("POST /api/auth/v1/enrolment-tokens", "xx-x-?", "{}"),
     ("DELETE /api/auth/v1/enrolment-tokens/{id}", "xx-x-?", ""),

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_ids::{DeviceId, EnrolmentTokenId, TenantId};
+use openframe_pki::Withdrawn;
 
 use super::MemoryStore;
 use crate::domain::{Device, DeviceCertificate, EnrolmentToken, Event, Generation};
@@ -152,6 +153,18 @@ impl Enrolment for MemoryStore {
     async fn forget_certificates(&self, now: Timestamp) -> Answer<()> {
         self.lock().certificates.retain(|_, it| it.expires > now);
         Ok(())
+    }
+
+    async fn withdrawn(&self, tenant: TenantId, now: Timestamp) -> Answer<Vec<Withdrawn>> {
+        let all = self.lock();
+        let lasting = all.certificates.values();
+        let lasting = lasting.filter(|it| it.tenant == tenant && it.expires > now);
+        let withdrawn = lasting.filter_map(|it| {
+            let device = all.devices.get(&it.device).filter(|device| !device.is_in())?;
+            let (serial, expires) = (it.serial.clone(), it.expires);
+            Some(Withdrawn { serial, expires, held: !device.revoked })
+        });
+        Ok(withdrawn.collect())
     }
 
     async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
