@@ -7,6 +7,7 @@
 
 mod device_grants;
 mod factors;
+mod invitations;
 mod mails;
 mod memory;
 mod oauth;
@@ -30,6 +31,7 @@ use crate::domain::{
 
 pub use device_grants::{DeviceGrants, Typed};
 pub use factors::{Confirmation, Factors, Person, Settings, SignIns};
+pub use invitations::{EmailLinks, EmailUsed, Invitations};
 pub use mails::{Mails, Turn};
 pub use memory::MemoryStore;
 pub use oauth::{Clients, Families, Logouts, SigningKeys};
@@ -67,6 +69,8 @@ pub enum Changed {
     Missing,
     /// It would leave no owner who can sign in, so nothing was changed.
     LastOwner,
+    /// Somebody else has the mail address, so nothing was changed.
+    EmailTaken,
 }
 
 /// What became of the set-up.
@@ -85,21 +89,31 @@ pub enum SetUp {
 pub struct Change {
     /// The name.
     pub name: Option<String>,
+    /// The mail address. Another one is not verified, and ends the links that the person has.
+    pub email: Option<String>,
     /// The role.
     pub role: Option<Role>,
-    /// Whether sign-in is refused. Disabling ends every session and key of the person.
+    /// Whether sign-in is refused. Disabling ends every session, key, link and invitation of the person.
     pub disabled: Option<bool>,
 }
 
 impl Change {
     /// The person with this change made.
     pub fn applied_to(&self, user: &User) -> User {
+        let same = !self.moves(user);
         User {
+            email: self.email.clone().unwrap_or_else(|| user.email.clone()),
+            email_verified: user.email_verified && same,
             name: self.name.clone().unwrap_or_else(|| user.name.clone()),
             role: self.role.unwrap_or(user.role),
             disabled: self.disabled.unwrap_or(user.disabled),
             ..user.clone()
         }
+    }
+
+    /// Whether it gives the person another mail address.
+    pub fn moves(&self, user: &User) -> bool {
+        self.email.as_ref().is_some_and(|email| *email != user.email)
     }
 }
 
@@ -187,8 +201,8 @@ pub trait People: Send + Sync + 'static {
         to: &Change,
         event: &Event,
     ) -> Answer<Changed>;
-    /// Keeps a link in the place of the one that the person had. Only if the person is not disabled;
-    /// says whether it was done.
+    /// Keeps a link in the place of the one that the person had. Only if the person is not disabled and
+    /// has no invitation to accept; says whether it was done.
     async fn add_password_link(
         &self,
         tenant: TenantId,
@@ -196,7 +210,8 @@ pub trait People: Send + Sync + 'static {
         event: &Event,
     ) -> Answer<bool>;
     /// Sets the password of whom a link that is good at the event's time belongs to, and ends the link
-    /// and all of the person's sessions. One of many at once wins; `None` when the link is not good.
+    /// and all of the person's sessions; the person's address is verified if the link went there. One of
+    /// many at once wins; `None` when the link is not good.
     async fn use_password_link(
         &self,
         whose: (TenantId, UserId),
@@ -404,6 +419,10 @@ pub trait Trail: Send + Sync + 'static {
 pub struct Stores {
     /// People.
     pub people: Arc<dyn People>,
+    /// Invitations.
+    pub invitations: Arc<dyn Invitations>,
+    /// Links that show that a mail address is read.
+    pub email_links: Arc<dyn EmailLinks>,
     /// Sign-ins.
     pub sessions: Arc<dyn Sessions>,
     /// API keys.
@@ -448,10 +467,12 @@ impl Stores {
     where
         S: People + Sessions + Keys + Enrolment + Trail + Clone,
         S: Clients + Families + DeviceGrants + PushedRequests + OneTimes + Logouts + SigningKeys,
-        S: Factors + SignIns + Settings + Mails,
+        S: Factors + SignIns + Settings + Mails + Invitations + EmailLinks,
     {
         Self {
             people: Arc::new(store.clone()),
+            invitations: Arc::new(store.clone()),
+            email_links: Arc::new(store.clone()),
             sessions: Arc::new(store.clone()),
             keys: Arc::new(store.clone()),
             enrolment: Arc::new(store.clone()),

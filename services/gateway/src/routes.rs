@@ -123,6 +123,8 @@ impl Routes {
             whole("/api/auth/v1/login/totp/confirm", Method::POST, Target::Auth, true),
             whole("/api/auth/v1/password", Method::POST, Target::Auth, true),
             whole("/api/auth/v1/password/forgot", Method::POST, Target::Auth, true),
+            whole("/api/auth/v1/invitation", Method::POST, Target::Auth, true),
+            whole("/api/auth/v1/email", Method::POST, Target::Auth, true),
             whole(openframe_platform_api::HEALTH, Method::GET, Target::Health, false),
             whole("/api/openapi.json", Method::GET, Target::OpenApi, true),
             write("/prometheus/api/v1/write"),

@@ -2,6 +2,7 @@
 
 mod device_grants;
 mod factors;
+mod invitations;
 mod mails;
 mod oauth;
 mod proofs;
@@ -92,11 +93,27 @@ async fn end_sessions_of(
     Ok(())
 }
 
-/// Ends all of a person's sessions, and the link for a new password.
+/// Ends the links for a new password and for another address.
+async fn end_links(db: &mut Connection, user: UserId) -> Answer<()> {
+    sql::remove_password_link(db, user.0).await.map_err(failed)?;
+    sql::remove_email_link(db, user.0).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Ends all of a person's sessions and links.
 async fn sign_out(db: &mut Connection, user: UserId, at: Timestamp) -> Answer<()> {
     end_sessions_of(db, (user, None), at).await?;
-    sql::remove_password_link(db, user.0).await.map_err(failed)?;
-    Ok(())
+    end_links(db, user).await
+}
+
+/// Whether somebody else than `except` has this address.
+async fn is_taken(
+    db: &mut Connection,
+    (tenant, email): (TenantId, &str),
+    except: UserId,
+) -> Answer<bool> {
+    let found = sql::user_by_email(db, tenant.0, email).await.map_err(failed)?;
+    Ok(found.is_some_and(|row| row.id != except.0))
 }
 
 /// Commits with an audit line if something was changed.
@@ -206,13 +223,21 @@ impl People for SqlStore {
         if stops && !owner_signs_in(&mut tx, tenant, Some(id)).await? {
             return Ok(Changed::LastOwner);
         }
+        if is_taken(&mut tx, (tenant, &now.email), id).await? {
+            return Ok(Changed::EmailTaken);
+        }
         let changed = sql::change_user(&mut tx, tenant.0, id.0, to).await.map_err(failed)?;
+        if to.moves(&user) {
+            end_links(&mut tx, id).await?;
+        }
         if now.disabled {
             sign_out(&mut tx, id, event.at).await?;
+            sql::end_invitation(&mut tx, id.0, ms(event.at)).await.map_err(failed)?;
             sql::remove_keys_of(&mut tx, tenant.0, id.0).await.map_err(failed)?;
         }
+        let row = sql::user(&mut tx, tenant.0, id.0).await.map_err(failed)?;
         commit_if(tx, changed, tenant, event).await?;
-        Ok(Changed::Done(now))
+        Ok(Changed::Done(row.map_or(Ok(now), User::try_from)?))
     }
 
     async fn add_password_link(
@@ -222,8 +247,7 @@ impl People for SqlStore {
         event: &Event,
     ) -> Answer<bool> {
         let mut tx = writing(&self.0).await?;
-        let row = (link.user.0, link.secret.0.as_slice(), ms(link.expires));
-        let added = sql::add_password_link(&mut tx, tenant.0, row).await.map_err(failed)?;
+        let added = sql::add_password_link(&mut tx, tenant.0, link).await.map_err(failed)?;
         commit_if(tx, added, tenant, event).await
     }
 

@@ -6,6 +6,7 @@ pub mod device_grants;
 pub mod devices;
 pub mod factors;
 pub mod generations;
+pub mod invitations;
 pub mod mails;
 pub mod monitoring;
 pub mod oauth;

@@ -9,8 +9,8 @@ use openframe_auth::Stores;
 use openframe_auth::domain::Checkpoint;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{
-    alerts, audit, auth as rules, device_grants, factors, generations, mails, oauth, passwords,
-    proofs,
+    alerts, audit, auth as rules, device_grants, factors, generations, invitations, mails, oauth,
+    passwords, proofs,
 };
 use openframe_ids::TenantId;
 use openframe_lab::Node;
@@ -56,6 +56,21 @@ async fn postgres_keeps_the_rules_of_mail() {
     auth.end().await;
     let auth = Auth::fresh().await;
     mails::a_wish_is_answered_once(&auth.stores).await;
+    auth.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
+async fn postgres_keeps_the_rules_of_invitations() {
+    let _held = POSTGRES.shared().await;
+    let auth = Auth::fresh().await;
+    invitations::an_invitation_is_accepted_once(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    invitations::an_invitation_ends_with_its_person(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    invitations::an_address_is_verified_once(&auth.stores).await;
     auth.end().await;
 }
 
