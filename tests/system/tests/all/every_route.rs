@@ -8,7 +8,7 @@ use serde_json::Value;
 /// What a client sees when the server hangs up on a body that it does not want.
 const HUNG_UP: StatusCode = StatusCode::PAYLOAD_TOO_LARGE;
 /// Operations that anybody may ask: they are how one becomes somebody.
-const OPEN: [&str; 9] = [
+const OPEN: [&str; 11] = [
     "/api/auth/v1/setup",
     "/api/auth/v1/login",
     "/api/auth/v1/login/code",
@@ -18,6 +18,8 @@ const OPEN: [&str; 9] = [
     "/agent/v1/recover",
     "/api/auth/v1/password",
     "/api/auth/v1/password/forgot",
+    "/api/auth/v1/invitation",
+    "/api/auth/v1/email",
 ];
 /// They answer until the caller leaves.
 const STREAMS: [&str; 3] = ["/live", "/events", "/stream"];
