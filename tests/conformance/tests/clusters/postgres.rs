@@ -49,7 +49,7 @@ impl Auth {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab"]
-async fn postgres_keeps_the_rules_of_mail() {
+async fn postgres_keeps_the_rules_of_mail_and_invitations() {
     let _held = POSTGRES.shared().await;
     let auth = Auth::fresh().await;
     mails::one_replica_at_a_time_has_a_mail(&auth.stores).await;
@@ -57,12 +57,6 @@ async fn postgres_keeps_the_rules_of_mail() {
     let auth = Auth::fresh().await;
     mails::a_wish_is_answered_once(&auth.stores).await;
     auth.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the lab"]
-async fn postgres_keeps_the_rules_of_invitations() {
-    let _held = POSTGRES.shared().await;
     let auth = Auth::fresh().await;
     invitations::an_invitation_is_accepted_once(&auth.stores).await;
     auth.end().await;
