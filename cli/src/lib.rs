@@ -75,7 +75,7 @@ pub enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     ApiKey(api_key::ApiKeyCommand),
-    /// List people, make links for new passwords, and manage second factors
+    /// List and invite people, make links for new passwords, and manage second factors
     #[command(subcommand)]
     User(user::UserCommand),
     /// Register, list and remove programs that ask people for access (OAuth)

@@ -1,7 +1,9 @@
 //! `openframe user`: people who sign in.
 
 use clap::{Subcommand, ValueEnum};
-use openframe_auth_api::{AuthClient, PasswordForgotten, Settings, User};
+use openframe_auth_api::{
+    AuthClient, Invitation, NewInvitation, PasswordForgotten, Settings, User, UserChange,
+};
 use openframe_fault::{Fault, Kind};
 use openframe_ids::UserId;
 
@@ -13,6 +15,31 @@ use crate::{Format, output};
 pub enum UserCommand {
     /// List people
     List,
+    /// Invite a person, who gets a link by mail; where no mail is sent it is printed, once
+    Invite {
+        /// The person's mail address
+        email: String,
+        /// What the person may do: `owner`, `technician` or `read_only`
+        #[arg(long, default_value = "technician")]
+        role: String,
+    },
+    /// Invite a person again who has not accepted; the link before is dead
+    InviteAgain {
+        /// The person's id or mail address
+        user: String,
+    },
+    /// Take back an invitation that was not accepted; the person is forgotten
+    Withdraw {
+        /// The person's id or mail address
+        user: String,
+    },
+    /// Correct the mail address of another person, which is not verified then
+    SetEmail {
+        /// The person's id or mail address
+        user: String,
+        /// The right mail address
+        email: String,
+    },
     /// Make a link by which a person chooses a new password; it is printed once
     PasswordLink {
         /// The person's id
@@ -56,6 +83,34 @@ async fn find(auth: &AuthClient, named: &str) -> Result<UserId, Fault> {
     })
 }
 
+/// What the list says of a person.
+fn state(user: &User) -> &'static str {
+    match (user.disabled, user.invited_until) {
+        (true, _) => "disabled",
+        (false, Some(_)) => "invited",
+        (false, None) => "active",
+    }
+}
+
+/// A person as a row of the list.
+fn row(user: &User) -> Vec<String> {
+    let verified = if user.email_verified { "yes" } else { "no" };
+    let (id, role) = (user.id.to_string(), user.role.clone());
+    let (name, email) = (user.name.clone(), user.email.clone());
+    vec![id, name, email, verified.to_owned(), role, state(user).to_owned()]
+}
+
+/// Tells of an invitation: its link where there is one, and that it is on its way otherwise.
+fn invited(format: Format, invitation: &Invitation) -> Result<(), Fault> {
+    match (format, &invitation.url) {
+        (Format::Json, _) => output::json(invitation),
+        (Format::Table, Some(url)) => output::line(url),
+        (Format::Table, None) => {
+            output::done(format, &invitation.user.email, "gets an invitation by mail")
+        }
+    }
+}
+
 pub(crate) async fn run(
     connection: &Connection,
     format: Format,
@@ -65,13 +120,27 @@ pub(crate) async fn run(
     match command {
         UserCommand::List => {
             let page = auth.users().await?;
-            let row = |user: &User| {
-                let state = if user.disabled { "disabled" } else { "active" };
-                let (id, role) = (user.id.to_string(), user.role.clone());
-                vec![id, user.name.clone(), user.email.clone(), role, state.to_owned()]
-            };
             let rows = page.items.iter().map(row).collect();
-            output::print(format, &page, &["ID", "NAME", "E-MAIL", "ROLE", "STATE"], rows)
+            let head = ["ID", "NAME", "E-MAIL", "VERIFIED", "ROLE", "STATE"];
+            output::print(format, &page, &head, rows)
+        }
+        UserCommand::Invite { email, role } => {
+            invited(format, &auth.invite(&NewInvitation { email, role }).await?)
+        }
+        UserCommand::InviteAgain { user } => {
+            let id = find(&auth, &user).await?;
+            invited(format, &auth.invite_again(id).await?)
+        }
+        UserCommand::Withdraw { user } => {
+            let id = find(&auth, &user).await?;
+            auth.withdraw_invitation(id).await?;
+            output::done(format, &id.to_string(), "is not invited any more")
+        }
+        UserCommand::SetEmail { user, email } => {
+            let id = find(&auth, &user).await?;
+            let change = UserChange { email: Some(email), ..UserChange::default() };
+            let user = auth.change_user(id, &change).await?;
+            output::done(format, &id.to_string(), &format!("has the address {}", user.email))
         }
         UserCommand::PasswordLink { user } => {
             let link = auth.create_password_link(user).await?;

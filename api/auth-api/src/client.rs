@@ -15,10 +15,10 @@ use crate::internal::{
     ServerRequest,
 };
 use crate::{
-    ApiKey, AuditEntry, AuditFilter, AuditStream, AuditVerdict, EnrolmentToken, MadeApiKey,
-    MadeEnrolmentToken, MadeOAuthClient, Me, NewApiKey, NewEnrolmentToken, NewOAuthClient, NewUser,
-    OAuthClient, PREFIX, Page, PasswordForgotten, PasswordLink, QuarantinedDevice, RotateKeys,
-    Session, Settings, SigningKey, User, UserChange,
+    ApiKey, AuditEntry, AuditFilter, AuditStream, AuditVerdict, EnrolmentToken, Invitation,
+    MadeApiKey, MadeEnrolmentToken, MadeOAuthClient, Me, NewApiKey, NewEnrolmentToken,
+    NewInvitation, NewOAuthClient, NewUser, OAuthClient, PREFIX, Page, PasswordForgotten,
+    PasswordLink, QuarantinedDevice, RotateKeys, Session, Settings, SigningKey, User, UserChange,
 };
 
 /// Asks the auth service. Every method fails with the service's own refusal, or with `Unavailable`
@@ -53,6 +53,21 @@ impl AuthClient {
     /// Changes a person.
     pub async fn change_user(&self, id: UserId, change: &UserChange) -> Result<User, Fault> {
         self.api.send(Method::PATCH, &format!("/users/{id}"), change).await
+    }
+
+    /// Invites a person by mail.
+    pub async fn invite(&self, new: &NewInvitation) -> Result<Invitation, Fault> {
+        self.api.send(Method::POST, "/invitations", new).await
+    }
+
+    /// Invites a person again who has not accepted.
+    pub async fn invite_again(&self, id: UserId) -> Result<Invitation, Fault> {
+        self.api.send(Method::POST, &format!("/users/{id}/invitation"), &()).await
+    }
+
+    /// Takes an invitation back that was not accepted.
+    pub async fn withdraw_invitation(&self, id: UserId) -> Result<(), Fault> {
+        self.api.delete(&format!("/users/{id}/invitation")).await
     }
 
     /// The sign-ins of the caller, or of everybody.

@@ -70,6 +70,9 @@ pub struct User {
     pub id: UserId,
     /// The mail address.
     pub email: String,
+    /// Whether the person has shown to read the mail that goes there.
+    #[serde(default)]
+    pub email_verified: bool,
     /// The name.
     pub name: String,
     /// `owner`, `technician` or `read_only`.
@@ -79,6 +82,10 @@ pub struct User {
     /// When the person was added.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// Until when the person may accept an invitation, or might have. Absent once it was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub invited_until: Option<Timestamp>,
 }
 
 /// `POST /users`.
@@ -129,6 +136,8 @@ pub struct PasswordChoice {
 pub struct UserChange {
     /// A new name.
     pub name: Option<String>,
+    /// A new mail address, of somebody else; it is not verified then.
+    pub email: Option<String>,
     /// A new role.
     pub role: Option<String>,
     /// Whether sign-in is refused. Disabling ends every session and key of the person.

@@ -7,7 +7,9 @@ import {
   type RouterHistory,
 } from '@tanstack/react-router';
 import { DevicesPage } from './pages/devices';
+import { EmailPage } from './pages/email';
 import { ForgotPage } from './pages/forgot';
+import { InvitationPage } from './pages/invitation';
 import { OverviewPage } from './pages/overview';
 import { PasswordPage } from './pages/password';
 import { SetupPage } from './pages/setup';
@@ -34,6 +36,8 @@ const routes = root.addChildren([
   createRoute({ getParentRoute: atRoot, path: '/setup', component: SetupPage }),
   createRoute({ getParentRoute: atRoot, path: '/password', component: PasswordPage }),
   createRoute({ getParentRoute: atRoot, path: '/forgot', component: ForgotPage }),
+  createRoute({ getParentRoute: atRoot, path: '/invitation', component: InvitationPage }),
+  createRoute({ getParentRoute: atRoot, path: '/email', component: EmailPage }),
   createRoute({
     getParentRoute: atRoot,
     path: '/sign-in',

@@ -77,6 +77,17 @@ struct Claims<'a> {
     email_verified: Option<bool>,
 }
 
+/// What an ID token may say of a person.
+#[derive(Debug, Clone, Copy)]
+pub struct Who<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// The mail address.
+    pub email: &'a str,
+    /// Whether the person has shown to read the mail that goes there.
+    pub email_verified: bool,
+}
+
 impl SigningKey {
     /// A new key.
     #[expect(clippy::expect_used, reason = "a key just made can be read")]
@@ -118,17 +129,17 @@ impl SigningKey {
         &self.kid
     }
 
-    /// The ID token that goes with `issued`; none where none is wanted. `who` is the person's name and
-    /// mail address, of which it says what the scopes allow.
+    /// The ID token that goes with `issued`; none where none is wanted. `who` is the person, of whom it
+    /// says what the scopes allow.
     pub fn sign(
         &self,
         (issuer, client): (&str, ClientId),
         issued: &Issued,
-        who: (&str, &str),
+        who: Who<'_>,
         now: Timestamp,
     ) -> Option<String> {
         let about = issued.about.as_ref()?;
-        let (name, email) = shown(issued, who);
+        let (name, email) = shown(issued, (who.name, who.email));
         let claims = Claims {
             iss: issuer,
             sub: about.holder.user.to_string(),
@@ -144,7 +155,7 @@ impl SigningKey {
             nonce: about.nonce.as_deref(),
             name,
             email,
-            email_verified: email.map(|_| false),
+            email_verified: email.map(|_| who.email_verified),
         };
         Some(self.signed(KIND, &claims))
     }

@@ -30,6 +30,10 @@ pub enum Purpose {
     Setup,
     /// The one-time link by which a person chooses a new password.
     PasswordLink,
+    /// The one-time link by which an invited person joins.
+    Invitation,
+    /// The one-time link that shows that its person reads the mail of an address.
+    EmailLink,
     /// What an OAuth client shows for itself.
     ClientSecret,
     /// The code that a browser brings an OAuth client.
@@ -54,6 +58,8 @@ impl Purpose {
             Self::Enrolment => "of_et_",
             Self::Setup => "of_su_",
             Self::PasswordLink => "of_pl_",
+            Self::Invitation => "of_in_",
+            Self::EmailLink => "of_el_",
             Self::ClientSecret => "of_cs_",
             Self::AuthorizationCode => "of_ac_",
             Self::PushedRequest => "of_pr_",

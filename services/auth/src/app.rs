@@ -1,5 +1,6 @@
 //! What the auth service does: one public method per thing a caller can ask. Authorisation first.
 
+mod addresses;
 mod audit;
 mod backoff;
 mod checkpoints;
@@ -8,6 +9,7 @@ mod ended;
 mod enrolment;
 mod export;
 mod factors;
+mod invitations;
 mod keys;
 mod limits;
 mod mailing;
@@ -58,6 +60,7 @@ pub use ended::Ended;
 pub use enrolment::Made;
 pub use export::Export;
 pub use factors::{Enrolment, OwnFactors};
+pub use invitations::{Invited, Joins};
 pub use keys::MadeKey;
 pub use oauth::{
     Answered, ConsentAsked, DeviceAnswered, DeviceAsked, DeviceConsent, Introspected, KeyProof,

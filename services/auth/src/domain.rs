@@ -3,6 +3,7 @@
 mod checkpoint;
 mod factor;
 mod generation;
+mod invitation;
 mod mail;
 mod password;
 mod rate;
@@ -21,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 pub use checkpoint::{Checkpoint, Pace};
 pub use factor::{CODES, SealedTotp, Totp, hash_recovery_code, recovery_code};
 pub use generation::{Generation, Showing, request_hash};
+pub use invitation::{Accepted, EmailLink, Invitation};
 pub use mail::{Letter, MailKind, SealedMail};
 pub use password::{
     CONTEXT, OWN_WORD_MIN, PASSWORD_MAX, PASSWORD_MIN, own_password_fault, password_fault,
@@ -54,6 +56,8 @@ pub struct User {
     pub tenant: TenantId,
     /// The mail address, as [`email`] writes it.
     pub email: String,
+    /// Whether the person has shown to read the mail that goes there.
+    pub email_verified: bool,
     /// The name.
     pub name: String,
     /// What the person may do.
@@ -64,6 +68,9 @@ pub struct User {
     pub password: Vec<u8>,
     /// When the person was added.
     pub created: Timestamp,
+    /// Until when the person may accept an invitation, or might have; `None` once it was accepted, and for
+    /// whoever was added otherwise.
+    pub invited: Option<Timestamp>,
 }
 
 impl User {
@@ -85,6 +92,8 @@ pub struct PasswordLink {
     pub user: UserId,
     /// The hash of its secret.
     pub secret: SecretHash,
+    /// Whether it went to the person's mail address.
+    pub mailed: bool,
     /// When it is good no more.
     pub expires: Timestamp,
 }

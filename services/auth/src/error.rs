@@ -40,6 +40,12 @@ pub enum Error {
     /// The link for a new password is unknown, used, or too old; which of them is not said.
     #[error("this link is not good any more; ask for a new one")]
     BadPasswordLink,
+    /// The invitation is unknown, accepted, taken back, or too old; which of them is not said.
+    #[error("this invitation is not good any more; ask whoever has invited you for a new one")]
+    BadInvitation,
+    /// The link for a mail address is unknown, used, or too old; which of them is not said.
+    #[error("this link is not good any more; ask for a new one under Access")]
+    BadEmailLink,
     /// The enrolment token is unknown, used up, or too old; which of them is not said.
     #[error("the enrolment token cannot be used; make a new one")]
     BadEnrolmentToken,
@@ -104,6 +110,8 @@ impl Error {
             | Self::BadLogin
             | Self::BadSignIn
             | Self::BadPasswordLink
+            | Self::BadInvitation
+            | Self::BadEmailLink
             | Self::BadEnrolmentToken
             | Self::BadDevice => Kind::Unauthenticated,
             Self::NotPermitted(_) | Self::PeopleOnly | Self::ServicesOnly | Self::StepUpNeeded => {
@@ -136,6 +144,8 @@ impl Error {
             Self::FactorRequired => "factor_required",
             Self::OwnFactorFirst => "own_factor_first",
             Self::BadPasswordLink => "bad_password_link",
+            Self::BadInvitation => "bad_invitation",
+            Self::BadEmailLink => "bad_email_link",
             Self::BadEnrolmentToken => "bad_enrolment_token",
             Self::BadDevice => "bad_device",
             Self::NotPermitted(_) => "not_permitted",
@@ -177,6 +187,8 @@ impl From<Error> for Fault {
             | Error::FactorRequired
             | Error::OwnFactorFirst
             | Error::BadPasswordLink
+            | Error::BadInvitation
+            | Error::BadEmailLink
             | Error::BadEnrolmentToken
             | Error::BadDevice
             | Error::NotPermitted(_)

@@ -5,6 +5,7 @@ mod clients;
 mod devices;
 mod factors;
 mod internal;
+mod invitations;
 mod manage;
 mod oauth;
 mod pages;
@@ -76,14 +77,15 @@ fn header_text(headers: &HeaderMap, name: &HeaderName) -> String {
 
 /// Routes that anybody may ask: they are how one becomes somebody.
 fn open() -> OpenApiRouter<Auth> {
-    let sign_in = sign_in::open().merge(factors::open()).merge(devices::published());
+    let sign_in = sign_in::open().merge(factors::open()).merge(invitations::open());
+    let sign_in = sign_in.merge(devices::published());
     OpenApiRouter::new().nest(PREFIX, sign_in).merge(devices::open())
 }
 
 /// Routes that need an internal token.
 fn closed() -> OpenApiRouter<Auth> {
     let api = sign_in::closed().merge(factors::closed());
-    let api = api.merge(manage::routes()).merge(audit::routes());
+    let api = api.merge(manage::routes()).merge(invitations::closed()).merge(audit::routes());
     let api = api.merge(clients::routes()).merge(signing_keys::routes()).merge(devices::closed());
     OpenApiRouter::new().nest(PREFIX, api).merge(devices::renewal())
 }

@@ -6,7 +6,9 @@
 //! what is in the trail.
 
 mod device_grants;
+mod enrolment;
 mod factors;
+mod invitations;
 mod mails;
 mod memory;
 mod oauth;
@@ -17,20 +19,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_fault::BoxError;
-use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
+use openframe_ids::{ApiKeyId, SessionId, TenantId, UserId};
 use openframe_oauth::Amr;
-use openframe_pki::Withdrawn;
 use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
 use uuid::Uuid;
 
 use crate::domain::{
-    ApiKey, Checkpoint, Device, DeviceCertificate, EnrolmentToken, Entry, Event, Filter,
-    Generation, PasswordLink, Session, SetupToken, User,
+    ApiKey, Checkpoint, Entry, Event, Filter, PasswordLink, Session, SetupToken, User,
 };
 
 pub use device_grants::{DeviceGrants, Typed};
+pub use enrolment::{Enrolment, Issuing, Joined, Joining};
 pub use factors::{Confirmation, Factors, Person, Settings, SignIns};
+pub use invitations::{EmailLinks, EmailUsed, Invitations};
 pub use mails::{Mails, Turn};
 pub use memory::MemoryStore;
 pub use oauth::{Clients, Families, Logouts, SigningKeys};
@@ -68,6 +70,8 @@ pub enum Changed {
     Missing,
     /// It would leave no owner who can sign in, so nothing was changed.
     LastOwner,
+    /// Somebody else has the mail address, so nothing was changed.
+    EmailTaken,
 }
 
 /// What became of the set-up.
@@ -86,21 +90,31 @@ pub enum SetUp {
 pub struct Change {
     /// The name.
     pub name: Option<String>,
+    /// The mail address. Another one is not verified, and ends the links that the person has.
+    pub email: Option<String>,
     /// The role.
     pub role: Option<Role>,
-    /// Whether sign-in is refused. Disabling ends every session and key of the person.
+    /// Whether sign-in is refused. Disabling ends every session, key, link and invitation of the person.
     pub disabled: Option<bool>,
 }
 
 impl Change {
     /// The person with this change made.
     pub fn applied_to(&self, user: &User) -> User {
+        let same = !self.moves(user);
         User {
+            email: self.email.clone().unwrap_or_else(|| user.email.clone()),
+            email_verified: user.email_verified && same,
             name: self.name.clone().unwrap_or_else(|| user.name.clone()),
             role: self.role.unwrap_or(user.role),
             disabled: self.disabled.unwrap_or(user.disabled),
             ..user.clone()
         }
+    }
+
+    /// Whether it gives the person another mail address.
+    pub fn moves(&self, user: &User) -> bool {
+        self.email.as_ref().is_some_and(|email| *email != user.email)
     }
 }
 
@@ -115,41 +129,6 @@ pub struct Renewal {
     pub auth_time: Timestamp,
     /// How.
     pub amr: Amr,
-}
-
-/// A device that asks to join.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Joining {
-    /// The token it shows.
-    pub token: EnrolmentTokenId,
-    /// The hash of the token's secret.
-    pub secret: SecretHash,
-    /// Its first certificate if it is new, by which it says its key, and what its id shall be.
-    pub first: DeviceCertificate,
-}
-
-/// What became of a device that asked to join.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Joined {
-    /// It is new here, and its first certificate counts.
-    New,
-    /// It joined by this token before, and is as it was; the certificate counts for nothing.
-    Before(Device),
-    /// The token does not let it in.
-    Refused,
-}
-
-/// A certificate that is issued to a device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Issuing {
-    /// The certificate.
-    pub certificate: DeviceCertificate,
-    /// The SHA-256 of the key that the device was seen to be bound to.
-    pub bound: [u8; 32],
-    /// The number of the generation that it was seen at.
-    pub seen: u64,
-    /// The generation of this certificate.
-    pub generation: Generation,
 }
 
 /// People, and the token that makes the first.
@@ -197,8 +176,8 @@ pub trait People: Send + Sync + 'static {
         to: &Change,
         event: &Event,
     ) -> Answer<Changed>;
-    /// Keeps a link in the place of the one that the person had. Only if the person is not disabled;
-    /// says whether it was done.
+    /// Keeps a link in the place of the one that the person had. Only if the person is not disabled and
+    /// has no invitation to accept; says whether it was done.
     async fn add_password_link(
         &self,
         tenant: TenantId,
@@ -206,7 +185,8 @@ pub trait People: Send + Sync + 'static {
         event: &Event,
     ) -> Answer<bool>;
     /// Sets the password of whom a link that is good at the event's time belongs to, and ends the link
-    /// and all of the person's sessions. One of many at once wins; `None` when the link is not good.
+    /// and all of the person's sessions; the person's address is verified if the link went there. One of
+    /// many at once wins; `None` when the link is not good.
     async fn use_password_link(
         &self,
         whose: (TenantId, UserId),
@@ -270,58 +250,6 @@ pub trait Keys: Send + Sync + 'static {
         id: ApiKeyId,
         event: &Event,
     ) -> Answer<bool>;
-}
-
-/// Enrolment tokens and devices.
-#[async_trait]
-pub trait Enrolment: Send + Sync + 'static {
-    /// Adds a token.
-    async fn add_token(&self, token: &EnrolmentToken, event: &Event) -> Answer<()>;
-    /// The tokens that can be used at `now`, oldest first.
-    async fn tokens(&self, tenant: TenantId, now: Timestamp) -> Answer<Vec<EnrolmentToken>>;
-    /// Revokes a token; `false` when there is none.
-    async fn remove_token(
-        &self,
-        tenant: TenantId,
-        id: EnrolmentTokenId,
-        event: &Event,
-    ) -> Answer<bool>;
-    /// Lets a device join: takes one use of the token and writes its first certificate down, unless the
-    /// same key has joined with it before, which changes nothing. Refused when the token is unknown,
-    /// of another tenant, wrong, used up or over at `event.at`, or the device was revoked or is in
-    /// quarantine. Of many at once no more succeed than there are uses.
-    async fn join(&self, joining: &Joining, event: &Event) -> Answer<Joined>;
-    /// One device.
-    async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>>;
-    /// Writes a certificate down, binds the device to its key and takes it to its generation. Only if
-    /// the device is as it was seen and neither revoked nor in quarantine; says whether it was done.
-    /// Of several at once that saw the same and go on from it one does. Certificates of another key
-    /// than the new one count no more.
-    async fn certify(&self, issuing: &Issuing, event: &Event) -> Answer<bool>;
-    /// Puts a device into quarantine at the event's time; `false` when there is no such device, or it
-    /// is there, or was revoked.
-    async fn quarantine(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;
-    /// Takes a device out of quarantine: its certificates count again, and the next generation that is
-    /// shown is the device's. `false` when it is not in quarantine, or was revoked.
-    async fn readmit(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;
-    /// The devices that are in quarantine and not revoked, the latest first, no more than `limit`.
-    async fn quarantined(&self, tenant: TenantId, limit: u32) -> Answer<Vec<Device>>;
-    /// Whether a certificate counts at `now`: it was written down for the device and the key that
-    /// it is bound to, it has not ended, and the device is neither revoked nor in quarantine.
-    async fn counts(
-        &self,
-        device: (TenantId, DeviceId),
-        serial: &str,
-        now: Timestamp,
-    ) -> Answer<bool>;
-    /// Forgets certificates that ended at `now` or before.
-    async fn forget_certificates(&self, now: Timestamp) -> Answer<()>;
-    /// The certificates of devices that do not count at `now` although they have not ended: the device
-    /// was revoked or is in quarantine. By serial number.
-    async fn withdrawn(&self, tenant: TenantId, now: Timestamp) -> Answer<Vec<Withdrawn>>;
-    /// Makes a device's certificates count no more; `false` when there is no such device or it was
-    /// revoked before.
-    async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;
 }
 
 /// Where a search of the audit trail goes on.
@@ -416,6 +344,10 @@ pub trait Trail: Send + Sync + 'static {
 pub struct Stores {
     /// People.
     pub people: Arc<dyn People>,
+    /// Invitations.
+    pub invitations: Arc<dyn Invitations>,
+    /// Links that show that a mail address is read.
+    pub email_links: Arc<dyn EmailLinks>,
     /// Sign-ins.
     pub sessions: Arc<dyn Sessions>,
     /// API keys.
@@ -460,10 +392,12 @@ impl Stores {
     where
         S: People + Sessions + Keys + Enrolment + Trail + Clone,
         S: Clients + Families + DeviceGrants + PushedRequests + OneTimes + Logouts + SigningKeys,
-        S: Factors + SignIns + Settings + Mails,
+        S: Factors + SignIns + Settings + Mails + Invitations + EmailLinks,
     {
         Self {
             people: Arc::new(store.clone()),
+            invitations: Arc::new(store.clone()),
+            email_links: Arc::new(store.clone()),
             sessions: Arc::new(store.clone()),
             keys: Arc::new(store.clone()),
             enrolment: Arc::new(store.clone()),

@@ -125,6 +125,8 @@ impl Routes {
             whole("/api/auth/v1/password/forgot", Method::POST, Target::Auth, true),
             whole("/api/auth/v1/devices.crl", Method::GET, Target::Auth, true),
             whole("/api/auth/v1/trust-bundle.pem", Method::GET, Target::Auth, true),
+            whole("/api/auth/v1/invitation", Method::POST, Target::Auth, true),
+            whole("/api/auth/v1/email", Method::POST, Target::Auth, true),
             whole(openframe_platform_api::HEALTH, Method::GET, Target::Health, false),
             whole("/api/openapi.json", Method::GET, Target::OpenApi, true),
             write("/prometheus/api/v1/write"),

@@ -1,6 +1,7 @@
 //! Rows as they are in the tables, and what they mean.
 
 mod device_grants;
+mod invitations;
 mod oauth;
 mod proofs;
 
@@ -17,6 +18,7 @@ use openframe_tokens::opaque::SecretHash;
 use uuid::Uuid;
 
 pub(crate) use device_grants::*;
+pub(crate) use invitations::*;
 pub(crate) use oauth::*;
 pub(crate) use proofs::*;
 
@@ -24,11 +26,13 @@ pub(crate) struct UserRow {
     pub(crate) id: Uuid,
     pub(crate) tenant_id: Uuid,
     pub(crate) email: String,
+    pub(crate) email_verified: bool,
     pub(crate) name: String,
     pub(crate) role: String,
     pub(crate) disabled: bool,
     pub(crate) password: Vec<u8>,
     pub(crate) created_ms: i64,
+    pub(crate) invited_until_ms: Option<i64>,
 }
 
 pub(crate) struct SessionRow {
@@ -183,11 +187,13 @@ impl TryFrom<UserRow> for User {
             id: UserId(row.id),
             tenant: TenantId(row.tenant_id),
             email: row.email,
+            email_verified: row.email_verified,
             name: row.name,
             role: row.role.parse().map_err(damaged)?,
             disabled: row.disabled,
             password: row.password,
             created: at(row.created_ms)?,
+            invited: row.invited_until_ms.map(at).transpose()?,
         })
     }
 }

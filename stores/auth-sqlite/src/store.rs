@@ -1,27 +1,26 @@
 //! The promises: each change is one transaction that is alone, with its audit line.
 
 mod device_grants;
+mod enrolment;
 mod factors;
+mod invitations;
 mod mails;
 mod oauth;
 mod proofs;
 mod trail;
 
-use crate::engine::{Connection, Database, Trouble, Writing, failed, reading, trouble, writing};
+use crate::engine::{Connection, Database, Writing, failed, reading, writing};
 use crate::queries::{self as sql, ms};
 use crate::rows::bytes;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_auth::domain::{
-    ApiKey, Device, EnrolmentToken, Entry, Event, PasswordLink, SETUP_TOKENS, Session, SetupToken,
-    User, link,
+    ApiKey, Entry, Event, PasswordLink, SETUP_TOKENS, Session, SetupToken, User, link,
 };
 use openframe_auth::store::{
-    Answer, Change, Changed, Enrolment, Issuing, Joined, Joining, Keys, People, Renewal, Sessions,
-    SetUp, StoreError,
+    Answer, Change, Changed, Keys, People, Renewal, Sessions, SetUp, StoreError,
 };
-use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
-use openframe_pki::Withdrawn;
+use openframe_ids::{ApiKeyId, SessionId, TenantId, UserId};
 use openframe_tokens::opaque::SecretHash;
 
 /// Keeps everything in one database. Clones share it.
@@ -93,11 +92,27 @@ async fn end_sessions_of(
     Ok(())
 }
 
-/// Ends all of a person's sessions, and the link for a new password.
+/// Ends the links for a new password and for another address.
+async fn end_links(db: &mut Connection, user: UserId) -> Answer<()> {
+    sql::remove_password_link(db, user.0).await.map_err(failed)?;
+    sql::remove_email_link(db, user.0).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Ends all of a person's sessions and links.
 async fn sign_out(db: &mut Connection, user: UserId, at: Timestamp) -> Answer<()> {
     end_sessions_of(db, (user, None), at).await?;
-    sql::remove_password_link(db, user.0).await.map_err(failed)?;
-    Ok(())
+    end_links(db, user).await
+}
+
+/// Whether somebody else than `except` has this address.
+async fn is_taken(
+    db: &mut Connection,
+    (tenant, email): (TenantId, &str),
+    except: UserId,
+) -> Answer<bool> {
+    let found = sql::user_by_email(db, tenant.0, email).await.map_err(failed)?;
+    Ok(found.is_some_and(|row| row.id != except.0))
 }
 
 /// Commits with an audit line if something was changed.
@@ -207,13 +222,21 @@ impl People for SqlStore {
         if stops && !owner_signs_in(&mut tx, tenant, Some(id)).await? {
             return Ok(Changed::LastOwner);
         }
+        if is_taken(&mut tx, (tenant, &now.email), id).await? {
+            return Ok(Changed::EmailTaken);
+        }
         let changed = sql::change_user(&mut tx, tenant.0, id.0, to).await.map_err(failed)?;
+        if to.moves(&user) {
+            end_links(&mut tx, id).await?;
+        }
         if now.disabled {
             sign_out(&mut tx, id, event.at).await?;
+            sql::end_invitation(&mut tx, id.0, ms(event.at)).await.map_err(failed)?;
             sql::remove_keys_of(&mut tx, tenant.0, id.0).await.map_err(failed)?;
         }
+        let row = sql::user(&mut tx, tenant.0, id.0).await.map_err(failed)?;
         commit_if(tx, changed, tenant, event).await?;
-        Ok(Changed::Done(now))
+        Ok(Changed::Done(row.map_or(Ok(now), User::try_from)?))
     }
 
     async fn add_password_link(
@@ -223,8 +246,7 @@ impl People for SqlStore {
         event: &Event,
     ) -> Answer<bool> {
         let mut tx = writing(&self.0).await?;
-        let row = (link.user.0, link.secret.0.as_slice(), ms(link.expires));
-        let added = sql::add_password_link(&mut tx, tenant.0, row).await.map_err(failed)?;
+        let added = sql::add_password_link(&mut tx, tenant.0, link).await.map_err(failed)?;
         commit_if(tx, added, tenant, event).await
     }
 
@@ -365,114 +387,5 @@ impl Keys for SqlStore {
         let (mut tx, owner) = (writing(&self.0).await?, owner.map(|owner| owner.0));
         let removed = sql::remove_key(&mut tx, tenant.0, owner, id.0).await.map_err(failed)?;
         commit_if(tx, removed, tenant, event).await
-    }
-}
-
-#[async_trait]
-impl Enrolment for SqlStore {
-    async fn add_token(&self, token: &EnrolmentToken, event: &Event) -> Answer<()> {
-        let mut tx = writing(&self.0).await?;
-        let added = sql::add_token(&mut tx, token).await.map_err(failed)?;
-        commit_if(tx, added, token.tenant, event).await.map(drop)
-    }
-
-    async fn tokens(&self, tenant: TenantId, now: Timestamp) -> Answer<Vec<EnrolmentToken>> {
-        let mut db = reading(&self.0).await?;
-        all(sql::tokens(&mut db, tenant.0, ms(now)).await.map_err(failed)?)
-    }
-
-    async fn remove_token(
-        &self,
-        tenant: TenantId,
-        id: EnrolmentTokenId,
-        event: &Event,
-    ) -> Answer<bool> {
-        let mut tx = writing(&self.0).await?;
-        let removed = sql::remove_token(&mut tx, tenant.0, id.0).await.map_err(failed)?;
-        commit_if(tx, removed, tenant, event).await
-    }
-
-    async fn join(&self, joining: &Joining, event: &Event) -> Answer<Joined> {
-        let (mut tx, now) = (writing(&self.0).await?, ms(event.at));
-        if sql::add_device(&mut tx, joining, now).await.map_err(failed)? == 0 {
-            let row = sql::device_of_key(&mut tx, joining, now).await.map_err(failed)?;
-            let device = row.map(Device::try_from).transpose()?.filter(Device::is_in);
-            return Ok(device.map_or(Joined::Refused, Joined::Before));
-        }
-        // The statement that counts: no use is taken that is not there.
-        if sql::use_token(&mut tx, joining, now).await.map_err(failed)? == 0 {
-            return Ok(Joined::Refused);
-        }
-        sql::add_certificate(&mut tx, &joining.first).await.map_err(failed)?;
-        record(&mut tx, joining.first.tenant, event).await?;
-        commit(tx).await?;
-        Ok(Joined::New)
-    }
-
-    async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>> {
-        let mut db = reading(&self.0).await?;
-        let row = sql::device(&mut db, tenant.0, id.0).await.map_err(failed)?;
-        row.map(Device::try_from).transpose()
-    }
-
-    async fn certify(&self, issuing: &Issuing, event: &Event) -> Answer<bool> {
-        let (mut tx, issued) = (writing(&self.0).await?, &issuing.certificate);
-        match sql::bind_device(&mut tx, issuing).await {
-            Ok(0) => return Ok(false),
-            // Another device that joined by the same token has the key.
-            Err(error) if trouble(&error) == Trouble::Taken => return Ok(false),
-            bound => bound.map_err(failed)?,
-        };
-        sql::forget_other_keys(&mut tx, issued).await.map_err(failed)?;
-        let added = sql::add_certificate(&mut tx, issued).await.map_err(failed)?;
-        commit_if(tx, added, issued.tenant, event).await
-    }
-
-    async fn quarantine(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
-        let mut tx = writing(&self.0).await?;
-        let (whose, now) = ((tenant.0, id.0), ms(event.at));
-        let done = sql::quarantine_device(&mut tx, whose, now).await.map_err(failed)?;
-        commit_if(tx, done, tenant, event).await
-    }
-
-    async fn readmit(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
-        let mut tx = writing(&self.0).await?;
-        let done = sql::readmit_device(&mut tx, tenant.0, id.0).await.map_err(failed)?;
-        commit_if(tx, done, tenant, event).await
-    }
-
-    async fn quarantined(&self, tenant: TenantId, limit: u32) -> Answer<Vec<Device>> {
-        let mut db = reading(&self.0).await?;
-        let found = sql::quarantined_devices(&mut db, tenant.0, limit.into()).await;
-        all(found.map_err(failed)?)
-    }
-
-    async fn counts(
-        &self,
-        (tenant, id): (TenantId, DeviceId),
-        serial: &str,
-        now: Timestamp,
-    ) -> Answer<bool> {
-        let mut db = reading(&self.0).await?;
-        let count = sql::count_certificates(&mut db, (tenant.0, id.0), serial, ms(now)).await;
-        Ok(count.map_err(failed)? > 0)
-    }
-
-    async fn forget_certificates(&self, now: Timestamp) -> Answer<()> {
-        let mut tx = writing(&self.0).await?;
-        sql::forget_certificates(&mut tx, ms(now)).await.map_err(failed)?;
-        commit(tx).await
-    }
-
-    async fn withdrawn(&self, tenant: TenantId, now: Timestamp) -> Answer<Vec<Withdrawn>> {
-        let mut db = reading(&self.0).await?;
-        let found = sql::withdrawn_certificates(&mut db, tenant.0, ms(now)).await;
-        all(found.map_err(failed)?)
-    }
-
-    async fn revoke(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
-        let mut tx = writing(&self.0).await?;
-        let revoked = sql::revoke_device(&mut tx, tenant.0, id.0).await.map_err(failed)?;
-        commit_if(tx, revoked, tenant, event).await
     }
 }

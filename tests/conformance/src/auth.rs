@@ -58,11 +58,13 @@ pub(crate) fn user(n: u8, role: Role) -> User {
         id: UserId(id(1, n)),
         tenant: tenant(n % 2),
         email: format!("{}@example.org", n / 4),
+        email_verified: false,
         name: format!("user {n}"),
         role,
         disabled: false,
         password: vec![n; 49],
         created: at(n.into()),
+        invited: None,
     }
 }
 
@@ -323,6 +325,7 @@ impl Turn {
             _ => {
                 let to = Change {
                     name: (value % 2 == 1).then(|| format!("n{value}")),
+                    email: value.is_multiple_of(4).then(|| format!("{}@example.org", value / 4)),
                     role: (value > 1).then_some(self.role()),
                     disabled: (value > 2).then_some(value.is_multiple_of(3)),
                 };

@@ -6,6 +6,7 @@ pub mod device_grants;
 pub mod devices;
 pub mod enrolment;
 pub mod factors;
+pub mod invitations;
 pub mod mails;
 pub mod monitoring;
 pub mod oauth;

@@ -63,7 +63,10 @@ pub async fn a_wish_is_answered_once(store: &Stores) {
     let (ann, mails) = (user(0, Role::Owner), &store.mails);
     store.people.add(&ann, &event(1)).await.unwrap();
     store.people.add(&user(4, Role::Owner), &event(1)).await.unwrap();
-    let link = |n: u8| PasswordLink { user: ann.id, secret: SecretHash([n; 32]), expires: at(80) };
+    let link = |n: u8| {
+        let secret = SecretHash([n; 32]);
+        PasswordLink { user: ann.id, secret, mailed: true, expires: at(80) }
+    };
     let wish = async |n| {
         mails.add(&mail(n, MailKind::LinkAsked, 1), None).await.unwrap();
         mails.take(tenant(0), REPLICA, (at(2), at(60))).await.unwrap().unwrap()

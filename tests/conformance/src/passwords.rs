@@ -21,7 +21,10 @@ pub async fn a_password_link_is_good_once(store: &Stores) {
     people.add(&ann, &event(1)).await.unwrap();
     people.add(&user(4, Role::Owner), &event(1)).await.unwrap();
     store.sessions.add(&session_of(whose, 1, 1), &event(1)).await.unwrap();
-    let link = |n: u8| PasswordLink { user: ann.id, secret: SecretHash([n; 32]), expires: at(10) };
+    let link = |n: u8| {
+        let (secret, mailed) = (SecretHash([n; 32]), n == 2);
+        PasswordLink { user: ann.id, secret, mailed, expires: at(10) }
+    };
     let add = async |n| people.add_password_link(ann.tenant, link(n), &event(2)).await.unwrap();
     let choose = async |n: u8, at: i64, to: u8| -> Option<User> {
         let event = event(at);
@@ -38,6 +41,7 @@ pub async fn a_password_link_is_good_once(store: &Stores) {
     assert_eq!(won.len(), 1);
     let kept = people.get(ann.tenant, ann.id).await.unwrap();
     assert_eq!(kept.as_ref(), won.first());
+    assert!(won.iter().all(|won| won.email_verified), "the link went there");
     assert!(store.sessions.list(ann.tenant, None).await.unwrap().is_empty());
 
     assert!(add(3).await);

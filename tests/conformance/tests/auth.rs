@@ -5,7 +5,8 @@
 use openframe_auth::Stores;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{
-    audit, auth as rules, device_grants, enrolment, factors, mails, oauth, passwords, proofs,
+    audit, auth as rules, device_grants, enrolment, factors, invitations, mails, oauth, passwords,
+    proofs,
 };
 use openframe_sqlite::Database;
 use proptest::prelude::*;
@@ -57,6 +58,27 @@ async fn a_password_link_is_good_once() {
     let engines = engines().await;
     passwords::a_password_link_is_good_once(&engines.memory).await;
     passwords::a_password_link_is_good_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_is_accepted_once() {
+    let engines = engines().await;
+    invitations::an_invitation_is_accepted_once(&engines.memory).await;
+    invitations::an_invitation_is_accepted_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_ends_with_its_person() {
+    let engines = engines().await;
+    invitations::an_invitation_ends_with_its_person(&engines.memory).await;
+    invitations::an_invitation_ends_with_its_person(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_verified_once() {
+    let engines = engines().await;
+    invitations::an_address_is_verified_once(&engines.memory).await;
+    invitations::an_address_is_verified_once(&engines.sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,7 @@ export type TotpConfirmed = Auth['schemas']['TotpConfirmed'];
 export type RecoveryCodes = Auth['schemas']['RecoveryCodes'];
 export type Settings = Auth['schemas']['Settings'];
 export type PasswordLink = Auth['schemas']['PasswordLink'];
+export type Invitation = Auth['schemas']['Invitation'];
 export type OAuthClient = Auth['schemas']['OAuthClient'];
 export type MadeOAuthClient = Auth['schemas']['MadeOAuthClient'];
 export type SigningKey = Auth['schemas']['SigningKey'];

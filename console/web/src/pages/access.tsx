@@ -1,6 +1,7 @@
 import { useCan } from '../api/queries';
 import { Page } from '../parts/page';
 import { Consents } from './access/consents';
+import { Email } from './access/email';
 import { SecondFactor } from './access/factors';
 import { Keys } from './access/keys';
 import { Password } from './access/password';
@@ -22,6 +23,7 @@ export function AccessPage() {
       {can('users:manage') && <SigningKeys />}
       <Sessions />
       <Consents />
+      <Email />
       <Password />
       <SecondFactor />
       {can('users:manage') && <Everybody />}

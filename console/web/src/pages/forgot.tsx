@@ -30,7 +30,7 @@ export function ForgotPage() {
           <Stack>
             <TextInput
               label="E-mail"
-              description="A link by which you choose a new one is sent there"
+              description="The link is sent there"
               type="email"
               autoComplete="username"
               required

@@ -8,6 +8,7 @@ const PLACES: [string, Record<string, string>][] = [
   ['/sign-in', { Password: 'current-password' }],
   ['/setup', { Password: 'new-password' }],
   ['/password', { 'New password': 'new-password' }],
+  ['/invitation', { 'Your password': 'new-password' }],
   [
     '/access',
     {

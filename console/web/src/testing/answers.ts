@@ -26,6 +26,7 @@ export const ANN: User = {
   id: 'u1',
   name: 'Ann',
   email: 'ann@example.org',
+  email_verified: false,
   role: 'owner',
   disabled: false,
   created_at: once,

@@ -7,6 +7,7 @@ use super::*;
 use crate::family::{About, Holder};
 use crate::{Amr, Scopes};
 
+const ANN: Who<'_> = Who { name: "Ann", email: "ann@x", email_verified: false };
 const ISSUER: &str = "https://id.example.org/t/main";
 
 fn at(second: i64) -> Timestamp {
@@ -45,7 +46,7 @@ fn read(token: &str, key: &SigningKey, client: ClientId) -> Result<Value, String
 fn it_is_signed_with_es256_for_the_client_that_asked() {
     let (key, other) = (SigningKey::generate(), SigningKey::generate());
     let (client, issued) = (ClientId::new(), issued("openid"));
-    let token = key.sign((ISSUER, client), &issued, ("Ann", "ann@x"), at(1000)).unwrap();
+    let token = key.sign((ISSUER, client), &issued, ANN, at(1000)).unwrap();
     let claims = read(&token, &key, client).unwrap();
     assert!(read(&token, &other, client).is_err(), "of another key");
     assert!(read(&token, &key, ClientId::new()).is_err(), "for another client");
@@ -71,7 +72,7 @@ fn it_is_signed_with_es256_for_the_client_that_asked() {
 fn it_tells_of_the_person_what_the_scopes_allow() {
     let (key, client) = (SigningKey::generate(), ClientId::new());
     let told = |scopes: &str| {
-        let token = key.sign((ISSUER, client), &issued(scopes), ("Ann", "ann@x"), at(1000));
+        let token = key.sign((ISSUER, client), &issued(scopes), ANN, at(1000));
         let claims = read(&token.unwrap(), &key, client).unwrap();
         (claims.get("name").is_some(), claims.get("email").is_some())
     };
@@ -79,7 +80,21 @@ fn it_tells_of_the_person_what_the_scopes_allow() {
     assert_eq!(told("openid profile"), (true, false));
     assert_eq!(told("openid email"), (false, true));
     let nobody = Issued { about: None, ..issued("openid") };
-    assert_eq!(key.sign((ISSUER, client), &nobody, ("Ann", "ann@x"), at(1000)), None);
+    assert_eq!(key.sign((ISSUER, client), &nobody, ANN, at(1000)), None);
+}
+
+/// B26.
+#[test]
+fn an_address_is_verified_when_its_person_has_shown_to_read_it() {
+    let (key, client) = (SigningKey::generate(), ClientId::new());
+    let told = |scopes: &str, email_verified| {
+        let who = Who { email_verified, ..ANN };
+        let token = key.sign((ISSUER, client), &issued(scopes), who, at(1000)).unwrap();
+        read(&token, &key, client).unwrap().get("email_verified").cloned()
+    };
+    assert_eq!(told("openid email", true), Some(json!(true)));
+    assert_eq!(told("openid email", false), Some(json!(false)));
+    assert_eq!(told("openid profile", true), None);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use openframe_ids::{TenantId, UserId};
 
 use super::*;
 use crate::family::{About, Holder, Issued};
+use crate::id_token::Who;
 use crate::{Amr, Pkce, RedirectUri, Scopes};
 
 const ISSUER: &str = "https://id.example.org/t/main";
@@ -56,7 +57,8 @@ impl World {
             refresh: None,
             about: Some(About { holder, nonce: None }),
         };
-        self.key.sign((issuer, client), &issued, ("", ""), now).unwrap()
+        let who = Who { name: "", email: "", email_verified: false };
+        self.key.sign((issuer, client), &issued, who, now).unwrap()
     }
 
     fn read(&self, pairs: &[(&str, &str)]) -> Result<Logout, Refusal> {

@@ -148,7 +148,10 @@ impl Auth {
         let content = self.opened_mail(&mail)?;
         match mail.kind {
             MailKind::LinkAsked => self.answer_wish((mail.id, self.mailing.own), &content).await?,
-            MailKind::PasswordLink | MailKind::Notice => {
+            MailKind::PasswordLink
+            | MailKind::Invitation
+            | MailKind::EmailLink
+            | MailKind::Notice => {
                 self.hand_over(post.as_ref(), &mail, &content).await?;
             }
         }

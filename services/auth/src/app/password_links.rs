@@ -6,9 +6,10 @@ use openframe_ids::UserId;
 use openframe_tokens::Permission;
 use openframe_tokens::opaque::{Purpose, mint, read};
 
+use super::people::checked_email;
 use super::{Asked, Auth, Entered, Origin, need_whole};
 use crate::Error;
-use crate::domain::{Letter, MailKind, PasswordLink, email, password_fault};
+use crate::domain::{Letter, MailKind, PasswordLink, password_fault};
 use crate::store::Turn;
 
 /// How long a link is good: it is handed over by a person.
@@ -32,7 +33,7 @@ impl Auth {
         self.fresh(asked).await?;
         let minted = mint(Purpose::PasswordLink, id.0);
         let expires = self.now() + LIFETIME;
-        let link = PasswordLink { user: id, secret: minted.hash, expires };
+        let link = PasswordLink { user: id, secret: minted.hash, mailed: false, expires };
         let event = self.event(asked, "password_link.create", id);
         if !self.store.people.add_password_link(asked.caller.tenant, link, &event).await? {
             return Err(Error::Missing("person who may sign in"));
@@ -51,8 +52,7 @@ impl Auth {
         if !self.sends_mail() {
             return Err(Error::NoMail);
         }
-        let account =
-            email(typed).ok_or_else(|| Error::Invalid("the mail address is not one".to_owned()))?;
+        let account = checked_email(typed)?;
         let who = ("nobody", account.clone());
         let event = self.event_by(who, origin, "password_link.ask", "");
         self.may_ask_for_mail(&account, origin, &event).await?;
@@ -71,7 +71,7 @@ impl Auth {
         };
         let minted = mint(Purpose::PasswordLink, user.id.0);
         let expires = self.now() + MAILED_LIFETIME;
-        let link = PasswordLink { user: user.id, secret: minted.hash, expires };
+        let link = PasswordLink { user: user.id, secret: minted.hash, mailed: true, expires };
         let (own, url) = (self.own_url(), self.password_url(&minted.text));
         let text = format!(
             "Somebody, you we hope, has asked for a new password for {account} at {own}\n\n\
@@ -83,7 +83,7 @@ impl Auth {
         let letter = self.sealed_mail(MailKind::PasswordLink, &letter, expires);
         let event = self.own_event("password_link.create", user.id);
         if !mails.answer_wish(turn, link, &letter, &event).await? {
-            // The person has just been disabled, or it is another replica's turn, which says so too.
+            // The person has just been disabled or has not joined yet, or it is another replica's turn, which says so too.
             mails.remove(turn, self.tenant, None).await?;
         }
         Ok(())

@@ -5,6 +5,7 @@ use openframe_ids::{TenantId, UserId};
 use openframe_oauth::Amr;
 use openframe_tokens::{Permission, Role};
 
+use super::invitations::may_give;
 use super::{Asked, Auth, SignedIn, in_session, need_whole};
 use crate::Error;
 use crate::domain::{User, email, name, own_password_fault};
@@ -27,6 +28,8 @@ pub struct NewPerson {
 pub struct PersonChange {
     /// A new name.
     pub name: Option<String>,
+    /// A new mail address, of somebody else than who asks.
+    pub email: Option<String>,
     /// A new role.
     pub role: Option<Role>,
     /// Whether sign-in is refused.
@@ -43,6 +46,7 @@ impl Auth {
     /// Adds a person.
     pub async fn create_user(&self, asked: &Asked, person: NewPerson) -> Result<User, Error> {
         need_whole(&asked.caller, Permission::UsersManage)?;
+        may_give(&asked.caller, person.role)?;
         self.fresh(asked).await?;
         let user = self.new_user(asked.caller.tenant, person).await?;
         let mut event = self.event(asked, "user.create", user.id);
@@ -57,21 +61,52 @@ impl Auth {
         id: UserId,
         change: PersonChange,
     ) -> Result<User, Error> {
-        need_whole(&asked.caller, Permission::UsersManage)?;
+        let own = need_whole(&asked.caller, Permission::UsersManage)?;
+        change.role.map_or(Ok(()), |role| may_give(&asked.caller, role))?;
         self.fresh(asked).await?;
         let name = change.name.as_deref().map(checked_name).transpose()?;
+        let email = change.email.as_deref().map(checked_email).transpose()?;
+        let before = match &email {
+            Some(_) => Some(self.movable(asked, (own, id)).await?),
+            None => None,
+        };
         let mut event = self.event(asked, "user.change", id);
         let role = change.role.map(|role| format!("role {role}"));
         let disabled = change.disabled.map(|disabled| format!("disabled {disabled}"));
         let renamed = name.as_ref().map(|_| "name".to_owned());
+        let moved = email.as_ref().map(|_| "mail address".to_owned());
         event.detail =
-            [role, disabled, renamed].into_iter().flatten().collect::<Vec<_>>().join(", ");
-        let to = Change { name, role: change.role, disabled: change.disabled };
-        match self.store.people.change(asked.caller.tenant, id, &to, &event).await? {
-            Changed::Done(user) => Ok(user),
-            Changed::Missing => Err(Error::Missing("person")),
-            Changed::LastOwner => Err(Error::LastOwner),
+            [role, disabled, renamed, moved].into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let to = Change { name, email, role: change.role, disabled: change.disabled };
+        let user = match self.store.people.change(asked.caller.tenant, id, &to, &event).await? {
+            Changed::Done(user) => user,
+            Changed::Missing => return Err(Error::Missing("person")),
+            Changed::LastOwner => return Err(Error::LastOwner),
+            Changed::EmailTaken => return Err(Error::EmailTaken),
+        };
+        if let Some(before) = before.filter(|before| before.email != user.email) {
+            self.tell_moved(&before, &asked.origin).await;
         }
+        Ok(user)
+    }
+
+    /// The person whose address whoever manages people may correct: somebody else, who has joined. The own
+    /// one is shown to be read where mail is sent, and an invitation is known by the address that it went
+    /// to.
+    async fn movable(&self, asked: &Asked, (own, id): (UserId, UserId)) -> Result<User, Error> {
+        if own == id && self.sends_mail() {
+            return Err(Error::Invalid(
+                "change your own mail address by POST /api/auth/v1/me/email".to_owned(),
+            ));
+        }
+        let user = self.store.people.get(asked.caller.tenant, id).await?;
+        let user = user.ok_or(Error::Missing("person"))?;
+        if user.invited.is_some() {
+            return Err(Error::Invalid(
+                "take the invitation back, and invite the right address".to_owned(),
+            ));
+        }
+        Ok(user)
     }
 
     /// Changes the password of the person who asks, who shows the one of now. All of the person's
@@ -121,16 +156,32 @@ impl Auth {
     }
 
     pub(super) async fn new_user(&self, tenant: TenantId, new: NewPerson) -> Result<User, Error> {
-        let email = email(&new.email)
-            .ok_or_else(|| Error::Invalid("the mail address is not one".to_owned()))?;
+        let email = checked_email(&new.email)?;
         let name = checked_name(&new.name)?;
         if let Some(fault) = own_password_fault(&new.password, (&email, &name)) {
             return Err(Error::Invalid(fault.to_owned()));
         }
         let password = self.passwords.hash(&new.password).await?;
         let (id, created) = (UserId::new(), self.now());
-        Ok(User { id, tenant, email, name, role: new.role, disabled: false, password, created })
+        let (email_verified, disabled, invited) = (false, false, None);
+        let role = new.role;
+        Ok(User {
+            id,
+            tenant,
+            email,
+            email_verified,
+            name,
+            role,
+            disabled,
+            password,
+            created,
+            invited,
+        })
     }
+}
+
+pub(super) fn checked_email(typed: &str) -> Result<String, Error> {
+    email(typed).ok_or_else(|| Error::Invalid("the mail address is not one".to_owned()))
 }
 
 pub(super) fn checked_name(typed: &str) -> Result<String, Error> {

@@ -80,12 +80,14 @@ impl Auth {
             id: UserId::new(),
             tenant: self.tenant,
             email: "bootstrap@openframe.invalid".to_owned(),
+            email_verified: false,
             name: "bootstrap".to_owned(),
             role: Role::Owner,
             disabled: false,
             // No password matches an empty hash.
             password: Vec::new(),
             created: now,
+            invited: None,
         };
         let key = ApiKey {
             id,

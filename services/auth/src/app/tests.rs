@@ -6,6 +6,7 @@ mod documented;
 mod ended;
 mod factors;
 mod guards;
+mod invitations;
 mod mailing;
 mod programs;
 mod secrets;

@@ -12,19 +12,26 @@ pub enum MailKind {
     LinkAsked,
     /// A letter with a link for a new password.
     PasswordLink,
+    /// A letter with a link by which an invited person joins.
+    Invitation,
+    /// A letter with a link that shows that its address is read.
+    EmailLink,
     /// A letter that tells of a change.
     Notice,
 }
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::LinkAsked, Self::PasswordLink, Self::Notice];
+    pub const ALL: [Self; 5] =
+        [Self::LinkAsked, Self::PasswordLink, Self::Invitation, Self::EmailLink, Self::Notice];
 
     /// Its name, as it is kept.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::LinkAsked => "password_link_asked",
             Self::PasswordLink => "password_link",
+            Self::Invitation => "invitation",
+            Self::EmailLink => "email_link",
             Self::Notice => "notice",
         }
     }

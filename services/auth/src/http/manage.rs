@@ -54,7 +54,8 @@ async fn change_user(
     Json(change): Json<UserChange>,
 ) -> Result<Json<User>, Fault> {
     let role = change.role.as_deref().map(views::role).transpose()?;
-    let change = PersonChange { name: change.name, role, disabled: change.disabled };
+    let UserChange { name, email, disabled, .. } = change;
+    let change = PersonChange { name, email, role, disabled };
     Ok(Json(views::user(app.change_user(&asked, id, change).await?)))
 }
 

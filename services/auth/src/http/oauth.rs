@@ -251,7 +251,7 @@ async fn user_info(
                 view.extend(person.name.map(|name| ("name".to_owned(), name.into())));
                 if let Some(email) = person.email {
                     view.insert("email".to_owned(), email.into());
-                    view.insert("email_verified".to_owned(), false.into());
+                    view.insert("email_verified".to_owned(), person.email_verified.into());
                 }
             }
             axum::Json(view).into_response()

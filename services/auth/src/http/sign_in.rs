@@ -81,7 +81,7 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// What the browser is told after a password.
-fn entered(entered: Entered) -> Response {
+pub(super) fn entered(entered: Entered) -> Response {
     match entered {
         Entered::Whole(opened) => signed_in(*opened),
         Entered::Half(secret, next) => {

@@ -14,10 +14,12 @@ pub(super) fn user(user: User) -> wire::User {
     wire::User {
         id: user.id,
         email: user.email,
+        email_verified: user.email_verified,
         name: user.name,
         role: user.role.to_string(),
         disabled: user.disabled,
         created_at: user.created,
+        invited_until: user.invited,
     }
 }
 

@@ -30,8 +30,8 @@ pub trait Mails: Send + Sync + 'static {
     /// another replica's turn.
     async fn remove(&self, turn: Turn, tenant: TenantId, event: Option<&Event>) -> Answer<bool>;
     /// Puts `letter` in the place of the wish for a link that it answers, and keeps the link in the place
-    /// of the one that the person had. Only if it is this replica's turn and the person is not disabled;
-    /// says whether it was done.
+    /// of the one that the person had. Only if it is this replica's turn, and the person is not disabled
+    /// and has no invitation to accept; says whether it was done.
     async fn answer_wish(
         &self,
         turn: Turn,

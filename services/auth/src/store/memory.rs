@@ -3,6 +3,7 @@
 mod device_grants;
 mod enrolment;
 mod factors;
+mod invitations;
 mod mails;
 mod oauth;
 mod proofs;
@@ -24,9 +25,9 @@ use uuid::Uuid;
 
 use super::{Answer, Change, Changed, Keys, People, Renewal, Sessions, SetUp, StreamState};
 use crate::domain::{
-    ApiKey, Checkpoint, Consent, Device, DeviceCertificate, EnrolmentToken, Entry, Event,
-    HalfSignIn, PasswordLink, SETUP_TOKENS, SealedKey, Session, SetupToken, TenantSettings, User,
-    link,
+    ApiKey, Checkpoint, Consent, Device, DeviceCertificate, EmailLink, EnrolmentToken, Entry,
+    Event, HalfSignIn, Invitation, PasswordLink, SETUP_TOKENS, SealedKey, Session, SetupToken,
+    TenantSettings, User, link,
 };
 
 /// A destination of the trail, and who sends to it until when.
@@ -56,6 +57,8 @@ struct Everything {
     certificates: BTreeMap<String, DeviceCertificate>,
     trails: BTreeMap<TenantId, Vec<Entry>>,
     password_links: BTreeMap<UserId, PasswordLink>,
+    invitations: BTreeMap<UserId, Invitation>,
+    email_links: BTreeMap<UserId, EmailLink>,
     clients: BTreeMap<ClientId, Client>,
     consents: BTreeMap<(UserId, ClientId), Consent>,
     families: BTreeMap<FamilyId, Family>,
@@ -87,9 +90,15 @@ impl Everything {
         tokens.any(|token| token.secret == secret && token.expires > now)
     }
 
-    /// Ends all of a person's sessions, and the link for a new password.
-    fn sign_out(&mut self, user: UserId, at: Timestamp) {
+    /// Ends the links for a new password and for another address.
+    fn end_links(&mut self, user: UserId) {
         self.password_links.remove(&user);
+        self.email_links.remove(&user);
+    }
+
+    /// Ends all of a person's sessions and links.
+    fn sign_out(&mut self, user: UserId, at: Timestamp) {
+        self.end_links(user);
         self.end_sessions_of(user, None, at);
     }
 
@@ -210,6 +219,7 @@ impl People for MemoryStore {
     ) -> Answer<Changed> {
         let mut all = self.lock();
         let other_owner = all.owner_signs_in(tenant, Some(id));
+        let taken = to.email.as_ref().is_some_and(|email| all.has_address((tenant, email), id));
         let Some(user) = all.users.get_mut(&id).filter(|user| user.tenant == tenant) else {
             return Ok(Changed::Missing);
         };
@@ -217,13 +227,21 @@ impl People for MemoryStore {
         if user.is_owner() && !now.is_owner() && !other_owner {
             return Ok(Changed::LastOwner);
         }
+        if taken {
+            return Ok(Changed::EmailTaken);
+        }
+        let moves = to.moves(user);
         *user = now.clone();
+        if moves {
+            all.end_links(id);
+        }
         if now.disabled {
             all.sign_out(id, event.at);
+            all.end_invitation(id, event.at);
             all.keys.retain(|_, key| key.owner != id);
         }
         all.record(tenant, event);
-        Ok(Changed::Done(now))
+        Ok(Changed::Done(all.users.get(&id).cloned().unwrap_or(now)))
     }
 
     async fn add_password_link(
@@ -233,8 +251,7 @@ impl People for MemoryStore {
         event: &Event,
     ) -> Answer<bool> {
         let mut all = self.lock();
-        let user = all.users.get(&link.user);
-        if !user.is_some_and(|user| user.tenant == tenant && !user.disabled) {
+        if !all.may_have_link((tenant, link.user)) {
             return Ok(false);
         }
         all.password_links.insert(link.user, link);
@@ -251,12 +268,12 @@ impl People for MemoryStore {
     ) -> Answer<Option<User>> {
         let mut all = self.lock();
         let link = all.password_links.get(&id);
-        if !link.is_some_and(|link| link.secret == secret && link.expires > event.at) {
-            return Ok(None);
-        }
+        let good = |link: &&PasswordLink| link.secret == secret && link.expires > event.at;
+        let Some(mailed) = link.filter(good).map(|link| link.mailed) else { return Ok(None) };
         let user = all.users.get_mut(&id).filter(|user| user.tenant == tenant && !user.disabled);
         let Some(user) = user else { return Ok(None) };
         user.password = to.to_vec();
+        user.email_verified |= mailed;
         let user = user.clone();
         all.sign_out(id, event.at);
         all.record(tenant, event);

@@ -1,6 +1,6 @@
 //! Set-up and people.
 
-use openframe_auth::domain::User;
+use openframe_auth::domain::{PasswordLink, User};
 use openframe_auth::store::Change;
 use openframe_tokens::Role;
 use sqlx::Result;
@@ -89,8 +89,10 @@ pub(crate) async fn remove_setup_tokens(
 pub(crate) async fn add_user(db: &mut Connection, user: &User) -> Result<u64> {
     let (role, created) = (user.role.as_str(), ms(user.created));
     let done = sqlx::query!(
-        r#"insert into users (id, tenant_id, email, name, role, disabled, password, created_ms)
-           values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (tenant_id, email) do nothing"#,
+        r#"insert into users
+             (id, tenant_id, email, name, role, disabled, password, created_ms, email_verified)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+           on conflict (tenant_id, email) do nothing"#,
         user.id.0,
         user.tenant.0,
         user.email,
@@ -98,7 +100,8 @@ pub(crate) async fn add_user(db: &mut Connection, user: &User) -> Result<u64> {
         role,
         user.disabled,
         user.password,
-        created
+        created,
+        user.email_verified
     )
     .execute(db)
     .await?;
@@ -126,10 +129,12 @@ pub(crate) async fn set_password(
 pub(crate) async fn user(db: &mut Connection, tenant: Uuid, id: Uuid) -> Result<Option<UserRow>> {
     sqlx::query_as!(
         UserRow,
-        r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", email as "email!", name as "name!",
-           role as "role!", disabled as "disabled!: bool", password as "password!",
-           created_ms as "created_ms!"
-           from users where tenant_id = $1 and id = $2"#,
+        r#"select u.id as "id!: Uuid", u.tenant_id as "tenant_id!: Uuid", u.email as "email!",
+           u.email_verified as "email_verified!: bool", u.name as "name!", u.role as "role!",
+           u.disabled as "disabled!: bool", u.password as "password!", u.created_ms as "created_ms!",
+           i.expires_ms as "invited_until_ms?"
+           from users u left join invitations i on i.user_id = u.id
+           where u.tenant_id = $1 and u.id = $2"#,
         tenant,
         id
     )
@@ -144,10 +149,12 @@ pub(crate) async fn user_by_email(
 ) -> Result<Option<UserRow>> {
     sqlx::query_as!(
         UserRow,
-        r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", email as "email!", name as "name!",
-           role as "role!", disabled as "disabled!: bool", password as "password!",
-           created_ms as "created_ms!"
-           from users where tenant_id = $1 and email = $2"#,
+        r#"select u.id as "id!: Uuid", u.tenant_id as "tenant_id!: Uuid", u.email as "email!",
+           u.email_verified as "email_verified!: bool", u.name as "name!", u.role as "role!",
+           u.disabled as "disabled!: bool", u.password as "password!", u.created_ms as "created_ms!",
+           i.expires_ms as "invited_until_ms?"
+           from users u left join invitations i on i.user_id = u.id
+           where u.tenant_id = $1 and u.email = $2"#,
         tenant,
         email
     )
@@ -158,10 +165,12 @@ pub(crate) async fn user_by_email(
 pub(crate) async fn users(db: &mut Connection, tenant: Uuid) -> Result<Vec<UserRow>> {
     sqlx::query_as!(
         UserRow,
-        r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", email as "email!", name as "name!",
-           role as "role!", disabled as "disabled!: bool", password as "password!",
-           created_ms as "created_ms!"
-           from users where tenant_id = $1 order by id"#,
+        r#"select u.id as "id!: Uuid", u.tenant_id as "tenant_id!: Uuid", u.email as "email!",
+           u.email_verified as "email_verified!: bool", u.name as "name!", u.role as "role!",
+           u.disabled as "disabled!: bool", u.password as "password!", u.created_ms as "created_ms!",
+           i.expires_ms as "invited_until_ms?"
+           from users u left join invitations i on i.user_id = u.id
+           where u.tenant_id = $1 order by u.id"#,
         tenant
     )
     .fetch_all(db)
@@ -177,12 +186,15 @@ pub(crate) async fn change_user(
     let role = to.role.map(Role::as_str);
     let done = sqlx::query!(
         r#"update users set name = coalesce($3, name), role = coalesce($4, role),
-           disabled = coalesce($5, disabled) where tenant_id = $1 and id = $2"#,
+           disabled = coalesce($5, disabled), email = coalesce($6, email),
+           email_verified = email_verified and coalesce($6, email) = email
+           where tenant_id = $1 and id = $2"#,
         tenant,
         id,
         to.name,
         role,
-        to.disabled
+        to.disabled,
+        to.email
     )
     .execute(db)
     .await?;
@@ -235,16 +247,20 @@ pub(crate) async fn remove_keys_of(db: &mut Connection, tenant: Uuid, user: Uuid
 pub(crate) async fn add_password_link(
     db: &mut Connection,
     tenant: Uuid,
-    (user, secret, expires): (Uuid, &[u8], i64),
+    link: PasswordLink,
 ) -> Result<u64> {
+    let (secret, expires) = (link.secret.0.as_slice(), ms(link.expires));
     let done = sqlx::query!(
-        r#"insert into password_links (user_id, secret, expires_ms)
-           select id, $3, $4 from users where id = $1 and tenant_id = $2 and not disabled
-           on conflict (user_id) do update set secret = $3, expires_ms = $4"#,
-        user,
+        r#"insert into password_links (user_id, secret, expires_ms, mailed)
+           select id, $3, $4, $5 from users where id = $1 and tenant_id = $2 and not disabled
+             and not exists (select 1 from invitations where user_id = $1)
+           on conflict (user_id) do update
+           set secret = excluded.secret, expires_ms = excluded.expires_ms, mailed = excluded.mailed"#,
+        link.user.0,
         tenant,
         secret,
-        expires
+        expires,
+        link.mailed
     )
     .execute(db)
     .await?;
@@ -259,7 +275,9 @@ pub(crate) async fn use_password_link(
     to: &[u8],
 ) -> Result<u64> {
     let done = sqlx::query!(
-        r#"update users set password = $3 where id = $1 and tenant_id = $2 and not disabled
+        r#"update users set password = $3, email_verified = email_verified
+             or exists (select 1 from password_links where user_id = $1 and mailed)
+           where id = $1 and tenant_id = $2 and not disabled
            and exists (select 1 from password_links
                        where user_id = $1 and secret = $4 and expires_ms > $5)"#,
         user,

@@ -65,8 +65,7 @@ impl Mails for SqlStore {
         event: &Event,
     ) -> Answer<bool> {
         let mut tx = writing(&self.0).await?;
-        let row = (link.user.0, link.secret.0.as_slice(), ms(link.expires));
-        let added = sql::add_password_link(&mut tx, letter.tenant.0, row).await.map_err(failed)?;
+        let added = sql::add_password_link(&mut tx, letter.tenant.0, link).await.map_err(failed)?;
         let removed = sql::remove_mail(&mut tx, turn).await.map_err(failed)?;
         // What was done is undone where the rest is not: nothing is committed then.
         if removed == 0 {

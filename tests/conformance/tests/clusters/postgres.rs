@@ -9,8 +9,8 @@ use openframe_auth::Stores;
 use openframe_auth::domain::Checkpoint;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{
-    alerts, audit, auth as rules, device_grants, enrolment, factors, mails, oauth, passwords,
-    proofs,
+    alerts, audit, auth as rules, device_grants, enrolment, factors, invitations, mails, oauth,
+    passwords, proofs,
 };
 use openframe_ids::TenantId;
 use openframe_lab::Node;
@@ -49,13 +49,22 @@ impl Auth {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab"]
-async fn postgres_keeps_the_rules_of_mail() {
+async fn postgres_keeps_the_rules_of_mail_and_invitations() {
     let _held = POSTGRES.shared().await;
     let auth = Auth::fresh().await;
     mails::one_replica_at_a_time_has_a_mail(&auth.stores).await;
     auth.end().await;
     let auth = Auth::fresh().await;
     mails::a_wish_is_answered_once(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    invitations::an_invitation_is_accepted_once(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    invitations::an_invitation_ends_with_its_person(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    invitations::an_address_is_verified_once(&auth.stores).await;
     auth.end().await;
 }
 

@@ -53,6 +53,8 @@ async fn signed_in(stores: &Stores, tenant: TenantId) -> SignedIn {
         name: "Ann".to_owned(),
         role: Role::Owner,
         disabled: false,
+        email_verified: false,
+        invited: None,
         password: vec![1],
         created: now,
     };

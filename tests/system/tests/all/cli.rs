@@ -298,6 +298,16 @@ async fn programs_and_people_are_managed_by_the_command_line() {
     let people = people.get("items").and_then(Value::as_array).unwrap();
     let is = |user: &&Value| user.get("email").unwrap() == "technician@example.org";
     let technician = people.iter().find(is).unwrap().get("id").and_then(Value::as_str).unwrap();
+    let bob = "bob@example.org";
+    for say in [&["invite", bob, "--role", "read_only"][..], &["invite-again", bob]] {
+        let link = ann.says(&[&["user"][..], say].concat());
+        assert!(link.contains("/invitation#token=of_in_"), "{link}");
+    }
+    assert!(ann.says(&["user", "list"]).contains("invited"));
+    ann.says(&["user", "withdraw", bob]);
+    assert!(!ann.says(&["user", "list"]).contains(bob));
+    ann.says(&["user", "set-email", "technician@example.org", bob]);
+    assert!(ann.says(&["user", "list"]).contains(bob));
     let link = ann.says(&["user", "password-link", technician]);
     assert!(link.contains("/password#token=of_pl_"), "{link}");
     for (decision, told) in [("required", "required"), ("optional", "optional")] {

@@ -105,6 +105,7 @@ async fn nothing_hints_at_a_password() {
     }
     // What is asked beside a password: nothing that could stand for it.
     let known = [
+        ("InvitationAccepted", "name token"),
         ("LoginRequest", "email"),
         ("NewUser", "email name role"),
         ("PasswordChoice", "token"),

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// What a client sees when the server hangs up on a body that it does not want.
 const HUNG_UP: StatusCode = StatusCode::PAYLOAD_TOO_LARGE;
 /// Operations that anybody may ask: they are how one becomes somebody, or public.
-const OPEN: [&str; 11] = [
+const OPEN: [&str; 13] = [
     "/api/auth/v1/setup",
     "/api/auth/v1/login",
     "/api/auth/v1/login/code",
@@ -20,6 +20,8 @@ const OPEN: [&str; 11] = [
     "/api/auth/v1/password/forgot",
     "/api/auth/v1/devices.crl",
     "/api/auth/v1/trust-bundle.pem",
+    "/api/auth/v1/invitation",
+    "/api/auth/v1/email",
 ];
 /// They answer until the caller leaves.
 const STREAMS: [&str; 3] = ["/live", "/events", "/stream"];

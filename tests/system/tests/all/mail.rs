@@ -14,19 +14,19 @@ use serde_json::json;
 
 use crate::roles::{PASSWORD, log_in, person};
 
-const EMAIL: &str = "technician@example.org";
-const NEW: &str = "a better long one";
+pub(crate) const EMAIL: &str = "technician@example.org";
+pub(crate) const NEW: &str = "a better long one";
 /// What links begin with: the address of the settings.
 const LINK: &str = "https://openframe.example/password#token=";
 
 /// A server that sends mail to `place`, and a person. Where it is reached is not what it calls itself.
-struct Sending {
-    server: Server,
+pub(crate) struct Sending {
+    pub(crate) server: Server,
     url: String,
 }
 
 impl Sending {
-    async fn start(place: &str, tls: &str, more: &[&str]) -> Self {
+    pub(crate) async fn start(place: &str, tls: &str, more: &[&str]) -> Self {
         let own = format!("http://{}", MailServer::place().unwrap());
         let (mail, tls) = (format!("auth.mail.server={place}"), format!("auth.mail.tls={tls}"));
         let (from, listen) = ("auth.mail.from=openframe@example.org", format!("listen={own}"));
@@ -45,7 +45,7 @@ impl Sending {
 }
 
 /// Asks as a page would whose address somebody has made up.
-async fn post(server: &Server, path: &str, body: &serde_json::Value) -> Response {
+pub(crate) async fn post(server: &Server, path: &str, body: &serde_json::Value) -> Response {
     let request = Request::post(path)
         .header("host", "evil.example")
         .header("x-forwarded-host", "evil.example")
@@ -56,7 +56,7 @@ async fn post(server: &Server, path: &str, body: &serde_json::Value) -> Response
     server.peer().unwrap().call(request).await.unwrap()
 }
 
-async fn ask(server: &Server, email: &str) -> (StatusCode, String) {
+pub(crate) async fn ask(server: &Server, email: &str) -> (StatusCode, String) {
     let answer = post(server, "/api/auth/v1/password/forgot", &json!({ "email": email })).await;
     let status = answer.status();
     let text = body::read(answer.into_body(), 4096).await.unwrap();

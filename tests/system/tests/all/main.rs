@@ -25,6 +25,7 @@ mod factors;
 mod fleet;
 mod folder;
 mod hostile;
+mod invitations;
 mod logs;
 mod mail;
 mod oauth;

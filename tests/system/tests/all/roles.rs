@@ -21,7 +21,7 @@ pub(crate) const CALLERS: [&str; 6] =
 
 /// An operation, what each caller gets, and a body that is good enough to be asked whether one may:
 /// `x` is let in, `-` is not allowed (403), `?` is told to sign in (401).
-pub(crate) const TABLE: [(&str, &str, &str); 83] = [
+pub(crate) const TABLE: [(&str, &str, &str); 89] = [
     // Devices prove who they are elsewhere: here these paths are nobody's.
     ("POST /agent/v1/enrol", "xxxxxx", ""),
     ("POST /agent/v1/recover", "xxxxxx", ""),
@@ -60,6 +60,12 @@ pub(crate) const TABLE: [(&str, &str, &str); 83] = [
     ("DELETE /api/auth/v1/oauth-clients/{id}", "x--x-?", ""),
     ("POST /api/auth/v1/password", "xxxxxx", "{}"),
     ("POST /api/auth/v1/password/forgot", "xxxxxx", "{}"),
+    ("POST /api/auth/v1/invitation", "xxxxxx", "{}"),
+    ("POST /api/auth/v1/email", "xxxxxx", "{}"),
+    ("POST /api/auth/v1/me/email", "xxx--?", r#"{"email":""}"#),
+    ("POST /api/auth/v1/invitations", "x--x-?", r#"{"email":"","role":"owner"}"#),
+    ("POST /api/auth/v1/users/{id}/invitation", "x--x-?", ""),
+    ("DELETE /api/auth/v1/users/{id}/invitation", "x--x-?", ""),
     ("POST /api/auth/v1/users/{id}/password-link", "x--x-?", ""),
     ("GET /api/auth/v1/sessions", "xxxx-?", ""),
     ("GET /api/auth/v1/sessions?all=true", "x--x-?", ""),

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, StatusCode};
 use memchr::memmem;
-use openframe_auth_api::NewApiKey;
+use openframe_auth_api::{NewApiKey, NewInvitation};
 use openframe_system::program::{Program, answer_of, ask, bearer};
 use openframe_system::{Agent, Server, until};
 use serde_json::{Value, json};
@@ -110,6 +110,9 @@ async fn people(server: &mut Server, secrets: &mut Vec<Secret>) -> HeaderMap {
     let link = link.split_once("#token=").unwrap().1.to_owned();
     let body = json!({ "token": link, "password": second }).to_string();
     let now = session(ask(server, ("POST", "/api/auth/v1/password"), &headers, &body).await).await;
+    let new = NewInvitation { email: "bob@example.org".to_owned(), role: "read_only".to_owned() };
+    let invited = server.auth().unwrap().invite(&new).await.unwrap().url.unwrap();
+    secrets.push(Secret::of("the invitation", invited.split_once("#token=").unwrap().1));
     secrets.push(Secret::of("the setup token", &setup));
     secrets.push(Secret::of("the password link", &link));
     for browser in [&begun, &signed_in, &now] {

@@ -12,13 +12,10 @@ import { Problem } from '../../parts/problem';
 import { Secret } from '../../parts/secret';
 import { State } from '../../parts/state';
 import { Rows } from '../../parts/table';
+import { Invite, Invited } from './invitations';
+import { ROLES } from './roles';
 
 const API = '/api/auth/v1/users';
-const ROLES = [
-  { value: 'owner', label: 'owner' },
-  { value: 'technician', label: 'technician' },
-  { value: 'read_only', label: 'read only' },
-];
 
 export function People() {
   const { list } = useAccessList<User>('users');
@@ -28,7 +25,12 @@ export function People() {
       query={list}
       count={(page) => page.items.length}
       isEmpty={(page) => page.items.length === 0}
-      below={<NewPerson />}
+      below={
+        <>
+          <Invite />
+          <NewPerson />
+        </>
+      }
     >
       {(page) => <PeopleRows people={page.items} />}
     </Panel>
@@ -54,9 +56,12 @@ function PeopleRows({ people }: { people: User[] }) {
           key: user.id,
           cells: [
             <b>{user.name}</b>,
-            user.email,
+            <>
+              {user.email}
+              {user.email_verified && ' (verified)'}
+            </>,
             <Role user={user} own={user.id === me.data?.user.id} />,
-            <State value={user.disabled ? 'disabled' : 'active'} />,
+            <State value={stateOf(user)} />,
             instant(user.created_at),
             <Changes user={user} change={change.mutateAsync} newLink={link.mutate} />,
           ],
@@ -69,6 +74,11 @@ function PeopleRows({ people }: { people: User[] }) {
       />
     </>
   );
+}
+
+function stateOf(user: User) {
+  if (user.disabled) return 'disabled';
+  return user.invited_until ? 'invited' : 'active';
 }
 
 /** What can be done with a person. */
@@ -93,6 +103,7 @@ function Changes({
       </Button>
     );
   }
+  if (user.invited_until) return <Invited user={user} />;
   return (
     <span className="actions">
       <Button

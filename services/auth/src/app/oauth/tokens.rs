@@ -2,6 +2,7 @@
 
 use openframe_ids::{ClientId, FamilyId, UserId, random};
 use openframe_oauth::family::{Exchange, Issued, Noted, Random, Step, Write};
+use openframe_oauth::id_token::Who;
 use openframe_oauth::{
     BAD_CLIENT, Client, Code, Family, Refusal, Scopes, ShownToken, TokenRequest, scope,
 };
@@ -53,6 +54,8 @@ pub struct PersonClaims {
     pub name: Option<String>,
     /// The mail address, where the scopes allow it.
     pub email: Option<String>,
+    /// Whether the person has shown to read the mail that goes there.
+    pub email_verified: bool,
 }
 
 impl Auth {
@@ -102,7 +105,9 @@ impl Auth {
         };
         let person = self.store.people.get(client.tenant, about.holder.user).await?;
         let person = person.ok_or(Error::NotSignedIn)?;
-        let (issuer, who) = (self.issuer(), (person.name.as_str(), person.email.as_str()));
+        let (name, email) = (person.name.as_str(), person.email.as_str());
+        let who = Who { name, email, email_verified: person.email_verified };
+        let issuer = self.issuer();
         let sign = |key: &openframe_oauth::id_token::SigningKey| {
             key.sign((&issuer, client.id), &issued, who, now)
         };
@@ -242,6 +247,7 @@ impl Auth {
             user: person.id,
             name: scopes.has(scope::PROFILE).then_some(person.name),
             email: scopes.has(scope::EMAIL).then_some(person.email),
+            email_verified: person.email_verified,
         })
     }
 

@@ -7,7 +7,7 @@ use openframe_tokens::internal;
 use openframe_tokens::opaque::Purpose;
 
 use super::*;
-use crate::app::{ended, factors, setup, sign_in, step_up};
+use crate::app::{addresses, ended, factors, invitations, setup, sign_in, step_up};
 use crate::domain::CONTEXT;
 
 const PAGE: &str = include_str!("../../../../../docs/guide/signing-in.md");
@@ -80,6 +80,8 @@ fn every_way_in_is_on_the_page() {
         Purpose::Enrolment,
         Purpose::Setup,
         Purpose::PasswordLink,
+        Purpose::Invitation,
+        Purpose::EmailLink,
         Purpose::ClientSecret,
         Purpose::AuthorizationCode,
         Purpose::PushedRequest,
@@ -96,6 +98,8 @@ fn every_way_in_is_on_the_page() {
             | Purpose::Enrolment
             | Purpose::Setup
             | Purpose::PasswordLink
+            | Purpose::Invitation
+            | Purpose::EmailLink
             | Purpose::ClientSecret
             | Purpose::AuthorizationCode
             | Purpose::PushedRequest
@@ -143,6 +147,8 @@ async fn how_long_everything_is_good_is_on_the_page() {
         ("a fresh sign-in, for what gives or takes authority", step_up::FRESH),
         ("an app that waits for the code that confirms it", factors::ENROLMENT_LIFETIME),
         ("a link for a new password", link.expires.duration_since(world.app.now())),
+        ("an invitation", invitations::INVITATION_LIFETIME),
+        ("a link for a mail address", addresses::EMAIL_LINK_LIFETIME),
         ("the link of the first start", setup::SETUP_LIFE),
         ("a program's code", family::CODE_LIFETIME),
         ("a pushed request until a browser comes", openframe_oauth::PUSHED_LIFETIME),

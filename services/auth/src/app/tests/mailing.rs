@@ -6,8 +6,8 @@ use super::*;
 use crate::domain::Letter;
 use crate::mail::{Mailer, Post};
 
-const ANN: &str = "ann@example.org";
-const NEW: &str = "a better long one";
+pub(super) const ANN: &str = "ann@example.org";
+pub(super) const NEW: &str = "a better long one";
 
 /// What a mail server got, and how it is.
 #[derive(Default)]
@@ -17,7 +17,7 @@ struct Got {
 }
 
 #[derive(Clone, Default)]
-struct Fake(Arc<Mutex<Got>>);
+pub(super) struct Fake(Arc<Mutex<Got>>);
 
 #[async_trait::async_trait]
 impl Post for Fake {
@@ -32,17 +32,17 @@ impl Post for Fake {
 }
 
 impl Fake {
-    fn is_away(&self, away: bool) {
+    pub(super) fn is_away(&self, away: bool) {
         self.0.lock().unwrap().away = away;
     }
 
     /// What it got since it was last asked.
-    fn letters(&self) -> Vec<Letter> {
+    pub(super) fn letters(&self) -> Vec<Letter> {
         std::mem::take(&mut self.0.lock().unwrap().letters)
     }
 }
 
-fn mailing() -> (World, Fake) {
+pub(super) fn mailing() -> (World, Fake) {
     let (mut world, server) = (world(), Fake::default());
     world.app = world.app.mailing_by(&Mailer(Some(Arc::new(server.clone()))));
     let config = Config { url: "https://of.example/".to_owned(), ..Config::default() };
@@ -50,31 +50,31 @@ fn mailing() -> (World, Fake) {
     (world, server)
 }
 
-fn from(address: &str) -> Origin {
+pub(super) fn from(address: &str) -> Origin {
     Origin { remote_address: address.to_owned(), ..Origin::default() }
 }
 
 /// The token of the link in a letter.
-fn token(letter: &Letter) -> String {
+pub(super) fn token(letter: &Letter) -> String {
     let (_, rest) = letter.text.split_once("\n\nhttps://of.example/password#token=").unwrap();
     rest.split('\n').next().unwrap().to_owned()
 }
 
 impl World {
-    async fn ask(&self, address: &str) {
+    pub(super) async fn ask(&self, address: &str) {
         self.app.ask_password_link(address, &Origin::default()).await.unwrap();
     }
 
     /// Sends what is due.
-    async fn send(&self) {
+    pub(super) async fn send(&self) {
         while self.app.send_mail().await.unwrap() {}
     }
 
-    async fn choose(&self, token: &str, password: &str) -> Result<Entered, Error> {
+    pub(super) async fn choose(&self, token: &str, password: &str) -> Result<Entered, Error> {
         self.app.use_password_link(token, password, &Origin::default()).await
     }
 
-    async fn actions(&self) -> Vec<String> {
+    pub(super) async fn actions(&self) -> Vec<String> {
         let entries = self.app.store.trail.after(self.tenant, 0, 1000).await.unwrap();
         entries.into_iter().map(|it| format!("{} {}", it.event.action, it.event.outcome)).collect()
     }

@@ -18,7 +18,7 @@ pub(super) struct Kept {
 }
 
 impl Everything {
-    fn put_in(&mut self, mail: &SealedMail) {
+    pub(super) fn put_in(&mut self, mail: &SealedMail) {
         let kept = Kept { mail: mail.clone(), due: mail.created, replica: None };
         self.mails.insert(mail.id, kept);
     }
@@ -84,9 +84,7 @@ impl Mails for MemoryStore {
         event: &Event,
     ) -> Answer<bool> {
         let mut all = self.lock();
-        let user = all.users.get(&link.user);
-        let there = user.is_some_and(|user| user.tenant == letter.tenant && !user.disabled);
-        if !there || all.taken(turn).is_none() {
+        if !all.may_have_link((letter.tenant, link.user)) || all.taken(turn).is_none() {
             return Ok(false);
         }
         all.mails.remove(&turn.0);

@@ -1,0 +1,6 @@
+/** What a person may be. */
+export const ROLES = [
+  { value: 'owner', label: 'owner' },
+  { value: 'technician', label: 'technician' },
+  { value: 'read_only', label: 'read only' },
+];

@@ -1,0 +1,8 @@
+-- Who was invited and has not accepted yet, by whom, and until when that is possible.
+create table invitations (
+  user_id uuid not null primary key references users (id),
+  inviter_id uuid not null references users (id),
+  secret bytea not null,
+  mailed boolean not null,
+  expires_ms bigint not null
+);
