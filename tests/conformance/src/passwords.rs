@@ -41,7 +41,7 @@ pub async fn a_password_link_is_good_once(store: &Stores) {
     assert_eq!(won.len(), 1);
     let kept = people.get(ann.tenant, ann.id).await.unwrap();
     assert_eq!(kept.as_ref(), won.first());
-    assert!(won.iter().all(|won| won.email_verified), "the link went there");
+    assert!(won.iter().all(|it| it.email_verified), "the link went there");
     assert!(store.sessions.list(ann.tenant, None).await.unwrap().is_empty());
 
     assert!(add(3).await);
