@@ -4,6 +4,7 @@ mod checkpoint;
 mod factor;
 mod generation;
 mod mail;
+mod passkey;
 mod password;
 mod rate;
 mod search;
@@ -22,6 +23,7 @@ pub use checkpoint::{Checkpoint, Pace};
 pub use factor::{CODES, SealedTotp, Totp, hash_recovery_code, recovery_code};
 pub use generation::{Generation, Showing, request_hash};
 pub use mail::{Letter, MailKind, SealedMail};
+pub use passkey::{PASSKEYS_MAX, Passkey};
 pub use password::{
     CONTEXT, OWN_WORD_MIN, PASSWORD_MAX, PASSWORD_MIN, own_password_fault, password_fault,
 };

@@ -8,6 +8,7 @@ mod internal;
 mod manage;
 mod oauth;
 mod pages;
+mod passkeys;
 mod sign_in;
 mod sign_in_page;
 mod signing_keys;
@@ -76,13 +77,13 @@ fn header_text(headers: &HeaderMap, name: &HeaderName) -> String {
 
 /// Routes that anybody may ask: they are how one becomes somebody.
 fn open() -> OpenApiRouter<Auth> {
-    let sign_in = sign_in::open().merge(factors::open());
+    let sign_in = sign_in::open().merge(factors::open()).merge(passkeys::open());
     OpenApiRouter::new().nest(PREFIX, sign_in).merge(devices::open())
 }
 
 /// Routes that need an internal token.
 fn closed() -> OpenApiRouter<Auth> {
-    let api = sign_in::closed().merge(factors::closed());
+    let api = sign_in::closed().merge(factors::closed()).merge(passkeys::closed());
     let api = api.merge(manage::routes()).merge(audit::routes());
     let api = api.merge(clients::routes()).merge(signing_keys::routes()).merge(devices::closed());
     OpenApiRouter::new().nest(PREFIX, api).merge(devices::renewal())

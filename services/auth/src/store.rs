@@ -10,6 +10,7 @@ mod factors;
 mod mails;
 mod memory;
 mod oauth;
+mod passkeys;
 mod proofs;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use factors::{Confirmation, Factors, Person, Settings, SignIns};
 pub use mails::{Mails, Turn};
 pub use memory::MemoryStore;
 pub use oauth::{Clients, Families, Logouts, SigningKeys};
+pub use passkeys::{Added, Passkeys, Removed, Use};
 pub use proofs::{OneTimes, PushedRequests};
 
 /// Why a store failed.
@@ -428,6 +430,8 @@ pub struct Stores {
     pub signing_keys: Arc<dyn SigningKeys>,
     /// Second factors.
     pub factors: Arc<dyn Factors>,
+    /// Passkeys.
+    pub passkeys: Arc<dyn Passkeys>,
     /// Sign-ins that are half done.
     pub sign_ins: Arc<dyn SignIns>,
     /// What owners have decided for everybody.
@@ -448,7 +452,7 @@ impl Stores {
     where
         S: People + Sessions + Keys + Enrolment + Trail + Clone,
         S: Clients + Families + DeviceGrants + PushedRequests + OneTimes + Logouts + SigningKeys,
-        S: Factors + SignIns + Settings + Mails,
+        S: Factors + Passkeys + SignIns + Settings + Mails,
     {
         Self {
             people: Arc::new(store.clone()),
@@ -464,6 +468,7 @@ impl Stores {
             logouts: Arc::new(store.clone()),
             signing_keys: Arc::new(store.clone()),
             factors: Arc::new(store.clone()),
+            passkeys: Arc::new(store.clone()),
             sign_ins: Arc::new(store.clone()),
             settings: Arc::new(store.clone()),
             mails: Arc::new(store.clone()),

@@ -2,6 +2,7 @@
 
 mod device_grants;
 mod oauth;
+mod passkeys;
 mod proofs;
 
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 pub(crate) use device_grants::*;
 pub(crate) use oauth::*;
+pub(crate) use passkeys::*;
 pub(crate) use proofs::*;
 
 pub(crate) struct UserRow {

@@ -4,6 +4,7 @@ mod device_grants;
 mod factors;
 mod mails;
 mod oauth;
+mod passkeys;
 mod proofs;
 mod trail;
 

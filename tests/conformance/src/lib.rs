@@ -9,5 +9,6 @@ pub mod generations;
 pub mod mails;
 pub mod monitoring;
 pub mod oauth;
+pub mod passkeys;
 pub mod passwords;
 pub mod proofs;

@@ -5,6 +5,7 @@ mod enrolment;
 mod factors;
 mod mails;
 mod oauth;
+mod passkeys;
 mod proofs;
 mod trail;
 
@@ -15,8 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_ids::{
-    ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, FamilyId, PushedId, SessionId, SignInId,
-    TenantId, UserId,
+    ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, FamilyId, PasskeyId, PushedId, SessionId,
+    SignInId, TenantId, UserId,
 };
 use openframe_oauth::{Client, DeviceGrant, Family, Pushed};
 use openframe_tokens::opaque::SecretHash;
@@ -25,7 +26,7 @@ use uuid::Uuid;
 use super::{Answer, Change, Changed, Keys, People, Renewal, Sessions, SetUp, StreamState};
 use crate::domain::{
     ApiKey, Checkpoint, Consent, Device, DeviceCertificate, EnrolmentToken, Entry, Event,
-    HalfSignIn, PasswordLink, SETUP_TOKENS, SealedKey, Session, SetupToken, TenantSettings, User,
+    HalfSignIn, Passkey, PasswordLink, SETUP_TOKENS, SealedKey, Session, SetupToken, TenantSettings, User,
     link,
 };
 
@@ -68,6 +69,7 @@ struct Everything {
     checkpoints: BTreeMap<(TenantId, u64), Checkpoint>,
     streams: BTreeMap<(TenantId, String), Stream>,
     factors: BTreeMap<UserId, factors::Kept>,
+    passkeys: BTreeMap<PasskeyId, Passkey>,
     sign_ins: BTreeMap<SignInId, HalfSignIn>,
     settings: BTreeMap<TenantId, TenantSettings>,
     mails: BTreeMap<Uuid, mails::Kept>,

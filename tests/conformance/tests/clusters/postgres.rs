@@ -9,7 +9,7 @@ use openframe_auth::Stores;
 use openframe_auth::domain::Checkpoint;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{
-    alerts, audit, auth as rules, device_grants, factors, generations, mails, oauth, passwords,
+    alerts, audit, auth as rules, device_grants, factors, generations, mails, oauth, passkeys, passwords,
     proofs,
 };
 use openframe_ids::TenantId;
@@ -108,6 +108,24 @@ async fn postgres_keeps_the_rules_of_second_factors() {
     auth.end().await;
     let auth = Auth::fresh().await;
     factors::half_a_sign_in_becomes_whole_once(&auth.stores).await;
+    auth.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
+async fn postgres_keeps_the_rules_of_passkeys() {
+    let _held = POSTGRES.shared().await;
+    let auth = Auth::fresh().await;
+    passkeys::a_passkey_is_registered_once(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    passkeys::the_counter_of_a_passkey_only_goes_on(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    passkeys::the_last_factor_takes_the_recovery_codes_with_it(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    passkeys::an_app_and_passkeys_stand_side_by_side(&auth.stores).await;
     auth.end().await;
 }
 
