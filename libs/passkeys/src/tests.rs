@@ -76,7 +76,10 @@ fn a_browser_is_asked_for_what_we_want_and_nothing_else() {
     assert_eq!(at("/publicKey/allowCredentials"), Some(json!([])));
     assert_eq!(at("/mediation"), None);
     let other = site.ask(&[]).unwrap();
-    assert_ne!(asked.pointer("/publicKey/challenge"), other.options.pointer("/publicKey/challenge"));
+    assert_ne!(
+        asked.pointer("/publicKey/challenge"),
+        other.options.pointer("/publicKey/challenge")
+    );
 }
 
 // ASVS 6.3.3

@@ -3,6 +3,7 @@ import { Page } from '../parts/page';
 import { Consents } from './access/consents';
 import { SecondFactor } from './access/factors';
 import { Keys } from './access/keys';
+import { Passkeys } from './access/passkeys';
 import { Password } from './access/password';
 import { People } from './access/people';
 import { Programs } from './access/programs';
@@ -24,6 +25,7 @@ export function AccessPage() {
       <Consents />
       <Password />
       <SecondFactor />
+      <Passkeys />
       {can('users:manage') && <Everybody />}
     </Page>
   );

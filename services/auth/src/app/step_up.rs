@@ -74,7 +74,9 @@ impl Auth {
                 Amr::Password
             }
             (true, Shown::Password(_)) => {
-                return Err(Error::Invalid("show a code or a passkey: you have a second factor".to_owned()));
+                return Err(Error::Invalid(
+                    "show a code or a passkey: you have a second factor".to_owned(),
+                ));
             }
             (false, Shown::Code(_)) => {
                 return Err(Error::Invalid(

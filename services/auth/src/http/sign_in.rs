@@ -5,7 +5,8 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use openframe_auth_api::{
     HALF_COOKIE, LoginRequest, Me, PASSKEY_COOKIE, Page, PasswordChange, PasswordChoice,
-    PasswordForgotten, SESSION_COOKIE, Session, SetupRequest, SetupState, SignInStep, TotpConfirmed,
+    PasswordForgotten, SESSION_COOKIE, Session, SetupRequest, SetupState, SignInStep,
+    TotpConfirmed,
 };
 use openframe_fault::{Fault, Json, Path, Query};
 use openframe_ids::SessionId;

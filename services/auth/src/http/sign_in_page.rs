@@ -12,9 +12,7 @@ use openframe_oauth::Form;
 use super::oauth::{Posted, cached, go_to};
 use super::pages::{self, Offer, Onward, Shows};
 use super::passkeys::shown;
-use super::sign_in::{
-    half_cookie, session_cookie, with_half, with_passkey_cookie, with_session,
-};
+use super::sign_in::{half_cookie, session_cookie, with_half, with_passkey_cookie, with_session};
 use crate::app::{Entered, NextStep, Origin};
 use crate::{Auth, Error};
 

@@ -26,8 +26,8 @@ use uuid::Uuid;
 use super::{Answer, Change, Changed, Keys, People, Renewal, Sessions, SetUp, StreamState};
 use crate::domain::{
     ApiKey, Checkpoint, Consent, Device, DeviceCertificate, EnrolmentToken, Entry, Event,
-    HalfSignIn, Passkey, PasswordLink, SETUP_TOKENS, SealedKey, Session, SetupToken, TenantSettings, User,
-    link,
+    HalfSignIn, Passkey, PasswordLink, SETUP_TOKENS, SealedKey, Session, SetupToken,
+    TenantSettings, User, link,
 };
 
 /// A destination of the trail, and who sends to it until when.

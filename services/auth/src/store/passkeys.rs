@@ -68,13 +68,8 @@ pub trait Passkeys: Send + Sync + 'static {
     /// that does not count); says whether it was done. Of many at once with one counter, one wins.
     async fn used(&self, id: PasskeyId, to: Use<'_>) -> Answer<bool>;
     /// Gives one of a person's another name; says whether there is such a one.
-    async fn rename(
-        &self,
-        whose: Person,
-        id: PasskeyId,
-        name: &str,
-        event: &Event,
-    ) -> Answer<bool>;
+    async fn rename(&self, whose: Person, id: PasskeyId, name: &str, event: &Event)
+    -> Answer<bool>;
     /// Removes one of a person's; with the last factor, unless that is to stay (`last_stays`), go the
     /// recovery codes. The session `keep` stays, if any.
     async fn remove(

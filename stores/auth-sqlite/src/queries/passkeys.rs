@@ -124,7 +124,6 @@ pub(crate) async fn remove_passkey(
 }
 
 pub(crate) async fn remove_passkeys_of(db: &mut Connection, user: Uuid) -> Result<u64> {
-    let done =
-        sqlx::query!(r#"delete from passkeys where user_id = $1"#, user).execute(db).await?;
+    let done = sqlx::query!(r#"delete from passkeys where user_id = $1"#, user).execute(db).await?;
     Ok(done.rows_affected())
 }

@@ -9,8 +9,7 @@ use openframe_auth::Stores;
 use openframe_auth::domain::Checkpoint;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{
-    alerts, audit, auth as rules, device_grants, factors, generations, mails, oauth, passkeys, passwords,
-    proofs,
+    alerts, audit, auth as rules, device_grants, generations, mails, oauth, passwords, proofs,
 };
 use openframe_ids::TenantId;
 use openframe_lab::Node;
@@ -26,13 +25,13 @@ use tokio::task::JoinHandle;
 
 use crate::{POSTGRES, lab, schema, while_it_dies};
 
-struct Auth {
+pub(crate) struct Auth {
     database: Database,
-    stores: Stores,
+    pub(crate) stores: Stores,
 }
 
 impl Auth {
-    async fn fresh() -> Self {
+    pub(crate) async fn fresh() -> Self {
         Self::open(&lab().postgres(&schema("auth"))).await
     }
 
@@ -42,7 +41,7 @@ impl Auth {
         Self { stores: openframe_auth_postgres::stores(&database), database }
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.database.remove_schema().await.unwrap();
     }
 }
@@ -90,42 +89,6 @@ async fn postgres_keeps_the_auth_services_rules() {
     let auth = Auth::fresh().await;
     audit::a_checkpoint_is_kept_once(&auth.stores).await;
     audit::one_replica_sends_the_trail(&auth.stores).await;
-    auth.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the lab"]
-async fn postgres_keeps_the_rules_of_second_factors() {
-    let _held = POSTGRES.shared().await;
-    let auth = Auth::fresh().await;
-    factors::a_secret_counts_once_it_is_confirmed(&auth.stores).await;
-    auth.end().await;
-    let auth = Auth::fresh().await;
-    factors::a_code_is_used_once(&auth.stores).await;
-    auth.end().await;
-    let auth = Auth::fresh().await;
-    factors::tries_are_counted_for_all_replicas(&auth.stores).await;
-    auth.end().await;
-    let auth = Auth::fresh().await;
-    factors::half_a_sign_in_becomes_whole_once(&auth.stores).await;
-    auth.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the lab"]
-async fn postgres_keeps_the_rules_of_passkeys() {
-    let _held = POSTGRES.shared().await;
-    let auth = Auth::fresh().await;
-    passkeys::a_passkey_is_registered_once(&auth.stores).await;
-    auth.end().await;
-    let auth = Auth::fresh().await;
-    passkeys::the_counter_of_a_passkey_only_goes_on(&auth.stores).await;
-    auth.end().await;
-    let auth = Auth::fresh().await;
-    passkeys::the_last_factor_takes_the_recovery_codes_with_it(&auth.stores).await;
-    auth.end().await;
-    let auth = Auth::fresh().await;
-    passkeys::an_app_and_passkeys_stand_side_by_side(&auth.stores).await;
     auth.end().await;
 }
 
@@ -431,7 +394,7 @@ impl Writers {
     }
 
     /// What was acknowledged is there, once and in its order.
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.ends.store(true, Ordering::SeqCst);
         let mut acknowledged = Vec::new();
         for task in self.tasks {

@@ -12,6 +12,7 @@ import { Problem } from '../../parts/problem';
 import { Secret } from '../../parts/secret';
 import { State } from '../../parts/state';
 import { Rows } from '../../parts/table';
+import { PasskeysOf } from './passkeys';
 
 const API = '/api/auth/v1/users';
 const ROLES = [
@@ -103,10 +104,11 @@ function Changes({
       >
         Password link
       </Button>
+      <PasskeysOf user={user} />
       <Danger
         verb="Reset factors"
         thing={`of ${user.email}`}
-        consequence="For who has lost the app: the password alone lets this one person in then. They are signed out everywhere."
+        consequence="For who has lost the app and all passkeys: the password alone lets this one person in then. They are signed out everywhere."
         act={() => call('DELETE', `${API}/${encodeURIComponent(user.id)}/factors`)}
       />
       <Danger

@@ -53,9 +53,8 @@ impl Passkeys for MemoryStore {
 
     async fn used(&self, id: PasskeyId, to: Use<'_>) -> Answer<bool> {
         let mut all = self.lock();
-        let later = |it: &&mut Passkey| {
-            it.counter < to.counter || (it.counter == 0 && to.counter == 0)
-        };
+        let later =
+            |it: &&mut Passkey| it.counter < to.counter || (it.counter == 0 && to.counter == 0);
         let Some(kept) = all.passkeys.get_mut(&id).filter(later) else { return Ok(false) };
         to.key.clone_into(&mut kept.key);
         (kept.counter, kept.last_used) = (to.counter, Some(to.at));
