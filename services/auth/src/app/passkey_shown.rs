@@ -79,7 +79,7 @@ struct Denied {
 }
 
 impl Denied {
-    fn by(why: impl ToString, user: Option<User>) -> Self {
+    fn by(why: &impl ToString, user: Option<User>) -> Self {
         Self { why: why.to_string(), user, copied: false }
     }
 }
@@ -133,7 +133,7 @@ impl Auth {
         ceremony: Ceremony,
         held: Option<&str>,
     ) -> Result<Vec<u8>, Error> {
-        let sealed = held.filter(|it| it.len() <= HELD_MAX).and_then(|it| decoded(it));
+        let sealed = held.filter(|it| it.len() <= HELD_MAX).and_then(decoded);
         let kept = sealed.and_then(|it| self.challenges.open(&ceremony.place(), &it).ok());
         let kept = kept.ok_or(Error::LatePasskey)?;
         let (until, state) = kept.split_first_chunk().ok_or(Error::LatePasskey)?;
@@ -224,12 +224,12 @@ impl Auth {
     ) -> Result<Result<User, Denied>, Error> {
         let shown = match Shown::read(credential) {
             Ok(shown) => shown,
-            Err(refusal) => return Ok(Err(Denied::by(refusal, None))),
+            Err(refusal) => return Ok(Err(Denied::by(&refusal, None))),
         };
         let kept = self.store.passkeys.by_credential(self.tenant, shown.id()).await?;
         let checked = site.check(state, &shown, kept.as_ref().map(|it| it.key.as_str()));
         let Some(kept) = kept else {
-            return Ok(Err(Denied::by("nobody's passkey", None)));
+            return Ok(Err(Denied::by(&"nobody's passkey", None)));
         };
         match checked {
             Ok((key, counter)) => {
@@ -237,7 +237,7 @@ impl Auth {
                 self.owner_of(&kept, &shown, whose, to).await
             }
             Err(Refusal::Copied) => Ok(Err(self.copied(&kept).await?)),
-            Err(refusal) => Ok(Err(Denied::by(refusal, None))),
+            Err(refusal) => Ok(Err(Denied::by(&refusal, None))),
         }
     }
 
@@ -255,10 +255,10 @@ impl Auth {
             Err(_) => false,
         };
         if !own {
-            return Ok(Err(Denied::by("another person's passkey", None)));
+            return Ok(Err(Denied::by(&"another person's passkey", None)));
         }
         let Some(user) = self.if_enabled(kept.tenant, kept.user).await? else {
-            return Ok(Err(Denied::by("sign-in is refused to its person", None)));
+            return Ok(Err(Denied::by(&"sign-in is refused to its person", None)));
         };
         // One that is shown twice at once has one counter: one of both is the copy.
         if !self.store.passkeys.used(kept.id, to).await? {
@@ -269,7 +269,7 @@ impl Auth {
 
     async fn copied(&self, kept: &Passkey) -> Result<Denied, Error> {
         let user = self.store.people.get(kept.tenant, kept.user).await?;
-        Ok(Denied { copied: true, ..Denied::by(Refusal::Copied, user) })
+        Ok(Denied { copied: true, ..Denied::by(&Refusal::Copied, user) })
     }
 }
 

@@ -4,7 +4,7 @@
 mod soft;
 
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use openframe_auth_api::{HALF_COOKIE, PASSKEY_COOKIE, SESSION_COOKIE};
 use openframe_fault::body;
 use openframe_system::program::{self, Program, answer_of, ask};
@@ -165,8 +165,11 @@ async fn a_challenge_is_used_up_for_good() {
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     }
     let large = json!({ "credential": { "id": "A".repeat(70_000) } });
-    let answer = post(&server, "/login/passkey", &holds, &large).await;
-    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let request = Request::post("/api/auth/v1/login/passkey").body(large.to_string().into());
+    // The server may hang up while it is still sent.
+    let answer = server.peer().unwrap().call(request.unwrap()).await;
+    let status = answer.map_or(StatusCode::PAYLOAD_TOO_LARGE, |answer| answer.status());
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     let unknown = json!({ "credential": {}, "user": "ann" });
     let answer = post(&server, "/login/passkey", &holds, &unknown).await;
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
@@ -185,7 +188,13 @@ async fn offered(answer: Response) -> (String, Value, String) {
     assert!(page.contains(&format!("<script src=\"{URL}/t/main/passkey.js\" defer></script>")));
     let (_, options) = page.split_once("data-options=\"").unwrap();
     let options = options.split('"').next().unwrap().replace("&quot;", "\"");
-    (page.clone(), serde_json::from_str(&options).unwrap(), held)
+    let options = serde_json::from_str(&options).unwrap();
+    (page, options, held)
+}
+
+/// What the form of a passkey sends.
+fn typed<'a>(step: &'a str, next: &'a str, credential: &'a str) -> [(&'a str, &'a str); 3] {
+    [("step", step), ("next", next), ("credential", credential)]
 }
 
 /// The page for programs: one script of our own, from one place; without it the other ways are there.
@@ -201,8 +210,7 @@ async fn the_page_for_programs_takes_passkeys() {
     let (page, options, held) = offered(ask(&server, ("GET", &to), &nobody, "").await).await;
     assert!(page.contains("type=\"password\"") && page.contains(" hidden data-options="), "{page}");
     let shown = passkey.show(&options).to_string();
-    let typed = |step, credential| [("step", step), ("next", &next), ("credential", credential)];
-    let done = submit(&server, &holding(&nobody, &held), &typed("passkey", &shown)).await;
+    let done = submit(&server, &holding(&nobody, &held), &typed("passkey", &next, &shown)).await;
     assert_eq!((done.status(), program::location(&done)), (StatusCode::SEE_OTHER, next.clone()));
     let mut session = HeaderMap::new();
     let own = format!("{SESSION_COOKIE}={}", cookie(&done, SESSION_COOKIE).unwrap());
@@ -211,7 +219,8 @@ async fn the_page_for_programs_takes_passkeys() {
     assert_eq!(consent.status(), StatusCode::OK);
     // Once more, and what is none: the page again, with another challenge.
     for (credential, status) in [(shown.as_str(), 400), ("no JSON", 400), ("", 400)] {
-        let again = submit(&server, &holding(&nobody, &held), &typed("passkey", credential)).await;
+        let again =
+            submit(&server, &holding(&nobody, &held), &typed("passkey", &next, credential)).await;
         assert_eq!(again.status().as_u16(), status);
         let (page, _, other) = offered(again).await;
         assert!(page.contains("role=\"alert\"") && other != held);
@@ -227,7 +236,7 @@ async fn the_page_for_programs_takes_passkeys() {
     assert!(page.contains("Show your passkey") && page.contains("one-time-code"), "{page}");
     let shown = passkey.show(&options).to_string();
     let holds = holding(&half, &held);
-    let done = submit(&server, &holds, &typed("code-passkey", &shown)).await;
+    let done = submit(&server, &holds, &typed("code-passkey", &next, &shown)).await;
     assert_eq!((done.status(), program::location(&done)), (StatusCode::SEE_OTHER, next.clone()));
     // Without a script a recovery code does it.
     let answer = submit(&server, &nobody, &password).await;
@@ -253,7 +262,7 @@ async fn owners_remove_a_passkey_that_somebody_has_lost() {
     assert_eq!(renamed.status(), StatusCode::NO_CONTENT);
     let ann = Operator::of(&server);
     let table = ann.says(&["user", "passkeys", "list", EMAIL]);
-    assert!(table.contains(&id) && table.contains("at home"), "{table}");
+    assert!(table.contains("at home"), "{table}");
     let list = ann.json(&["user", "passkeys", "list", EMAIL]);
     assert_eq!(list["items"][0]["id"], id.as_str());
     ann.says(&["user", "passkeys", "remove", EMAIL, &id]);
@@ -269,8 +278,9 @@ async fn owners_remove_a_passkey_that_somebody_has_lost() {
     for action in ["passkey.add", "passkey.rename", "passkey.remove"] {
         assert!(trail.iter().any(|it| it.action == action && it.outcome == "done"), "{action}");
     }
-    let why = trail.iter().find(|it| it.outcome == "refused").unwrap();
-    assert_eq!((why.action.as_str(), why.detail.as_str()), ("session.create", "nobody's passkey"));
+    let mut refused = trail.iter().filter(|it| it.outcome == "refused");
+    let why = refused.find(|it| it.action == "session.create").unwrap();
+    assert_eq!(why.detail, "nobody's passkey");
 }
 
 /// Without a name there are none, and nothing offers them.
