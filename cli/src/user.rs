@@ -2,10 +2,10 @@
 
 use clap::{Subcommand, ValueEnum};
 use openframe_auth_api::{
-    AuthClient, Invitation, NewInvitation, PasswordForgotten, Settings, User, UserChange,
+    AuthClient, Invitation, NewInvitation, Passkey, PasswordForgotten, Settings, User, UserChange,
 };
 use openframe_fault::{Fault, Kind};
-use openframe_ids::UserId;
+use openframe_ids::{PasskeyId, UserId};
 
 use crate::connection::Connection;
 use crate::{Format, output};
@@ -55,10 +55,30 @@ pub enum UserCommand {
         /// The person's id or mail address
         user: String,
     },
+    /// List and remove the passkeys of a person
+    #[command(subcommand)]
+    Passkeys(PasskeysCommand),
     /// Show whether everybody needs a second factor, or decide it
     SecondFactor {
         /// What to decide; shows what is decided when absent
         decision: Option<Decision>,
+    },
+}
+
+/// What can be done with the passkeys of a person.
+#[derive(Debug, Subcommand)]
+pub enum PasskeysCommand {
+    /// List them, oldest first
+    List {
+        /// The person's id or mail address
+        user: String,
+    },
+    /// Remove one that the person has lost; all sessions of the person end
+    Remove {
+        /// The person's id or mail address
+        user: String,
+        /// The passkey's id
+        passkey: PasskeyId,
     },
 }
 
@@ -158,6 +178,7 @@ pub(crate) async fn run(
             auth.reset_factors(id).await?;
             output::done(format, &id.to_string(), "has no second factor now")
         }
+        UserCommand::Passkeys(command) => passkeys(&auth, format, command).await,
         UserCommand::SecondFactor { decision } => {
             let settings = match decision {
                 None => auth.settings().await?,
@@ -171,6 +192,28 @@ pub(crate) async fn run(
                 Format::Json => output::json(&settings),
                 Format::Table => output::line(word),
             }
+        }
+    }
+}
+
+async fn passkeys(
+    auth: &AuthClient,
+    format: Format,
+    command: PasskeysCommand,
+) -> Result<(), Fault> {
+    match command {
+        PasskeysCommand::List { user } => {
+            let page = auth.passkeys_of(find(auth, &user).await?).await?;
+            let row = |it: &Passkey| {
+                let used = it.last_used_at.map(|at| at.to_string()).unwrap_or_default();
+                vec![it.id.to_string(), it.name.clone(), it.created_at.to_string(), used]
+            };
+            let rows = page.items.iter().map(row).collect();
+            output::print(format, &page, &["ID", "NAME", "MADE", "LAST USED"], rows)
+        }
+        PasskeysCommand::Remove { user, passkey } => {
+            auth.remove_passkey_of(find(auth, &user).await?, passkey).await?;
+            output::done(format, &passkey.to_string(), "is removed")
         }
     }
 }

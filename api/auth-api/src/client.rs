@@ -6,7 +6,7 @@ use openframe_agent_api::enrolment::{
     Certified, ENROL_PATH, EnrolRequest, RECOVER_PATH, RENEW_PATH, RecoverRequest, RenewRequest,
 };
 use openframe_fault::Fault;
-use openframe_ids::{ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, SessionId, UserId};
+use openframe_ids::{ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, PasskeyId, SessionId, UserId};
 use openframe_mesh::{Client, query};
 
 use crate::internal::{
@@ -17,7 +17,7 @@ use crate::internal::{
 use crate::{
     ApiKey, AuditEntry, AuditFilter, AuditStream, AuditVerdict, EnrolmentToken, Invitation,
     MadeApiKey, MadeEnrolmentToken, MadeOAuthClient, Me, NewApiKey, NewEnrolmentToken,
-    NewInvitation, NewOAuthClient, NewUser, OAuthClient, PREFIX, Page, PasswordForgotten,
+    NewInvitation, NewOAuthClient, NewUser, OAuthClient, PREFIX, Page, Passkey, PasswordForgotten,
     PasswordLink, QuarantinedDevice, RotateKeys, Session, Settings, SigningKey, User, UserChange,
 };
 
@@ -108,6 +108,16 @@ impl AuthClient {
     /// Removes the second factors of a person.
     pub async fn reset_factors(&self, id: UserId) -> Result<(), Fault> {
         self.api.delete(&format!("/users/{id}/factors")).await
+    }
+
+    /// The passkeys of a person.
+    pub async fn passkeys_of(&self, id: UserId) -> Result<Page<Passkey>, Fault> {
+        self.api.get(&format!("/users/{id}/passkeys")).await
+    }
+
+    /// Removes a passkey of a person.
+    pub async fn remove_passkey_of(&self, id: UserId, passkey: PasskeyId) -> Result<(), Fault> {
+        self.api.delete(&format!("/users/{id}/passkeys/{passkey}")).await
     }
 
     /// What owners have decided for everybody.

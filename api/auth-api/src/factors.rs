@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::Me;
@@ -10,20 +11,35 @@ use crate::Me;
 /// is good for five minutes and for nothing else.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SignInStep {
-    /// `code`: `POST /login/code` with a code of the authenticator app, or a recovery code. `enrol`: the
-    /// person has no second factor and needs one here, `POST /login/totp`.
+    /// `code`: `POST /login/code` with a code of the authenticator app, a recovery code or a passkey.
+    /// `enrol`: the person has no second factor and needs one here, `POST /login/totp`.
     pub next: String,
+    /// Whether the person has an authenticator app.
+    pub app: bool,
+    /// Whether the person has a passkey: `POST /login/code/options` says what the browser is to be asked.
+    pub passkey: bool,
 }
 
-/// `POST /login/code`, `POST /login/totp/confirm` and `POST /me/factors/totp/confirm`.
+/// `POST /login/code`: one of both.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecondStep {
+    /// Six digits of the authenticator app, or a recovery code.
+    pub code: Option<String>,
+    /// What `navigator.credentials.get()` has given, by its `toJSON()`.
+    #[schema(value_type = Option<Object>)]
+    pub passkey: Option<Value>,
+}
+
+/// `POST /login/totp/confirm` and `POST /me/factors/totp/confirm`.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FactorCode {
-    /// Six digits of the authenticator app; to sign in also a recovery code.
+    /// Six digits of the authenticator app.
     pub code: String,
 }
 
-/// `POST /me/step-up`: one of both.
+/// `POST /me/step-up`: one of these.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepUp {
@@ -31,6 +47,10 @@ pub struct StepUp {
     pub code: Option<String>,
     /// The password: whoever has none.
     pub password: Option<String>,
+    /// What `navigator.credentials.get()` has given, by its `toJSON()`, for what
+    /// `POST /me/step-up/options` has asked.
+    #[schema(value_type = Option<Object>)]
+    pub passkey: Option<Value>,
 }
 
 /// `GET /me/factors`.
@@ -39,6 +59,8 @@ pub struct Factors {
     /// Since when there is an authenticator app.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub totp_since: Option<Timestamp>,
+    /// How many passkeys there are.
+    pub passkeys: u64,
     /// How many recovery codes are left.
     pub recovery_codes: u64,
     /// Whether everybody needs a second factor here.

@@ -10,6 +10,7 @@ mod devices;
 mod factors;
 pub mod internal;
 mod invitations;
+mod passkeys;
 mod types;
 
 use http::{HeaderMap, HeaderName};
@@ -20,6 +21,7 @@ pub use clients::*;
 pub use devices::QuarantinedDevice;
 pub use factors::*;
 pub use invitations::*;
+pub use passkeys::*;
 pub use types::*;
 
 /// What every public path begins with.
@@ -49,6 +51,8 @@ pub fn proof_of_key(headers: &HeaderMap) -> Result<Option<&str>, BadProof> {
 pub const SESSION_COOKIE: &str = "__Host-of_sid";
 /// The cookie that holds a sign-in whose second factor is to come.
 pub const HALF_COOKIE: &str = "__Host-of_half";
+/// The cookie that holds what a browser was asked to show of a passkey, until it answers.
+pub const PASSKEY_COOKIE: &str = "__Host-of_pk";
 /// The header in which a message to a webhook is signed: `t=UNIX_SECONDS,v1=HEX`, HMAC-SHA-256 of the
 /// seconds, a dot, and the body.
 pub const SIGNATURE: &str = "openframe-signature";

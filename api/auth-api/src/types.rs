@@ -12,6 +12,8 @@ pub struct SetupState {
     pub needed: bool,
     /// Whether the platform sends mail: who has forgotten a password can ask for a link then.
     pub mail: bool,
+    /// Whether people can have passkeys: the platform is reached by a name, over TLS.
+    pub passkeys: bool,
 }
 
 /// `POST /setup`: makes the first owner and signs in.

@@ -11,6 +11,7 @@ import { launch, openPage, vouchedKey } from './browser.mjs';
 import { command, distrust, enrolLiar, find, freshness, retire, tag } from './devices.mjs';
 import { secondFactor } from './factors.mjs';
 import { alert, explore } from './monitoring.mjs';
+import { passkeys } from './passkeys.mjs';
 import { audit, colours, health, key, person, setUp, signOutAndIn } from './people.mjs';
 import { boundProgram, program } from './programs.mjs';
 import { start, stop } from './platform.mjs';
@@ -33,6 +34,7 @@ const STEPS = [
     alert,
     person,
     secondFactor,
+    passkeys,
     key,
     program,
     boundProgram,

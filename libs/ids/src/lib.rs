@@ -68,6 +68,8 @@ id! {
     SessionId;
     /// A sign-in that is half done: the password was right, the second factor is to come.
     SignInId;
+    /// A passkey of a person.
+    PasskeyId;
     /// An API key.
     ApiKeyId;
     /// A program that was registered to ask for access (OAuth).

@@ -7,17 +7,27 @@ pub enum Amr {
     Password,
     /// A password and a one-time code.
     TwoFactors,
+    /// A passkey, whose authenticator has verified the person.
+    Passkey,
+    /// A password and a passkey.
+    PasswordAndPasskey,
 }
 
 impl Amr {
     /// Every way.
-    pub const ALL: [Self; 2] = [Self::Password, Self::TwoFactors];
+    pub const ALL: [Self; 4] =
+        [Self::Password, Self::TwoFactors, Self::Passkey, Self::PasswordAndPasskey];
+    /// What they can be worth.
+    pub const WORTH: [&'static str; 2] = ["aal1", "aal2"];
 
-    /// Its words (RFC 8176, 2).
+    /// Its words (RFC 8176, 2). A passkey is `pop`, and not `hwk` or `swk`: no attestation is asked for, so
+    /// nobody knows where its key is.
     pub fn words(self) -> &'static [&'static str] {
         match self {
             Self::Password => &["pwd"],
             Self::TwoFactors => &["pwd", "otp", "mfa"],
+            Self::Passkey => &["pop", "user", "mfa"],
+            Self::PasswordAndPasskey => &["pwd", "pop", "user", "mfa"],
         }
     }
 
@@ -25,7 +35,7 @@ impl Amr {
     pub fn acr(self) -> &'static str {
         match self {
             Self::Password => "aal1",
-            Self::TwoFactors => "aal2",
+            Self::TwoFactors | Self::Passkey | Self::PasswordAndPasskey => "aal2",
         }
     }
 
@@ -34,6 +44,8 @@ impl Amr {
         match self {
             Self::Password => "pwd",
             Self::TwoFactors => "mfa",
+            Self::Passkey => "passkey",
+            Self::PasswordAndPasskey => "pwd+passkey",
         }
     }
 
@@ -51,6 +63,7 @@ mod tests {
     fn what_is_kept_reads_back() {
         for amr in Amr::ALL {
             assert_eq!(Amr::read(amr.as_str()), Some(amr));
+            assert!(Amr::WORTH.contains(&amr.acr()), "{amr:?}");
         }
         assert_eq!(Amr::read("otp"), None);
     }

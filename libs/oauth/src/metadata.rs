@@ -51,7 +51,7 @@ pub fn metadata<'a>(issuer: &str, permissions: impl Iterator<Item = &'a str>) ->
         "claims_parameter_supported": false,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
-        "acr_values_supported": Amr::ALL.map(Amr::acr),
+        "acr_values_supported": Amr::WORTH,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "claims_supported": [
             "iss", "sub", "aud", "azp", "iat", "exp", "auth_time", "amr", "acr", "sid", "at_hash",

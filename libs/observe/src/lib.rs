@@ -27,9 +27,18 @@ pub enum LogFormat {
 /// The content type of [`exposition`].
 pub const EXPOSITION_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// What tells errors of whatever strangers send. It is refused, and on the audit trail.
+const QUIET: &str = "webauthn_rs_core";
+
+/// The filter, with [`QUIET`] left out unless it is asked for.
+fn with_quiet(filter: &str) -> String {
+    if filter.contains(QUIET) { filter.to_owned() } else { format!("{filter},{QUIET}=off") }
+}
+
 /// Sends log lines to standard error. `filter` is as `tracing_subscriber::EnvFilter` reads it, such
 /// as `info` or `info,openframe_gateway=debug`; a filter that cannot be read is an error.
 pub fn start_logs(filter: &str, format: LogFormat) -> Result<(), BadFilter> {
+    let filter = with_quiet(filter);
     let filter = filter.parse::<EnvFilter>().map_err(|error| BadFilter(error.to_string()))?;
     // A second call in one process (tests) keeps the first subscriber.
     drop(subscriber(filter, format, io::stderr).try_init());

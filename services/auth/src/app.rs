@@ -14,6 +14,8 @@ mod keys;
 mod limits;
 mod mailing;
 mod oauth;
+mod passkey_shown;
+mod passkeys;
 mod password_links;
 mod passwords;
 mod people;
@@ -35,6 +37,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use openframe_clock::Clock;
 use openframe_ids::{SessionId, TenantId, UserId};
+use openframe_passkeys::Passkeys;
 use openframe_pki::{Authority, DeviceStates};
 use openframe_tokens::sealing::Sealer;
 use openframe_tokens::{Caller, Permission, Subject};
@@ -67,12 +70,14 @@ pub use oauth::{
     KeyShown, LoggedOut, LogoutAsked, MadeClient, NewClient, OAuthError, PersonClaims, Proven,
     PushedAnswer, Rotation, Sent, Tokens,
 };
+pub use passkey_shown::{PasskeyAsked, PasskeyShown};
+pub use passkeys::NewPasskey;
 pub use password_links::MadeLink;
 pub use people::{NewPerson, PersonChange};
 pub use services::{JoinKeys, Joined};
 pub use sessions::{Resolved, Secret};
 pub use setup::new_bootstrap_secret;
-pub use sign_in::{Entered, NextStep, SignedIn};
+pub use sign_in::{Entered, NextStep, SignedIn, Ways};
 pub use step_up::Shown;
 pub(crate) use streaming::{Round, Stream};
 pub use verify::{Finding, Verdict};
@@ -114,6 +119,10 @@ pub struct Auth {
     keyring: Keyring,
     /// Seals the secrets of authenticator apps.
     sealer: Sealer,
+    /// Checks passkeys; none where the platform is not reached by a name over TLS.
+    passkeys: Option<Passkeys>,
+    /// Seals the challenges that browsers hold.
+    challenges: Sealer,
     /// Writes what devices show of their certificates' generations.
     states: DeviceStates,
     last_list: LastList,
@@ -137,6 +146,8 @@ impl Auth {
             states: authority.device_states(),
             last_list: LastList::default(),
             sealer: Sealer::new(&authority.derived_key("secrets of authenticator apps")),
+            passkeys: Passkeys::of(&config.url),
+            challenges: Sealer::new(&authority.derived_key("challenges of passkeys")),
             store,
             authority,
             clock,

@@ -5,6 +5,7 @@ mod factor;
 mod generation;
 mod invitation;
 mod mail;
+mod passkey;
 mod password;
 mod rate;
 mod search;
@@ -24,6 +25,7 @@ pub use factor::{CODES, SealedTotp, Totp, hash_recovery_code, recovery_code};
 pub use generation::{Generation, Showing, request_hash};
 pub use invitation::{Accepted, EmailLink, Invitation};
 pub use mail::{Letter, MailKind, SealedMail};
+pub use passkey::{PASSKEYS_MAX, Passkey};
 pub use password::{
     CONTEXT, OWN_WORD_MIN, PASSWORD_MAX, PASSWORD_MIN, own_password_fault, password_fault,
 };

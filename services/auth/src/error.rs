@@ -25,6 +25,24 @@ pub enum Error {
     /// Too many wrong codes for this person.
     #[error("too many wrong codes; wait, or use a recovery code")]
     TooManyCodes(Duration),
+    /// The passkey is nobody's, or is not good; which of them is not said.
+    #[error("this passkey is not good here; sign in another way")]
+    BadPasskey,
+    /// The passkey is not one of the person's, or is not good; which of them is not said.
+    #[error("this passkey is not good here; show another one, or another factor")]
+    WrongPasskey,
+    /// What was asked of the browser is over, was answered before, or was asked of another one.
+    #[error("the passkey was not shown in time; try again")]
+    LatePasskey,
+    /// The person has as many passkeys as one may have.
+    #[error("you have ten passkeys; remove one first")]
+    PasskeysFull,
+    /// The passkey was registered before.
+    #[error("this passkey is registered already")]
+    PasskeyTaken,
+    /// The platform is reached by an address, or without TLS.
+    #[error("there are no passkeys here: the platform's `url` must be https, and have a name")]
+    NoPasskeys,
     /// The person has not shown for a while to be that person.
     #[error(
         "show first that it is you: POST /api/auth/v1/me/step-up with a code, or with your password \
@@ -109,6 +127,7 @@ impl Error {
             Self::NotSignedIn
             | Self::BadLogin
             | Self::BadSignIn
+            | Self::BadPasskey
             | Self::BadPasswordLink
             | Self::BadInvitation
             | Self::BadEmailLink
@@ -117,11 +136,18 @@ impl Error {
             Self::NotPermitted(_) | Self::PeopleOnly | Self::ServicesOnly | Self::StepUpNeeded => {
                 Kind::Forbidden
             }
-            Self::NoSetup | Self::NoMail | Self::Missing(_) => Kind::NotFound,
-            Self::EmailTaken | Self::LastOwner | Self::FactorRequired | Self::OwnFactorFirst => {
-                Kind::Conflict
-            }
-            Self::Invalid(_) | Self::WrongPassword | Self::WrongCode => Kind::Invalid,
+            Self::NoSetup | Self::NoMail | Self::NoPasskeys | Self::Missing(_) => Kind::NotFound,
+            Self::EmailTaken
+            | Self::LastOwner
+            | Self::FactorRequired
+            | Self::OwnFactorFirst
+            | Self::PasskeysFull
+            | Self::PasskeyTaken => Kind::Conflict,
+            Self::Invalid(_)
+            | Self::WrongPassword
+            | Self::WrongCode
+            | Self::WrongPasskey
+            | Self::LatePasskey => Kind::Invalid,
             Self::TooManyLogins(_)
             | Self::TooManyCodes(_)
             | Self::TooManyMails(_)
@@ -140,6 +166,12 @@ impl Error {
             Self::BadSignIn => "bad_sign_in",
             Self::WrongCode => "wrong_code",
             Self::TooManyCodes(_) => "too_many_codes",
+            Self::BadPasskey => "bad_passkey",
+            Self::WrongPasskey => "wrong_passkey",
+            Self::LatePasskey => "late_passkey",
+            Self::PasskeysFull => "passkeys_full",
+            Self::PasskeyTaken => "passkey_taken",
+            Self::NoPasskeys => "no_passkeys",
             Self::StepUpNeeded => "step_up_needed",
             Self::FactorRequired => "factor_required",
             Self::OwnFactorFirst => "own_factor_first",
@@ -183,6 +215,12 @@ impl From<Error> for Fault {
             | Error::WrongPassword
             | Error::BadSignIn
             | Error::WrongCode
+            | Error::BadPasskey
+            | Error::WrongPasskey
+            | Error::LatePasskey
+            | Error::PasskeysFull
+            | Error::PasskeyTaken
+            | Error::NoPasskeys
             | Error::StepUpNeeded
             | Error::FactorRequired
             | Error::OwnFactorFirst

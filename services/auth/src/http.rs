@@ -9,6 +9,7 @@ mod invitations;
 mod manage;
 mod oauth;
 mod pages;
+mod passkeys;
 mod sign_in;
 mod sign_in_page;
 mod signing_keys;
@@ -77,14 +78,14 @@ fn header_text(headers: &HeaderMap, name: &HeaderName) -> String {
 
 /// Routes that anybody may ask: they are how one becomes somebody.
 fn open() -> OpenApiRouter<Auth> {
-    let sign_in = sign_in::open().merge(factors::open()).merge(invitations::open());
-    let sign_in = sign_in.merge(devices::published());
+    let sign_in = sign_in::open().merge(factors::open()).merge(passkeys::open());
+    let sign_in = sign_in.merge(invitations::open()).merge(devices::published());
     OpenApiRouter::new().nest(PREFIX, sign_in).merge(devices::open())
 }
 
 /// Routes that need an internal token.
 fn closed() -> OpenApiRouter<Auth> {
-    let api = sign_in::closed().merge(factors::closed());
+    let api = sign_in::closed().merge(factors::closed()).merge(passkeys::closed());
     let api = api.merge(manage::routes()).merge(invitations::closed()).merge(audit::routes());
     let api = api.merge(clients::routes()).merge(signing_keys::routes()).merge(devices::closed());
     OpenApiRouter::new().nest(PREFIX, api).merge(devices::renewal())

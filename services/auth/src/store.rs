@@ -12,6 +12,7 @@ mod invitations;
 mod mails;
 mod memory;
 mod oauth;
+mod passkeys;
 mod proofs;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use invitations::{EmailLinks, EmailUsed, Invitations};
 pub use mails::{Mails, Turn};
 pub use memory::MemoryStore;
 pub use oauth::{Clients, Families, Logouts, SigningKeys};
+pub use passkeys::{Added, Passkeys, Removed, Use};
 pub use proofs::{OneTimes, PushedRequests};
 
 /// Why a store failed.
@@ -372,6 +374,8 @@ pub struct Stores {
     pub signing_keys: Arc<dyn SigningKeys>,
     /// Second factors.
     pub factors: Arc<dyn Factors>,
+    /// Passkeys.
+    pub passkeys: Arc<dyn Passkeys>,
     /// Sign-ins that are half done.
     pub sign_ins: Arc<dyn SignIns>,
     /// What owners have decided for everybody.
@@ -392,7 +396,7 @@ impl Stores {
     where
         S: People + Sessions + Keys + Enrolment + Trail + Clone,
         S: Clients + Families + DeviceGrants + PushedRequests + OneTimes + Logouts + SigningKeys,
-        S: Factors + SignIns + Settings + Mails + Invitations + EmailLinks,
+        S: Factors + Passkeys + SignIns + Settings + Mails + Invitations + EmailLinks,
     {
         Self {
             people: Arc::new(store.clone()),
@@ -410,6 +414,7 @@ impl Stores {
             logouts: Arc::new(store.clone()),
             signing_keys: Arc::new(store.clone()),
             factors: Arc::new(store.clone()),
+            passkeys: Arc::new(store.clone()),
             sign_ins: Arc::new(store.clone()),
             settings: Arc::new(store.clone()),
             mails: Arc::new(store.clone()),

@@ -3,6 +3,7 @@
 mod device_grants;
 mod invitations;
 mod oauth;
+mod passkeys;
 mod proofs;
 
 use jiff::Timestamp;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 pub(crate) use device_grants::*;
 pub(crate) use invitations::*;
 pub(crate) use oauth::*;
+pub(crate) use passkeys::*;
 pub(crate) use proofs::*;
 
 pub(crate) struct UserRow {

@@ -6,6 +6,7 @@ mod factors;
 mod invitations;
 mod mails;
 mod oauth;
+mod passkeys;
 mod proofs;
 mod trail;
 

@@ -10,5 +10,6 @@ pub mod invitations;
 pub mod mails;
 pub mod monitoring;
 pub mod oauth;
+pub mod passkeys;
 pub mod passwords;
 pub mod proofs;

@@ -5,8 +5,8 @@
 use openframe_auth::Stores;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{
-    audit, auth as rules, device_grants, enrolment, factors, invitations, mails, oauth, passwords,
-    proofs,
+    audit, auth as rules, device_grants, enrolment, factors, invitations, mails, oauth, passkeys,
+    passwords, proofs,
 };
 use openframe_sqlite::Database;
 use proptest::prelude::*;
@@ -51,6 +51,34 @@ async fn half_a_sign_in_becomes_whole_once() {
     let engines = engines().await;
     factors::half_a_sign_in_becomes_whole_once(&engines.memory).await;
     factors::half_a_sign_in_becomes_whole_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passkey_is_registered_once() {
+    let engines = engines().await;
+    passkeys::a_passkey_is_registered_once(&engines.memory).await;
+    passkeys::a_passkey_is_registered_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_counter_of_a_passkey_only_goes_on() {
+    let engines = engines().await;
+    passkeys::the_counter_of_a_passkey_only_goes_on(&engines.memory).await;
+    passkeys::the_counter_of_a_passkey_only_goes_on(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_factor_takes_the_recovery_codes_with_it() {
+    let engines = engines().await;
+    passkeys::the_last_factor_takes_the_recovery_codes_with_it(&engines.memory).await;
+    passkeys::the_last_factor_takes_the_recovery_codes_with_it(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_and_passkeys_stand_side_by_side() {
+    let engines = engines().await;
+    passkeys::an_app_and_passkeys_stand_side_by_side(&engines.memory).await;
+    passkeys::an_app_and_passkeys_stand_side_by_side(&engines.sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ import { Consents } from './access/consents';
 import { Email } from './access/email';
 import { SecondFactor } from './access/factors';
 import { Keys } from './access/keys';
+import { Passkeys } from './access/passkeys';
 import { Password } from './access/password';
 import { People } from './access/people';
 import { Programs } from './access/programs';
@@ -26,6 +27,7 @@ export function AccessPage() {
       <Email />
       <Password />
       <SecondFactor />
+      <Passkeys />
       {can('users:manage') && <Everybody />}
     </Page>
   );

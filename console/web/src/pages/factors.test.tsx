@@ -1,11 +1,13 @@
 /** Second factors: signing in with one, enrolling one, and being asked anew. */
 import { fireEvent, screen, waitFor, within } from '@testing-library/react';
-import { expect, it } from 'vitest';
-import { FACTORS, ME } from '../testing/answers';
+import { afterEach, expect, it, vi } from 'vitest';
+import { FACTORS, ME, PASSKEY } from '../testing/answers';
 import { showConsole, type Request } from '../testing/console';
 
 const press = async (name: string | RegExp) =>
   fireEvent.click(await screen.findByRole('button', { name }));
+afterEach(() => vi.unstubAllGlobals());
+
 /** A label of what is required ends with a mark. */
 const labelled = (label: string) => new RegExp(`^${label}`);
 const type = async (label: string, value: string) =>
@@ -73,6 +75,7 @@ it('enrols an app on the Access page', async () => {
 it.each([
   [FACTORS, 'Your password', { password: 'shown' }],
   [{ ...FACTORS, totp_since: '2026-01-01T00:00:00Z' }, 'Code', { code: 'shown' }],
+  [{ ...FACTORS, passkeys: 1 }, 'Code', { code: 'shown' }],
 ])('asks in place for a fresh sign-in, and goes on', async (factors, label, shown) => {
   let fresh = false;
   const { asked } = showConsole('/access', {
@@ -119,4 +122,92 @@ it('resets the factors of somebody who has lost the app', async () => {
   fireEvent.click(within(dialog).getByRole('button', { name: 'Reset factors' }));
   await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
   expect(sent(asked, '/users/u2/factors')).toEqual([undefined]);
+});
+
+/** A browser whose passkey says what it was asked. */
+function withPasskeys() {
+  const credential = { toJSON: () => ({ id: 'shown' }) };
+  const give = () => Promise.resolve(credential);
+  vi.stubGlobal('PublicKeyCredential', {
+    parseRequestOptionsFromJSON: (it: unknown) => it,
+    parseCreationOptionsFromJSON: (it: unknown) => it,
+  });
+  vi.stubGlobal('navigator', { ...navigator, credentials: { get: give, create: give } });
+}
+
+const OPTIONS = { options: { publicKey: { challenge: 'x' } } };
+
+it('signs in with a passkey, without a password', async () => {
+  withPasskeys();
+  const { asked, router } = showConsole('/sign-in', {
+    'POST /api/auth/v1/login/passkey/options': OPTIONS,
+    'POST /api/auth/v1/login/passkey': ME,
+  });
+  await press('Sign in with a passkey');
+  await waitFor(() => expect(router.state.location.pathname).toBe('/'));
+  expect(sent(asked, '/login/passkey')).toEqual([{ credential: { id: 'shown' } }]);
+});
+
+it('takes a passkey after the password', async () => {
+  withPasskeys();
+  const { asked, router } = showConsole('/sign-in', {
+    'POST /api/auth/v1/login': { next: 'code', app: false, passkey: true },
+    'POST /api/auth/v1/login/code/options': OPTIONS,
+    'POST /api/auth/v1/login/code': ME,
+  });
+  await signIn();
+  await screen.findByText(/^Show your passkey/);
+  await press('Use a passkey');
+  await waitFor(() => expect(router.state.location.pathname).toBe('/'));
+  expect(sent(asked, '/login/code')).toEqual([{ passkey: { id: 'shown' } }]);
+});
+
+it('adds, renames and removes a passkey', async () => {
+  withPasskeys();
+  const { asked } = showConsole('/access', {
+    'GET /api/auth/v1/me/passkeys': { items: [{ ...PASSKEY, name: 'ring' }] },
+    'POST /api/auth/v1/me/passkeys/options': OPTIONS,
+    'POST /api/auth/v1/me/passkeys': { passkey: PASSKEY, ...CONFIRMED },
+    'PATCH /api/auth/v1/me/passkeys/p1': 204,
+    'DELETE /api/auth/v1/me/passkeys/p1': 204,
+  });
+  await type('Name of the passkey', 'phone');
+  await press('Add a passkey');
+  const codes = await screen.findByLabelText('The recovery codes');
+  expect(codes.textContent).toBe('one\ntwo');
+  expect(sent(asked, '/me/passkeys')).toEqual([{ name: 'phone', credential: { id: 'shown' } }]);
+  await press('Rename passkey ring');
+  await type('New name', 'key ring');
+  const dialog = await screen.findByRole('dialog');
+  fireEvent.click(within(dialog).getByRole('button', { name: 'Rename' }));
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  await press('Remove passkey ring');
+  fireEvent.click(
+    within(await screen.findByRole('dialog')).getByRole('button', { name: 'Remove' }),
+  );
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  expect(sent(asked, '/me/passkeys/p1')).toEqual([{ name: 'key ring' }, undefined]);
+});
+
+it('tells that no passkey was shown', async () => {
+  withPasskeys();
+  vi.stubGlobal('navigator', {
+    ...navigator,
+    credentials: { get: () => Promise.reject(new Error('cancelled')) },
+  });
+  showConsole('/sign-in', { 'POST /api/auth/v1/login/passkey/options': OPTIONS });
+  await press('Sign in with a passkey');
+  await screen.findByText(/no passkey was shown/);
+});
+
+it('shows the passkeys of somebody to who manages people', async () => {
+  const { asked } = showConsole('/access', {
+    'GET /api/auth/v1/users/u2/passkeys': { items: [{ ...PASSKEY, name: 'ring' }] },
+    'DELETE /api/auth/v1/users/u2/passkeys/p1': 204,
+  });
+  await press('Passkeys of bob@example.org');
+  await press('Remove passkey ring');
+  const confirm = await screen.findByRole('dialog', { name: 'Remove passkey ring' });
+  fireEvent.click(within(confirm).getByRole('button', { name: 'Remove' }));
+  await waitFor(() => expect(sent(asked, '/users/u2/passkeys/p1')).toEqual([undefined]));
 });

@@ -3,9 +3,10 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { Link, useRouter, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { call, get } from '../api/client';
-import type { SetupState } from '../api/types';
+import type { Me, SetupState } from '../api/types';
 import { useEntering, type Entered } from '../parts/entering';
 import { useTitle } from '../parts/page';
+import { knowsPasskeys, showPasskey } from '../parts/passkey';
 import { Problem } from '../parts/problem';
 
 /** Where to go afterwards: a page of this console, never another site. */
@@ -74,11 +75,30 @@ export function SignInPage() {
           </Button>
         </Stack>
       </form>
+      {setup.data?.passkeys && knowsPasskeys() && <ByPasskey entered={entered} />}
       {setup.data?.mail && (
         <p>
           <Link to="/forgot">Forgot your password?</Link>
         </p>
       )}
     </main>
+  );
+}
+
+function ByPasskey({ entered }: { entered: (me: Me) => void }) {
+  const signIn = useMutation({
+    mutationFn: async () => {
+      const path = '/api/auth/v1/login/passkey';
+      return call<Me>('POST', path, { credential: await showPasskey(`${path}/options`) });
+    },
+    onSuccess: entered,
+  });
+  return (
+    <Stack mt="md">
+      <Problem error={signIn.error} />
+      <Button variant="default" loading={signIn.isPending} onClick={() => signIn.mutate()}>
+        Sign in with a passkey
+      </Button>
+    </Stack>
   );
 }

@@ -1,4 +1,5 @@
-/** What comes after a password: nothing, a code, or the enrolment of an authenticator app. */
+/** What comes after a password: nothing, a code or a passkey, or the enrolment of an authenticator app. */
+import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { call } from '../api/client';
@@ -6,6 +7,7 @@ import { signedIn } from '../api/queries';
 import type { Me, SignInStep } from '../api/types';
 import { Code } from './code';
 import { Enrolling } from './enrolling';
+import { knowsPasskeys, showPasskey } from './passkey';
 
 /** What the platform answers to a right password. */
 export type Entered = Me | SignInStep;
@@ -13,14 +15,14 @@ export type Entered = Me | SignInStep;
 /** `entered` takes the answer to a password; `step` is what is to be shown then, if anything. */
 export function useEntering(goOn: () => void) {
   const client = useQueryClient();
-  const [next, setNext] = useState<string>();
+  const [next, setNext] = useState<SignInStep>();
   const enter = (me: Me) => {
     // What somebody else was told is not shown to this one.
     client.getQueryCache().clear();
     signedIn(client, me);
   };
   const entered = (answer: Entered) => {
-    if ('next' in answer) return setNext(answer.next);
+    if ('next' in answer) return setNext(answer);
     enter(answer);
     goOn();
   };
@@ -28,15 +30,20 @@ export function useEntering(goOn: () => void) {
   return { entered, step };
 }
 
-function SecondStep(props: { next: string; enter: (me: Me) => void; goOn: () => void }) {
+function SecondStep(props: { next: SignInStep; enter: (me: Me) => void; goOn: () => void }) {
   const finish = useMutation({
-    mutationFn: (code: string) => call<Me>('POST', '/api/auth/v1/login/code', { code }),
+    mutationFn: async (code?: string) => {
+      const path = '/api/auth/v1/login/code';
+      const shown = code ? { code } : { passkey: await showPasskey(`${path}/options`) };
+      return call<Me>('POST', path, shown);
+    },
     onSuccess: (me) => {
       props.enter(me);
       props.goOn();
     },
   });
-  if (props.next === 'enrol') {
+  const { next, app, passkey } = props.next;
+  if (next === 'enrol') {
     return (
       <>
         <p>Everybody needs a second factor here, and you have none yet.</p>
@@ -51,7 +58,18 @@ function SecondStep(props: { next: string; enter: (me: Me) => void; goOn: () => 
   }
   return (
     <>
-      <p>Type the code of your authenticator app, or one of your recovery codes.</p>
+      <p>
+        {app
+          ? 'Type the code of your authenticator app, or one of your recovery codes.'
+          : 'Show your passkey, or type one of your recovery codes.'}
+      </p>
+      {passkey && knowsPasskeys() && (
+        <p>
+          <Button loading={finish.isPending} onClick={() => finish.mutate(undefined)}>
+            Use a passkey
+          </Button>
+        </p>
+      )}
       <Code
         label="Second factor"
         verb="Sign in"

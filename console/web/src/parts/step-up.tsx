@@ -7,6 +7,7 @@ import { signedIn } from '../api/queries';
 import type { Factors, Me } from '../api/types';
 import { Code } from './code';
 import { Dialog } from './dialog';
+import { knowsPasskeys, showPasskey } from './passkey';
 import { Problem } from './problem';
 
 type Answer = (done: boolean) => void;
@@ -34,19 +35,31 @@ function Ask({ answer }: { answer: Answer }) {
     queryFn: () => get<Factors>('/api/auth/v1/me/factors'),
   });
   const show = useMutation({
-    mutationFn: (shown: { code: string } | { password: string }) =>
-      call<Me>('POST', '/api/auth/v1/me/step-up', shown),
+    mutationFn: async (shown: { code: string } | { password: string } | 'passkey') => {
+      const path = '/api/auth/v1/me/step-up';
+      if (shown !== 'passkey') return call<Me>('POST', path, shown);
+      return call<Me>('POST', path, { passkey: await showPasskey(`${path}/options`) });
+    },
     onSuccess: (me) => {
       signedIn(client, me);
       answer(true);
     },
   });
+  const own = factors.data;
+  const hasFactor = own && (own.totp_since || own.passkeys > 0);
   return (
     <Dialog label="Show that it is you" onClose={() => answer(false)}>
       <h2>Show that it is you</h2>
       <p>You signed in a while ago, and this gives or takes authority.</p>
       <Problem error={factors.error} />
-      {factors.data?.totp_since && (
+      {own && own.passkeys > 0 && knowsPasskeys() && (
+        <p>
+          <Button loading={show.isPending} onClick={() => show.mutate('passkey')}>
+            Use a passkey
+          </Button>
+        </p>
+      )}
+      {hasFactor && (
         <Code
           label="Second factor"
           verb="Go on"
@@ -55,7 +68,7 @@ function Ask({ answer }: { answer: Answer }) {
           send={(code) => show.mutate({ code })}
         />
       )}
-      {factors.data && !factors.data.totp_since && (
+      {own && !hasFactor && (
         <form
           aria-label="Password"
           onSubmit={(event) => {

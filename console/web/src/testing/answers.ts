@@ -10,6 +10,7 @@ import type {
   Factors,
   Health,
   Me,
+  Passkey,
   Rule,
   Session,
   User,
@@ -50,7 +51,19 @@ export const ME: Me = {
   ],
 };
 
-export const FACTORS: Factors = { totp_since: null, recovery_codes: 0, required: false };
+export const FACTORS: Factors = {
+  totp_since: null,
+  passkeys: 0,
+  recovery_codes: 0,
+  required: false,
+};
+
+export const PASSKEY: Passkey = {
+  id: 'p1',
+  name: HOSTILE,
+  created_at: once,
+  last_used_at: once,
+};
 
 export const DEVICE: Device = {
   id: 'd1',
@@ -243,8 +256,10 @@ function range(_: unknown, url: URL) {
 
 export const ANSWERS: Answers = {
   'GET /api/auth/v1/me': ME,
-  'GET /api/auth/v1/setup': { needed: false, mail: true },
+  'GET /api/auth/v1/setup': { needed: false, mail: true, passkeys: true },
   'GET /api/auth/v1/me/factors': FACTORS,
+  'GET /api/auth/v1/me/passkeys': list(PASSKEY),
+  'GET /api/auth/v1/users/*': list(PASSKEY),
   'GET /api/auth/v1/settings': { second_factor_required: false },
   'GET /api/auth/v1/users': list(ANN, BOB),
   'GET /api/auth/v1/api-keys': list(KEY),

@@ -5,6 +5,7 @@ use openframe_ids::{SessionId, UserId, random};
 use openframe_oauth::Amr;
 use openframe_tokens::Permission;
 
+use super::passkeys::gone;
 use super::{Asked, Auth, Origin, SignedIn, in_session, need_whole};
 use crate::Error;
 use crate::domain::{
@@ -17,6 +18,7 @@ pub(super) const ENROLMENT_LIFETIME: SignedDuration = SignedDuration::from_mins(
 
 /// What people are told of by mail.
 const ENROLLED: &str = "An authenticator app was put in force";
+const APP_REMOVED: &str = "Your authenticator app was removed";
 const REMOVED: &str = "Your second factors were removed";
 const NEW_CODES: &str = "New recovery codes were made";
 
@@ -35,6 +37,8 @@ pub struct Enrolment {
 pub struct OwnFactors {
     /// Since when there is an authenticator app.
     pub totp_since: Option<Timestamp>,
+    /// How many passkeys there are.
+    pub passkeys: usize,
     /// How many recovery codes are left.
     pub recovery_codes: u64,
     /// Whether everybody needs a second factor here.
@@ -48,6 +52,7 @@ impl Auth {
         let settings = self.store.settings.get(asked.caller.tenant).await?;
         Ok(OwnFactors {
             totp_since: self.store.factors.totp(user).await?.map(|totp| totp.created),
+            passkeys: self.store.passkeys.list(user).await?.len(),
             recovery_codes: self.store.factors.recovery_codes(user).await?,
             required: settings.second_factor_required,
         })
@@ -70,7 +75,7 @@ impl Auth {
         let enrolling = async {
             let (_, user) = self.half(half).await?;
             // Who has a factor shows it: a password alone must not put another in its place.
-            if self.store.factors.totp(user.id).await?.is_some() {
+            if self.ways(user.id).await?.any() {
                 return Err(Error::BadSignIn);
             }
             let who = ("user", user.id.to_string());
@@ -152,19 +157,18 @@ impl Auth {
         Ok(codes)
     }
 
-    /// Removes the app and the recovery codes of the person who asks. Every other session ends.
+    /// Removes the app of the person who asks; with the last factor go the recovery codes. Every other
+    /// session ends.
     pub async fn remove_totp(&self, asked: &Asked) -> Result<(), Error> {
         let (user, session) = in_session(&asked.caller)?;
         self.fresh(asked).await?;
         let person = self.person_in_session(asked).await?;
         let (tenant, event) = (asked.caller.tenant, self.event(asked, "totp.remove", user));
-        if self.store.settings.get(tenant).await?.second_factor_required {
-            return Err(Error::FactorRequired);
-        }
-        if !self.store.factors.remove((tenant, user), Some(session), &event).await? {
-            return Err(Error::Missing("second factor"));
-        }
-        self.tell_by_mail(&person, REMOVED, &asked.origin).await;
+        let required = self.store.settings.get(tenant).await?.second_factor_required;
+        let (whose, factors) = ((tenant, user), &self.store.factors);
+        let removed = factors.remove_totp(whose, Some(session), required, &event).await?;
+        gone(removed, "second factor")?;
+        self.tell_by_mail(&person, APP_REMOVED, &asked.origin).await;
         Ok(())
     }
 
@@ -215,7 +219,7 @@ impl Auth {
         self.fresh(asked).await?;
         if to.second_factor_required
             && let Ok((user, _)) = in_session(&asked.caller)
-            && self.store.factors.totp(user).await?.is_none()
+            && !self.ways(user).await?.any()
         {
             return Err(Error::OwnFactorFirst);
         }
@@ -270,7 +274,7 @@ impl Auth {
         Totp::new(&secret, &user.email).ok_or_else(damaged)
     }
 
-    async fn person_in_session(&self, asked: &Asked) -> Result<User, Error> {
+    pub(super) async fn person_in_session(&self, asked: &Asked) -> Result<User, Error> {
         let (user, _) = in_session(&asked.caller)?;
         self.enabled(asked.caller.tenant, user).await
     }
@@ -286,7 +290,7 @@ fn damaged() -> Error {
 }
 
 /// Recovery codes, and their hashes.
-fn new_codes() -> (Vec<String>, Vec<openframe_tokens::opaque::SecretHash>) {
+pub(super) fn new_codes() -> (Vec<String>, Vec<openframe_tokens::opaque::SecretHash>) {
     let codes: Vec<String> = (0..CODES).map(|_| recovery_code(random())).collect();
     let hashes = codes.iter().filter_map(|code| hash_recovery_code(code)).collect();
     (codes, hashes)

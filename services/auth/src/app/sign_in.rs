@@ -1,8 +1,9 @@
-//! Signing in: the password, and then the second factor of whoever has one or needs one. Every way in
-//! goes through [`Auth::after_password`]; none makes a session past it.
+//! Signing in: the password, and then the second factor of whoever has one or needs one. Every way in that
+//! begins with a password goes through [`Auth::after_password`]; none makes a session past it. A passkey
+//! is two factors by itself: [`Auth::sign_in_by_passkey`].
 
 use jiff::{SignedDuration, Timestamp};
-use openframe_ids::{SessionId, SignInId};
+use openframe_ids::{SessionId, SignInId, UserId};
 use openframe_oauth::Amr;
 use openframe_tokens::opaque::{Presented, Purpose, csrf_token, mint, read};
 
@@ -28,10 +29,26 @@ pub struct SignedIn {
 /// What comes after the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
-    /// A code of the person's app, or a recovery code.
-    Code,
+    /// What the person has: a code of the app, a passkey, or a recovery code.
+    Code(Ways),
     /// The person has no second factor, and needs one here: enrols it.
     Enrol,
+}
+
+/// The second factors that somebody has. A recovery code is good in the place of any.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// An authenticator app.
+    pub app: bool,
+    /// Passkeys.
+    pub passkey: bool,
+}
+
+impl Ways {
+    /// Whether there is any.
+    pub fn any(self) -> bool {
+        self.app || self.passkey
+    }
 }
 
 /// How far a sign-in has come.
@@ -104,9 +121,17 @@ impl Auth {
         Ok(Entered::Half(minted.text, next))
     }
 
+    /// The second factors that somebody has.
+    pub(super) async fn ways(&self, user: UserId) -> Result<Ways, Error> {
+        let app = self.store.factors.totp(user).await?.is_some();
+        let passkey = !self.store.passkeys.list(user).await?.is_empty();
+        Ok(Ways { app, passkey })
+    }
+
     async fn next_step(&self, user: &User) -> Result<Option<NextStep>, Error> {
-        if self.store.factors.totp(user.id).await?.is_some() {
-            return Ok(Some(NextStep::Code));
+        let ways = self.ways(user.id).await?;
+        if ways.any() {
+            return Ok(Some(NextStep::Code(ways)));
         }
         let required = self.store.settings.get(user.tenant).await?.second_factor_required;
         Ok(required.then_some(NextStep::Enrol))

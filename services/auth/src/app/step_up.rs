@@ -6,7 +6,8 @@ use openframe_oauth::Amr;
 use openframe_tokens::Subject;
 use openframe_tokens::opaque::{Presented, Purpose, csrf_token, mint};
 
-use super::{Asked, Auth, SignedIn, in_session};
+use super::passkey_shown::Ceremony;
+use super::{Asked, Auth, PasskeyShown, SignedIn, in_session};
 use crate::Error;
 use crate::domain::User;
 use crate::store::Renewal;
@@ -19,6 +20,8 @@ pub(super) const FRESH: SignedDuration = SignedDuration::from_mins(15);
 pub enum Shown<'a> {
     /// A code of the app, or a recovery code: whoever has a second factor.
     Code(&'a str),
+    /// One of the own passkeys.
+    Passkey(PasskeyShown<'a>),
     /// The password: whoever has none.
     Password(&'a str),
 }
@@ -49,11 +52,18 @@ impl Auth {
         user: User,
         shown: Shown<'_>,
     ) -> Result<SignedIn, Error> {
-        let has_factor = self.store.factors.totp(user.id).await?.is_some();
+        let has_factor = self.ways(user.id).await?.any();
         let amr = match (has_factor, shown) {
             (true, Shown::Code(code)) => {
                 self.use_factor(&user, code, ("session.step_up", &asked.origin)).await?;
                 Amr::TwoFactors
+            }
+            (_, Shown::Passkey(shown)) => {
+                let (_, session) = in_session(&asked.caller)?;
+                let action = ("session.step_up", &asked.origin);
+                let ceremony = Ceremony::StepUp(session);
+                self.use_passkey(ceremony, shown, Some(user.id), action).await?;
+                Amr::Passkey
             }
             (false, Shown::Password(password)) => {
                 if !self.passwords.verify(password, Some(&user.password)).await? {
@@ -64,7 +74,9 @@ impl Auth {
                 Amr::Password
             }
             (true, Shown::Password(_)) => {
-                return Err(Error::Invalid("show a code: you have a second factor".to_owned()));
+                return Err(Error::Invalid(
+                    "show a code or a passkey: you have a second factor".to_owned(),
+                ));
             }
             (false, Shown::Code(_)) => {
                 return Err(Error::Invalid(

@@ -8,10 +8,13 @@ mod factors;
 mod guards;
 mod invitations;
 mod mailing;
+mod passkeys;
 mod programs;
 mod secrets;
 mod sessions;
 mod signing_keys;
+#[path = "../../../../libs/passkeys/src/tests/soft.rs"]
+mod soft;
 mod streaming;
 
 use std::sync::Arc;
@@ -19,7 +22,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use openframe_clock::ManualClock;
 use openframe_fault::Kind;
-use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
+use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, PasskeyId, SessionId, TenantId, UserId};
 use openframe_pki::{Authority, DeviceKey};
 use openframe_tokens::{Caller, Permission, Role, Subject};
 

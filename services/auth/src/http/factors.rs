@@ -4,13 +4,15 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use openframe_auth_api::{
-    FactorCode, Factors, Me, RecoveryCodes, Settings, StepUp, TotpConfirmed, TotpEnrolment,
+    FactorCode, Factors, Me, RecoveryCodes, SecondStep, Settings, StepUp, TotpConfirmed,
+    TotpEnrolment,
 };
 use openframe_fault::{Fault, Json, Path};
 use openframe_ids::UserId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::passkeys::shown;
 use super::sign_in::{confirmed, half_cookie, signed_in};
 use crate::app::{Asked, Enrolment, Origin, Shown};
 use crate::domain::TenantSettings;
@@ -40,16 +42,25 @@ fn enrolment(it: Enrolment) -> (StatusCode, Json<TotpEnrolment>) {
     (StatusCode::CREATED, Json(TotpEnrolment { secret, uri, qr_svg }))
 }
 
-/// Ends a sign-in with a code of the authenticator app, or a recovery code.
-#[utoipa::path(post, path = "/login/code", tag = "sign-in", request_body = FactorCode,
+/// Ends a sign-in with a code of the authenticator app, a recovery code, or a passkey.
+#[utoipa::path(post, path = "/login/code", tag = "sign-in", request_body = SecondStep,
     responses((status = 200, body = Me)))]
 async fn finish_sign_in(
     State(app): State<Auth>,
     origin: Origin,
     headers: HeaderMap,
-    Json(typed): Json<FactorCode>,
+    Json(typed): Json<SecondStep>,
 ) -> Result<Response, Fault> {
-    let opened = app.finish_sign_in(half_cookie(&headers), &typed.code, &origin).await?;
+    let half = half_cookie(&headers);
+    let opened = match (&typed.code, &typed.passkey) {
+        (Some(code), None) => app.finish_sign_in(half, code, &origin).await?,
+        (None, Some(passkey)) => {
+            app.finish_by_passkey(half, shown(passkey, &headers), &origin).await?
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(Error::Invalid("send a code or a passkey".to_owned()).into());
+        }
+    };
     Ok(signed_in(opened))
 }
 
@@ -84,6 +95,7 @@ async fn factors(State(app): State<Auth>, asked: Asked) -> Result<Json<Factors>,
     let own = app.factors(&asked).await?;
     Ok(Json(Factors {
         totp_since: own.totp_since,
+        passkeys: own.passkeys as u64,
         recovery_codes: own.recovery_codes,
         required: own.required,
     }))
@@ -134,13 +146,15 @@ async fn new_recovery_codes(
 async fn step_up(
     State(app): State<Auth>,
     asked: Asked,
+    headers: HeaderMap,
     Json(typed): Json<StepUp>,
 ) -> Result<Response, Fault> {
-    let shown = match (&typed.code, &typed.password) {
-        (Some(code), None) => Shown::Code(code),
-        (None, Some(password)) => Shown::Password(password),
-        (Some(_), Some(_)) | (None, None) => {
-            return Err(Error::Invalid("send a code or a password".to_owned()).into());
+    let shown = match (&typed.code, &typed.password, &typed.passkey) {
+        (Some(code), None, None) => Shown::Code(code),
+        (None, Some(password), None) => Shown::Password(password),
+        (None, None, Some(passkey)) => Shown::Passkey(shown(passkey, &headers)),
+        _ => {
+            return Err(Error::Invalid("send a code, a passkey or a password".to_owned()).into());
         }
     };
     Ok(signed_in(app.step_up(&asked, shown).await?))

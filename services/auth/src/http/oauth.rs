@@ -72,7 +72,7 @@ async fn keys(State(app): State<Auth>) -> Response {
 }
 
 /// What may be read by everybody, and is the same for some time.
-fn cached(mut response: Response, how_long: &'static str) -> Response {
+pub(super) fn cached(mut response: Response, how_long: &'static str) -> Response {
     let value = HeaderValue::from_static(how_long);
     response.headers_mut().insert(header::CACHE_CONTROL, value);
     response

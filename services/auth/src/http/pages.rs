@@ -1,4 +1,4 @@
-//! The pages that a person sees who came from another program. Made here, without a script.
+//! The pages that a person sees who came from another program. Made here; they work without a script.
 
 use axum::response::{Html, IntoResponse as _, Response};
 use base64::Engine as _;
@@ -9,7 +9,7 @@ use openframe_oauth::{Client, Refusal, Scopes, family, scope};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use crate::app::{ConsentAsked, DeviceConsent, Enrolment, LogoutAsked};
+use crate::app::{ConsentAsked, DeviceConsent, Enrolment, LogoutAsked, Ways};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}\
@@ -24,6 +24,7 @@ code{overflow-wrap:anywhere}ol code{font-size:1.1rem}\
 svg{display:block;margin:1rem auto;max-width:100%}\
 [role=alert]{border-left:.25rem solid #c92a2a;padding-left:.75rem}\
 .main{background:#1864ab;border-color:#1864ab;color:#fff}\
+[hidden]{display:none!important}\
 .quiet{opacity:.8;font-size:.9rem}";
 
 /// Asks a person whether a program may have what it wants. `query` is its request.
@@ -178,8 +179,8 @@ pub(super) enum Shows {
     Forgot,
     /// That a link is on its way, if anybody has the address.
     LinkAsked,
-    /// A code.
-    Code,
+    /// What the person has: a code, or a passkey.
+    Code(Ways),
     /// That the person needs a second factor here.
     MustEnrol,
     /// The secret of an app, and what confirms it.
@@ -190,12 +191,21 @@ pub(super) enum Shows {
     RecoveryCodes(Vec<String>),
 }
 
+/// A passkey as a way to take the step that is shown.
+pub(super) struct Offer {
+    /// What the browser is asked for, as JSON.
+    pub(super) options: String,
+    /// Where the script is that asks it: the only one that the page may run.
+    pub(super) script: String,
+}
+
 /// One step of signing in, and what was wrong with the one before.
 pub(super) fn sign_in(
     status: StatusCode,
     shows: &Shows,
     onward: &Onward,
     wrong: Option<&str>,
+    offer: Option<&Offer>,
 ) -> Response {
     let next = &onward.to;
     let program = onward.program.as_ref();
@@ -215,6 +225,7 @@ pub(super) fn sign_in(
                         input type="password" name="password" autocomplete="current-password" required; }
                     button.main type="submit" { "Sign in" }
                 }
+                @if let Some(offer) = offer { (passkey_form("passkey", next, offer)) }
                 @if *mail { (button_form("forgot", next, "Forgot your password?")) }
             }
             Shows::Forgot => {
@@ -226,8 +237,9 @@ pub(super) fn sign_in(
                 p { "If anybody has this mail address here, a link is on its way. It is good for 15 minutes." }
                 (start_over(next))
             }
-            Shows::Code => {
-                p { "Type the code of your authenticator app, or one of your recovery codes." }
+            Shows::Code(ways) => {
+                p { (wanted(*ways)) }
+                @if let Some(offer) = offer { (passkey_form("code-passkey", next, offer)) }
                 (code_form("code", next, "Sign in"))
                 (start_over(next))
             }
@@ -259,7 +271,31 @@ pub(super) fn sign_in(
             }
         }
     };
-    page(status, "Sign in", &body, goes_to)
+    let script = offer.map(|offer| offer.script.as_str());
+    page_with(status, "Sign in", &body, (goes_to, script))
+}
+
+/// What somebody is asked for who has these.
+fn wanted(ways: Ways) -> &'static str {
+    if ways.app {
+        "Type the code of your authenticator app, or one of your recovery codes."
+    } else {
+        "Show your passkey, or type one of your recovery codes."
+    }
+}
+
+/// Hidden until the script has found that the browser knows passkeys.
+fn passkey_form(step: &str, next: &str, offer: &Offer) -> Markup {
+    html! {
+        form.fields #passkey method="post" action="sign-in" hidden data-options=(offer.options) {
+            (hidden(step, next))
+            input type="hidden" name="credential";
+            p #passkey-told role="alert" hidden {
+                "No passkey was shown. Try again, or sign in another way."
+            }
+            button type="submit" { "Sign in with a passkey" }
+        }
+    }
 }
 
 fn hidden(step: &str, next: &str) -> Markup {
@@ -317,6 +353,15 @@ pub(super) fn refused(refusal: Refusal) -> Response {
 }
 
 fn page(status: StatusCode, title: &str, body: &Markup, goes_to: Option<&str>) -> Response {
+    page_with(status, title, body, (goes_to, None))
+}
+
+fn page_with(
+    status: StatusCode,
+    title: &str,
+    body: &Markup,
+    (goes_to, script): (Option<&str>, Option<&str>),
+) -> Response {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -326,12 +371,13 @@ fn page(status: StatusCode, title: &str, body: &Markup, goes_to: Option<&str>) -
                 meta name="robots" content="noindex";
                 title { (title) " · OpenFrame" }
                 style { (PreEscaped(STYLE)) }
+                @if let Some(script) = script { script src=(script) defer {} }
             }
             body { main { (body) } }
         }
     };
     let mut response = (status, Html(page.into_string())).into_response();
-    if let Ok(policy) = HeaderValue::from_str(&policy(goes_to)) {
+    if let Ok(policy) = HeaderValue::from_str(&policy(goes_to, script)) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     // The form's origin is checked, and told only where a referrer would be.
@@ -344,12 +390,17 @@ fn page(status: StatusCode, title: &str, body: &Markup, goes_to: Option<&str>) -
 }
 
 /// What the page may do: show itself, and send the form. Browsers hold where the answer to a form sends
-/// them against the policy too, so the program's place is in it.
-fn policy(goes_to: Option<&str>) -> String {
+/// them against the policy too, so the program's place is in it. A script is one file of ours, by its whole
+/// address, and makes no scripts of texts.
+fn policy(goes_to: Option<&str>, script: Option<&str>) -> String {
     let style = STANDARD.encode(Sha256::digest(STYLE));
     let place = goes_to.and_then(source).map(|source| format!(" {source}")).unwrap_or_default();
+    let script = script.map(|file| {
+        format!("script-src {file}; require-trusted-types-for 'script'; trusted-types 'none'; ")
+    });
+    let script = script.unwrap_or_default();
     format!(
-        "default-src 'none'; style-src 'sha256-{style}'; form-action 'self'{place}; \
+        "default-src 'none'; {script}style-src 'sha256-{style}'; form-action 'self'{place}; \
          base-uri 'none'; frame-ancestors 'none'"
     )
 }

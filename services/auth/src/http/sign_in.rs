@@ -4,8 +4,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use openframe_auth_api::{
-    HALF_COOKIE, LoginRequest, Me, Page, PasswordChange, PasswordChoice, PasswordForgotten,
-    SESSION_COOKIE, Session, SetupRequest, SetupState, SignInStep, TotpConfirmed,
+    HALF_COOKIE, LoginRequest, Me, PASSKEY_COOKIE, Page, PasswordChange, PasswordChoice,
+    PasswordForgotten, SESSION_COOKIE, Session, SetupRequest, SetupState, SignInStep,
+    TotpConfirmed,
 };
 use openframe_fault::{Fault, Json, Path, Query};
 use openframe_ids::SessionId;
@@ -15,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::{WhichQuery, views};
 use crate::Auth;
-use crate::app::{Asked, Entered, NewPerson, NextStep, Origin, SignedIn};
+use crate::app::{Asked, Entered, NewPerson, NextStep, Origin, SignedIn, Ways};
 
 pub(super) fn open() -> OpenApiRouter<Auth> {
     OpenApiRouter::new()
@@ -37,7 +38,8 @@ pub(super) fn closed() -> OpenApiRouter<Auth> {
 /// Whether the first owner is still to be made.
 #[utoipa::path(get, path = "/setup", tag = "sign-in", responses((status = 200, body = SetupState)))]
 async fn setup_state(State(app): State<Auth>) -> Result<Json<SetupState>, Fault> {
-    Ok(Json(SetupState { needed: app.setup_needed().await?, mail: app.sends_mail() }))
+    let needed = app.setup_needed().await?;
+    Ok(Json(SetupState { needed, mail: app.sends_mail(), passkeys: app.has_passkeys() }))
 }
 
 /// Makes the first owner and signs in.
@@ -74,6 +76,10 @@ pub(super) fn half_cookie(headers: &HeaderMap) -> Option<&str> {
     cookie(headers, HALF_COOKIE)
 }
 
+pub(super) fn passkey_cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, PASSKEY_COOKIE)
+}
+
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let values = headers.get_all(header::COOKIE).into_iter().filter_map(|it| it.to_str().ok());
     let mut pairs = values.flat_map(|value| value.split(';'));
@@ -85,17 +91,18 @@ pub(super) fn entered(entered: Entered) -> Response {
     match entered {
         Entered::Whole(opened) => signed_in(*opened),
         Entered::Half(secret, next) => {
-            let next = match next {
-                NextStep::Code => "code",
-                NextStep::Enrol => "enrol",
+            let (next, ways) = match next {
+                NextStep::Code(ways) => ("code", ways),
+                NextStep::Enrol => ("enrol", Ways::default()),
             };
-            let step = Json(SignInStep { next: next.to_owned() });
+            let (app, passkey) = (ways.app, ways.passkey);
+            let step = Json(SignInStep { next: next.to_owned(), app, passkey });
             with_half((StatusCode::ACCEPTED, step).into_response(), &secret)
         }
     }
 }
 
-fn me_of(opened: SignedIn) -> (Me, String) {
+pub(super) fn me_of(opened: SignedIn) -> (Me, String) {
     let SignedIn { user, session, secret, csrf_token } = opened;
     let me = Me {
         tenant_id: user.tenant,
@@ -127,6 +134,11 @@ pub(super) fn with_session(response: Response, secret: &str) -> Response {
 /// Half a sign-in in the place of the session that has ended.
 pub(super) fn with_half(response: Response, secret: &str) -> Response {
     with_cookie(response, HALF_COOKIE, secret, "SameSite=Strict; Max-Age=300")
+}
+
+/// What a browser holds until it answers for a passkey.
+pub(super) fn with_passkey_cookie(response: Response, held: &str) -> Response {
+    with_cookie(response, PASSKEY_COOKIE, held, "SameSite=Strict; Max-Age=300")
 }
 
 fn with_cookie(mut response: Response, name: &str, value: &str, more: &str) -> Response {

@@ -1,24 +1,35 @@
-//! The sign-in of a person whom a program has sent here: both steps, as pages without a script.
+//! The sign-in of a person whom a program has sent here: both steps, as pages that work without a script.
+//! One script of ours is there for passkeys, which browsers show to scripts only.
 
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use openframe_fault::Fault;
 use openframe_oauth::Form;
 
-use super::oauth::{Posted, go_to};
-use super::pages::{self, Onward, Shows};
-use super::sign_in::{half_cookie, session_cookie, with_half, with_session};
+use super::oauth::{Posted, cached, go_to};
+use super::pages::{self, Offer, Onward, Shows};
+use super::passkeys::shown;
+use super::sign_in::{half_cookie, session_cookie, with_half, with_passkey_cookie, with_session};
 use crate::app::{Entered, NextStep, Origin};
 use crate::{Auth, Error};
 
 /// Where the page is, below the provider.
 pub(super) const PATH: &str = "/sign-in";
 
+/// Where its script is, below the provider.
+const SCRIPT_PATH: &str = "/passkey.js";
+const SCRIPT: &str = include_str!("passkey.js");
+
 pub(super) fn routes() -> Router<Auth> {
-    Router::new().route(PATH, get(show).post(typed))
+    Router::new().route(PATH, get(show).post(typed)).route(SCRIPT_PATH, get(script))
+}
+
+async fn script() -> Response {
+    let kind = (header::CONTENT_TYPE, "text/javascript; charset=utf-8");
+    cached(([kind], SCRIPT).into_response(), "public, max-age=3600")
 }
 
 /// Where a person goes on afterwards: back to the request of the program, and nowhere else. Another
@@ -45,12 +56,43 @@ async fn show(State(app): State<Auth>, RawQuery(query): RawQuery, headers: Heade
         Ok(step) => at(step),
         Err(_) => Shows::Password(app.sends_mail()),
     };
-    pages::sign_in(StatusCode::OK, &shows, &onward(&app, &form).await, None)
+    let next = onward(&app, &form).await;
+    page(&app, &shows, &next, half_cookie(&headers), Ok(())).await
+}
+
+/// One step as a page; by a passkey too, where the person may have one. `half` is the sign-in that the
+/// browser shows, and `wrong` what was wrong with the step before, with its status.
+async fn page(
+    app: &Auth,
+    shows: &Shows,
+    next: &Onward,
+    half: Option<&str>,
+    wrong: Result<(), (StatusCode, &str)>,
+) -> Response {
+    let asked = match shows {
+        Shows::Password(_) => app.ask_passkey().ok(),
+        Shows::Code(ways) if ways.passkey => app.ask_second_passkey(half).await.ok(),
+        Shows::Code(_)
+        | Shows::Forgot
+        | Shows::LinkAsked
+        | Shows::MustEnrol
+        | Shows::Enrol(_)
+        | Shows::Confirm
+        | Shows::RecoveryCodes(_) => None,
+    };
+    let script = format!("{}{SCRIPT_PATH}", app.issuer());
+    let offer = asked.as_ref().map(|it| Offer { options: it.options.to_string(), script });
+    let (status, told) = wrong.err().map_or((StatusCode::OK, None), |(it, told)| (it, Some(told)));
+    let page = pages::sign_in(status, shows, next, told, offer.as_ref());
+    match asked {
+        Some(asked) => with_passkey_cookie(page, &asked.held),
+        None => page,
+    }
 }
 
 fn at(step: NextStep) -> Shows {
     match step {
-        NextStep::Code => Shows::Code,
+        NextStep::Code(ways) => Shows::Code(ways),
         NextStep::Enrol => Shows::MustEnrol,
     }
 }
@@ -83,30 +125,41 @@ async fn take(
             let opened = app.finish_sign_in(half, text("code"), origin).await?;
             Ok(with_session(go_to(&next.to), &opened.secret))
         }
+        "passkey" | "code-passkey" => {
+            // What is no JSON is refused as any other that is not good.
+            let credential = serde_json::from_str(text("credential")).unwrap_or_default();
+            let shown = shown(&credential, headers);
+            let opened = if step == "passkey" {
+                app.sign_in_by_passkey(shown, session_cookie(headers), origin).await?
+            } else {
+                app.finish_by_passkey(half, shown, origin).await?
+            };
+            Ok(with_session(go_to(&next.to), &opened.secret))
+        }
         "enrol" => {
             let enrolment = app.enrol_totp_first(half, origin).await?;
-            Ok(pages::sign_in(StatusCode::OK, &Shows::Enrol(enrolment), next, None))
+            Ok(page(app, &Shows::Enrol(enrolment), next, half, Ok(())).await)
         }
         "confirm" => {
             let (opened, codes) = app.confirm_totp_first(half, text("code"), origin).await?;
-            let page = pages::sign_in(StatusCode::OK, &Shows::RecoveryCodes(codes), next, None);
+            let page = page(app, &Shows::RecoveryCodes(codes), next, half, Ok(())).await;
             Ok(with_session(page, &opened.secret))
         }
         "again" => {
             let shows = Shows::Password(app.sends_mail());
-            Ok(pages::sign_in(StatusCode::OK, &shows, next, None))
+            Ok(page(app, &shows, next, half, Ok(())).await)
         }
-        "forgot" => Ok(pages::sign_in(StatusCode::OK, &Shows::Forgot, next, None)),
+        "forgot" => Ok(page(app, &Shows::Forgot, next, half, Ok(())).await),
         "ask" => {
             app.ask_password_link(text("email"), origin).await?;
-            Ok(pages::sign_in(StatusCode::OK, &Shows::LinkAsked, next, None))
+            Ok(page(app, &Shows::LinkAsked, next, half, Ok(())).await)
         }
         _ => {
             let typed = (text("email"), text("password"));
             match app.log_in(typed, session_cookie(headers), origin).await? {
                 Entered::Whole(opened) => Ok(with_session(go_to(&next.to), &opened.secret)),
                 Entered::Half(secret, step) => {
-                    let page = pages::sign_in(StatusCode::OK, &at(step), next, None);
+                    let page = page(app, &at(step), next, Some(&secret), Ok(())).await;
                     Ok(with_half(page, &secret))
                 }
             }
@@ -124,7 +177,7 @@ async fn again(
     let shows = match app.half_signed_in(half_cookie(headers)).await {
         // A new secret is shown by a form of its own: the one before was shown once.
         Ok(NextStep::Enrol) if step == "confirm" => Shows::Confirm,
-        Ok(at_step) if !["password", "ask"].contains(&step) => at(at_step),
+        Ok(at_step) if !["password", "passkey", "ask"].contains(&step) => at(at_step),
         Ok(_) | Err(_) if step == "ask" => Shows::Forgot,
         Ok(_) | Err(_) => Shows::Password(app.sends_mail()),
     };
@@ -132,9 +185,10 @@ async fn again(
     let told = fault.message().to_owned();
     // Logged, and its status and `retry-after` kept, as everywhere else.
     let (parts, _) = fault.into_response().into_parts();
-    let mut page = pages::sign_in(parts.status, &shows, next, Some(&told));
-    if let Some(wait) = parts.headers.get(http::header::RETRY_AFTER) {
-        page.headers_mut().insert(http::header::RETRY_AFTER, wait.clone());
+    let wrong = Err((parts.status, told.as_str()));
+    let mut page = page(app, &shows, next, half_cookie(headers), wrong).await;
+    if let Some(wait) = parts.headers.get(header::RETRY_AFTER) {
+        page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
     }
     page
 }

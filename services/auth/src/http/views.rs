@@ -7,7 +7,7 @@ use openframe_tokens::{Permission, Role};
 
 use crate::Error;
 use crate::app::{Certificate, Finding, Verdict, hex};
-use crate::domain::{ApiKey, Checkpoint, Device, EnrolmentToken, Session, User};
+use crate::domain::{ApiKey, Checkpoint, Device, EnrolmentToken, Passkey, Session, User};
 use crate::store::StreamState;
 
 pub(super) fn user(user: User) -> wire::User {
@@ -46,6 +46,11 @@ pub(super) fn session(it: Session, email: String, current: Option<SessionId>) ->
         authenticated_at: it.auth_time,
         amr: it.amr.words().iter().map(|word| (*word).to_owned()).collect(),
     }
+}
+
+pub(super) fn passkey(it: Passkey) -> wire::Passkey {
+    let (created_at, last_used_at) = (it.created, it.last_used);
+    wire::Passkey { id: it.id, name: it.name, created_at, last_used_at }
 }
 
 pub(super) fn key(key: ApiKey) -> wire::ApiKey {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use openframe_ids::{SessionId, SignInId, TenantId, UserId};
 use openframe_tokens::opaque::SecretHash;
 
-use super::Answer;
+use super::{Answer, Removed};
 use crate::domain::{Event, HalfSignIn, Rate, SealedTotp, TenantSettings};
 
 /// A person of a tenant.
@@ -24,7 +24,7 @@ pub struct Confirmation<'a> {
     pub codes: &'a [SecretHash],
     /// The session that stays, if any.
     pub keep: Option<SessionId>,
-    /// Whether it must be the person's first.
+    /// Whether it must be the person's first factor.
     pub first: bool,
 }
 
@@ -50,8 +50,17 @@ pub trait Factors: Send + Sync + 'static {
     /// Uses the code of a step. Each step is used once, and none before the last one used; of many at
     /// once one wins. Says whether it was done.
     async fn use_totp(&self, user: UserId, step: i64) -> Answer<bool>;
-    /// Removes all factors of a person, and ends what [`Factors::confirm_totp`] ends; `false` when there
-    /// was none in force.
+    /// Removes the person's app; with the last factor, unless that is to stay (`last_stays`), go the
+    /// recovery codes. Ends what [`Factors::confirm_totp`] ends.
+    async fn remove_totp(
+        &self,
+        whose: Person,
+        keep: Option<SessionId>,
+        last_stays: bool,
+        event: &Event,
+    ) -> Answer<Removed>;
+    /// Removes all factors of a person, passkeys too, and ends what [`Factors::confirm_totp`] ends;
+    /// `false` when there was none in force.
     async fn remove(&self, whose: Person, keep: Option<SessionId>, event: &Event) -> Answer<bool>;
     /// Sets the recovery codes of a person who has a factor; says whether it was done.
     async fn replace_recovery_codes(

@@ -6,6 +6,7 @@ mod factors;
 mod invitations;
 mod mails;
 mod oauth;
+mod passkeys;
 mod proofs;
 mod trail;
 
@@ -16,8 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_ids::{
-    ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, FamilyId, PushedId, SessionId, SignInId,
-    TenantId, UserId,
+    ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, FamilyId, PasskeyId, PushedId, SessionId,
+    SignInId, TenantId, UserId,
 };
 use openframe_oauth::{Client, DeviceGrant, Family, Pushed};
 use openframe_tokens::opaque::SecretHash;
@@ -26,8 +27,8 @@ use uuid::Uuid;
 use super::{Answer, Change, Changed, Keys, People, Renewal, Sessions, SetUp, StreamState};
 use crate::domain::{
     ApiKey, Checkpoint, Consent, Device, DeviceCertificate, EmailLink, EnrolmentToken, Entry,
-    Event, HalfSignIn, Invitation, PasswordLink, SETUP_TOKENS, SealedKey, Session, SetupToken,
-    TenantSettings, User, link,
+    Event, HalfSignIn, Invitation, Passkey, PasswordLink, SETUP_TOKENS, SealedKey, Session,
+    SetupToken, TenantSettings, User, link,
 };
 
 /// A destination of the trail, and who sends to it until when.
@@ -71,6 +72,7 @@ struct Everything {
     checkpoints: BTreeMap<(TenantId, u64), Checkpoint>,
     streams: BTreeMap<(TenantId, String), Stream>,
     factors: BTreeMap<UserId, factors::Kept>,
+    passkeys: BTreeMap<PasskeyId, Passkey>,
     sign_ins: BTreeMap<SignInId, HalfSignIn>,
     settings: BTreeMap<TenantId, TenantSettings>,
     mails: BTreeMap<Uuid, mails::Kept>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_auth::domain::{Event, HalfSignIn, Rate, SealedTotp, TenantSettings};
-use openframe_auth::store::{Answer, Confirmation, Factors, Person, Settings, SignIns};
+use openframe_auth::store::{Answer, Confirmation, Factors, Person, Removed, Settings, SignIns};
 use openframe_ids::{SessionId, SignInId, TenantId, UserId};
 use openframe_tokens::opaque::SecretHash;
 
@@ -13,11 +13,32 @@ use super::{SqlStore, commit, commit_if, end_sessions_of};
 use crate::engine::{Connection, failed, reading, writing};
 use crate::queries::{self as sql, ms};
 
-async fn set_codes(db: &mut Connection, user: UserId, codes: &[SecretHash]) -> Answer<()> {
+pub(super) async fn set_codes(
+    db: &mut Connection,
+    user: UserId,
+    codes: &[SecretHash],
+) -> Answer<()> {
     sql::remove_recovery_codes(db, user.0).await.map_err(failed)?;
     for code in codes {
         sql::add_recovery_code(db, user.0, &code.0).await.map_err(failed)?;
     }
+    Ok(())
+}
+
+/// Whether a person has a factor in force.
+pub(super) async fn has_factor(db: &mut Connection, user: UserId) -> Answer<bool> {
+    let app = sql::totp(db, user.0, true).await.map_err(failed)?.is_some();
+    Ok(app || sql::count_passkeys(db, user.0).await.map_err(failed)? > 0)
+}
+
+/// Forgets what is of no use without a factor.
+pub(super) async fn forget_without_factor(db: &mut Connection, user: UserId) -> Answer<()> {
+    if has_factor(db, user).await? {
+        return Ok(());
+    }
+    sql::remove_totp(db, user.0, false).await.map_err(failed)?;
+    set_codes(db, user, &[]).await?;
+    sql::forgive_factor_tries(db, user.0).await.map_err(failed)?;
     Ok(())
 }
 
@@ -57,9 +78,12 @@ impl Factors for SqlStore {
         event: &Event,
     ) -> Answer<bool> {
         let mut tx = writing(&self.0).await?;
-        let had = sql::remove_totp(&mut tx, user.0, true).await.map_err(failed)?;
+        if to.first && has_factor(&mut tx, user).await? {
+            return Ok(false);
+        }
         // What was done is undone where the rest is not: nothing is committed then.
-        if (to.first && had > 0) || !is_person(&mut tx, (tenant, user)).await? {
+        sql::remove_totp(&mut tx, user.0, true).await.map_err(failed)?;
+        if !is_person(&mut tx, (tenant, user)).await? {
             return Ok(false);
         }
         let done = sql::confirm_totp(&mut tx, user.0, to.sealed, to.step).await.map_err(failed)?;
@@ -75,6 +99,30 @@ impl Factors for SqlStore {
         Ok(used > 0)
     }
 
+    async fn remove_totp(
+        &self,
+        (tenant, user): Person,
+        keep: Option<SessionId>,
+        last_stays: bool,
+        event: &Event,
+    ) -> Answer<Removed> {
+        let mut tx = writing(&self.0).await?;
+        let there = is_person(&mut tx, (tenant, user)).await?;
+        let removed = sql::remove_totp(&mut tx, user.0, true).await.map_err(failed)?;
+        if !there || removed == 0 {
+            return Ok(Removed::Missing);
+        }
+        // What was done is undone where it was the last: nothing is committed then.
+        if last_stays && !has_factor(&mut tx, user).await? {
+            return Ok(Removed::Last);
+        }
+        sql::remove_totp(&mut tx, user.0, false).await.map_err(failed)?;
+        forget_without_factor(&mut tx, user).await?;
+        end_sessions_of(&mut tx, (user, keep), event.at).await?;
+        commit_if(tx, removed, tenant, event).await?;
+        Ok(Removed::Done)
+    }
+
     async fn remove(
         &self,
         (tenant, user): Person,
@@ -85,10 +133,9 @@ impl Factors for SqlStore {
         if !is_person(&mut tx, (tenant, user)).await? {
             return Ok(false);
         }
-        let removed = sql::remove_totp(&mut tx, user.0, true).await.map_err(failed)?;
-        sql::remove_totp(&mut tx, user.0, false).await.map_err(failed)?;
-        set_codes(&mut tx, user, &[]).await?;
-        sql::forgive_factor_tries(&mut tx, user.0).await.map_err(failed)?;
+        let mut removed = sql::remove_totp(&mut tx, user.0, true).await.map_err(failed)?;
+        removed += sql::remove_passkeys_of(&mut tx, user.0).await.map_err(failed)?;
+        forget_without_factor(&mut tx, user).await?;
         end_sessions_of(&mut tx, (user, keep), event.at).await?;
         commit_if(tx, removed, tenant, event).await
     }
@@ -100,8 +147,7 @@ impl Factors for SqlStore {
         event: &Event,
     ) -> Answer<bool> {
         let mut tx = writing(&self.0).await?;
-        let has = sql::totp(&mut tx, user.0, true).await.map_err(failed)?.is_some();
-        if !has || !is_person(&mut tx, (tenant, user)).await? {
+        if !has_factor(&mut tx, user).await? || !is_person(&mut tx, (tenant, user)).await? {
             return Ok(false);
         }
         set_codes(&mut tx, user, codes).await?;

@@ -9,8 +9,8 @@ use openframe_auth::Stores;
 use openframe_auth::domain::Checkpoint;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{
-    alerts, audit, auth as rules, device_grants, enrolment, factors, invitations, mails, oauth,
-    passwords, proofs,
+    alerts, audit, auth as rules, device_grants, enrolment, invitations, mails, oauth, passwords,
+    proofs,
 };
 use openframe_ids::TenantId;
 use openframe_lab::Node;
@@ -26,13 +26,13 @@ use tokio::task::JoinHandle;
 
 use crate::{POSTGRES, lab, schema, while_it_dies};
 
-struct Auth {
+pub(crate) struct Auth {
     database: Database,
-    stores: Stores,
+    pub(crate) stores: Stores,
 }
 
 impl Auth {
-    async fn fresh() -> Self {
+    pub(crate) async fn fresh() -> Self {
         Self::open(&lab().postgres(&schema("auth"))).await
     }
 
@@ -42,7 +42,7 @@ impl Auth {
         Self { stores: openframe_auth_postgres::stores(&database), database }
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.database.remove_schema().await.unwrap();
     }
 }
@@ -99,24 +99,6 @@ async fn postgres_keeps_the_auth_services_rules() {
     let auth = Auth::fresh().await;
     audit::a_checkpoint_is_kept_once(&auth.stores).await;
     audit::one_replica_sends_the_trail(&auth.stores).await;
-    auth.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the lab"]
-async fn postgres_keeps_the_rules_of_second_factors() {
-    let _held = POSTGRES.shared().await;
-    let auth = Auth::fresh().await;
-    factors::a_secret_counts_once_it_is_confirmed(&auth.stores).await;
-    auth.end().await;
-    let auth = Auth::fresh().await;
-    factors::a_code_is_used_once(&auth.stores).await;
-    auth.end().await;
-    let auth = Auth::fresh().await;
-    factors::tries_are_counted_for_all_replicas(&auth.stores).await;
-    auth.end().await;
-    let auth = Auth::fresh().await;
-    factors::half_a_sign_in_becomes_whole_once(&auth.stores).await;
     auth.end().await;
 }
 
@@ -422,7 +404,7 @@ impl Writers {
     }
 
     /// What was acknowledged is there, once and in its order.
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.ends.store(true, Ordering::SeqCst);
         let mut acknowledged = Vec::new();
         for task in self.tasks {

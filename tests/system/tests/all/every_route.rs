@@ -8,10 +8,13 @@ use serde_json::Value;
 /// What a client sees when the server hangs up on a body that it does not want.
 const HUNG_UP: StatusCode = StatusCode::PAYLOAD_TOO_LARGE;
 /// Operations that anybody may ask: they are how one becomes somebody, or public.
-const OPEN: [&str; 13] = [
+const OPEN: [&str; 16] = [
     "/api/auth/v1/setup",
     "/api/auth/v1/login",
     "/api/auth/v1/login/code",
+    "/api/auth/v1/login/code/options",
+    "/api/auth/v1/login/passkey",
+    "/api/auth/v1/login/passkey/options",
     "/api/auth/v1/login/totp",
     "/api/auth/v1/login/totp/confirm",
     "/agent/v1/enrol",

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::roles::{PASSWORD, log_in, person};
 
 const EMAIL: &str = "technician@example.org";
-const ME: (&str, &str) = ("GET", "/api/auth/v1/me");
+pub(crate) const ME: (&str, &str) = ("GET", "/api/auth/v1/me");
 
 /// The value of a cookie that an answer sets; none when it takes the cookie away.
-fn cookie(answer: &Response, name: &str) -> Option<String> {
+pub(crate) fn cookie(answer: &Response, name: &str) -> Option<String> {
     let mut set = answer.headers().get_all(header::SET_COOKIE).into_iter();
     let own = set.find_map(|it| it.to_str().ok()?.strip_prefix(name)?.strip_prefix('='))?;
     assert!(own.contains("; Path=/; Secure; HttpOnly; SameSite="), "{own}");
@@ -29,14 +29,14 @@ fn with_cookie(name: &str, value: &str) -> HeaderMap {
     headers
 }
 
-async fn post(server: &Server, path: &str, who: &HeaderMap, body: &Value) -> Response {
+pub(crate) async fn post(server: &Server, path: &str, who: &HeaderMap, body: &Value) -> Response {
     let mut headers = who.clone();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     ask(server, ("POST", &format!("/api/auth/v1{path}")), &headers, &body.to_string()).await
 }
 
 /// A browser's headers after an answer that has opened a session; and the answer.
-async fn signed_in(answer: Response) -> (HeaderMap, Value) {
+pub(crate) async fn signed_in(answer: Response) -> (HeaderMap, Value) {
     assert_eq!(answer.status(), StatusCode::OK);
     let mut headers = with_cookie(SESSION_COOKIE, &cookie(&answer, SESSION_COOKIE).unwrap());
     let answer = answer_of(answer).await;
@@ -94,7 +94,7 @@ async fn begun(server: &Server) -> HeaderMap {
     assert_eq!(answer.status(), StatusCode::ACCEPTED);
     assert_eq!(cookie(&answer, SESSION_COOKIE), None);
     let half = with_cookie(HALF_COOKIE, &cookie(&answer, HALF_COOKIE).unwrap());
-    assert_eq!(answer_of(answer).await, json!({ "next": "code" }));
+    assert_eq!(answer_of(answer).await, json!({ "next": "code", "app": true, "passkey": false }));
     half
 }
 
@@ -185,7 +185,7 @@ async fn no_way_in_gets_past_the_second_factor() {
 }
 
 /// What a form of the sign-in page sends.
-async fn submit(server: &Server, who: &HeaderMap, pairs: &[(&str, &str)]) -> Response {
+pub(crate) async fn submit(server: &Server, who: &HeaderMap, pairs: &[(&str, &str)]) -> Response {
     let mut headers = who.clone();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(program::FORM));
     let mut form = url::form_urlencoded::Serializer::new(String::new());

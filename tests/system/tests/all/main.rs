@@ -30,6 +30,7 @@ mod logs;
 mod mail;
 mod oauth;
 mod pages;
+mod passkeys;
 mod promtool;
 mod proofs;
 mod readme;

@@ -21,7 +21,7 @@ pub(crate) const CALLERS: [&str; 6] =
 
 /// An operation, what each caller gets, and a body that is good enough to be asked whether one may:
 /// `x` is let in, `-` is not allowed (403), `?` is told to sign in (401).
-pub(crate) const TABLE: [(&str, &str, &str); 89] = [
+pub(crate) const TABLE: [(&str, &str, &str); 100] = [
     // Devices prove who they are elsewhere: here these paths are nobody's.
     ("POST /agent/v1/enrol", "xxxxxx", ""),
     ("POST /agent/v1/recover", "xxxxxx", ""),
@@ -46,6 +46,10 @@ pub(crate) const TABLE: [(&str, &str, &str); 89] = [
     // Open to who has shown a password, which none of these sends along.
     ("POST /api/auth/v1/login/totp", "??????", ""),
     ("POST /api/auth/v1/login/totp/confirm", "xxxxxx", "{}"),
+    // Likewise; and without a passkey nobody is let in.
+    ("POST /api/auth/v1/login/code/options", "??????", ""),
+    ("POST /api/auth/v1/login/passkey", "xxxxxx", "{}"),
+    ("POST /api/auth/v1/login/passkey/options", "xxxxxx", ""),
     ("GET /api/auth/v1/me", "xxxxx?", ""),
     ("GET /api/auth/v1/me/factors", "xxx--?", ""),
     ("POST /api/auth/v1/me/factors/totp", "xxx--?", ""),
@@ -53,6 +57,12 @@ pub(crate) const TABLE: [(&str, &str, &str); 89] = [
     ("POST /api/auth/v1/me/factors/totp/confirm", "xxx--?", r#"{"code":""}"#),
     ("POST /api/auth/v1/me/factors/recovery-codes", "xxx--?", ""),
     ("POST /api/auth/v1/me/step-up", "xxx--?", r#"{"password":"a wrong one"}"#),
+    ("POST /api/auth/v1/me/step-up/options", "xxx--?", ""),
+    ("GET /api/auth/v1/me/passkeys", "xxx--?", ""),
+    ("POST /api/auth/v1/me/passkeys", "xxx--?", r#"{"name":"k","credential":{}}"#),
+    ("POST /api/auth/v1/me/passkeys/options", "xxx--?", ""),
+    ("PATCH /api/auth/v1/me/passkeys/{id}", "xxx--?", r#"{"name":"k"}"#),
+    ("DELETE /api/auth/v1/me/passkeys/{id}", "xxx--?", ""),
     ("GET /api/auth/v1/me/consents", "xxxx-?", ""),
     ("DELETE /api/auth/v1/me/consents/{client}", "xxxx-?", ""),
     ("GET /api/auth/v1/oauth-clients", "x--x-?", ""),
@@ -78,6 +88,8 @@ pub(crate) const TABLE: [(&str, &str, &str); 89] = [
     ("POST /api/auth/v1/signing-keys", "x--x-?", "{}"),
     ("GET /api/auth/v1/users", "x--x-?", ""),
     ("DELETE /api/auth/v1/users/{id}/factors", "x--x-?", ""),
+    ("GET /api/auth/v1/users/{id}/passkeys", "x--x-?", ""),
+    ("DELETE /api/auth/v1/users/{id}/passkeys/{passkey}", "x--x-?", ""),
     ("POST /api/auth/v1/users", "x--x-?", r#"{"email":"","name":"","role":"owner","password":""}"#),
     ("PATCH /api/auth/v1/users/{id}", "x--x-?", "{}"),
     ("GET /api/devices/v1/commands/{id}", "xxxxx?", ""),

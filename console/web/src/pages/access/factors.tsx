@@ -45,7 +45,7 @@ export function SecondFactor() {
           <Button variant="default" onClick={() => setEnrolling(true)}>
             {own?.totp_since ? 'Enrol another app' : 'Enrol an authenticator app'}
           </Button>
-          {own?.totp_since && (
+          {own && (own.totp_since || own.passkeys > 0) && (
             <Danger
               verb="Make new"
               thing="recovery codes"
@@ -53,11 +53,11 @@ export function SecondFactor() {
               act={() => renew.mutateAsync(undefined)}
             />
           )}
-          {own?.totp_since && !own.required && (
+          {own?.totp_since && (!own.required || own.passkeys > 0) && (
             <Danger
               verb="Remove"
-              thing="second factor"
-              consequence="Your password alone lets you in then. You are signed out everywhere else."
+              thing="authenticator app"
+              consequence="Without a passkey, your password alone lets you in then. You are signed out everywhere else."
               act={() => remove.mutateAsync(undefined)}
             />
           )}
@@ -68,6 +68,13 @@ export function SecondFactor() {
 }
 
 function Told({ own }: { own: Factors }) {
+  if (!own.totp_since && own.passkeys > 0)
+    return (
+      <p>
+        Your passkeys; {own.recovery_codes} recovery codes are left
+        {own.required && '; everybody needs a second factor here'}.
+      </p>
+    );
   if (!own.totp_since) return <p>Your password alone lets you in.</p>;
   return (
     <p>

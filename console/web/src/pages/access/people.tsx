@@ -14,6 +14,7 @@ import { State } from '../../parts/state';
 import { Rows } from '../../parts/table';
 import { Invite, Invited } from './invitations';
 import { ROLES } from './roles';
+import { PasskeysOf } from './passkeys';
 
 const API = '/api/auth/v1/users';
 
@@ -114,10 +115,11 @@ function Changes({
       >
         Password link
       </Button>
+      <PasskeysOf user={user} />
       <Danger
         verb="Reset factors"
         thing={`of ${user.email}`}
-        consequence="For who has lost the app: the password alone lets this one person in then. They are signed out everywhere."
+        consequence="For who has lost the app and all passkeys: the password alone lets this one person in then. They are signed out everywhere."
         act={() => call('DELETE', `${API}/${encodeURIComponent(user.id)}/factors`)}
       />
       <Danger

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use openframe_oauth::Amr;
 
 use super::*;
-use crate::app::{NextStep, Shown};
+use crate::app::{NextStep, Shown, Ways};
 use crate::domain::TenantSettings;
 
 const RIGHT: (&str, &str) = ("ann@example.org", "a good long one");
@@ -53,7 +53,7 @@ impl World {
 
     async fn begin(&self) -> String {
         let (secret, next) = half(self.app.log_in(RIGHT, None, &Origin::default()).await.unwrap());
-        assert_eq!(next, NextStep::Code);
+        assert_eq!(next, NextStep::Code(Ways { app: true, passkey: false }));
         secret
     }
 
@@ -177,7 +177,7 @@ async fn no_way_in_gets_past_the_second_factor() {
     let (_, token) = link.url.split_once("#token=").unwrap();
     let chosen = world.app.use_password_link(token, "another good one", &origin).await.unwrap();
     let (chosen, next) = half(chosen);
-    assert_eq!(next, NextStep::Code);
+    assert_eq!(next, NextStep::Code(Ways { app: true, passkey: false }));
     assert!(world.resolve(&ann.session.secret).await.is_err(), "sessions have ended");
     assert!(matches!(world.finish(&begun, &code).await, Err(Error::BadSignIn)), "so has this");
     let opened = world.finish(&chosen, &world.next_code(&ann.secret)).await.unwrap();

@@ -10,7 +10,7 @@ use openframe_tokens::opaque::SecretHash;
 
 use super::{Everything, MemoryStore};
 use crate::domain::{Event, HalfSignIn, Rate, SealedTotp, TenantSettings, User};
-use crate::store::{Answer, Confirmation, Factors, Person, Settings, SignIns};
+use crate::store::{Answer, Confirmation, Factors, Person, Removed, Settings, SignIns};
 
 /// What one person has.
 #[derive(Debug, Default)]
@@ -36,7 +36,24 @@ impl Everything {
         });
     }
 
-    fn person(&self, (tenant, user): Person) -> Option<&User> {
+    /// Whether a person has a factor in force.
+    pub(super) fn has_factor(&self, user: UserId) -> bool {
+        let app = self.factors.get(&user).is_some_and(|kept| kept.totp.is_some());
+        app || self.passkeys.values().any(|it| it.user == user)
+    }
+
+    /// Forgets what is of no use without a factor.
+    pub(super) fn forget_without_factor(&mut self, user: UserId) {
+        if !self.has_factor(user) {
+            self.factors.remove(&user);
+        }
+    }
+
+    pub(super) fn set_codes(&mut self, user: UserId, codes: &[SecretHash]) {
+        self.factors.entry(user).or_default().codes = kept(codes);
+    }
+
+    pub(super) fn person(&self, (tenant, user): Person) -> Option<&User> {
         self.users.get(&user).filter(|user| user.tenant == tenant)
     }
 }
@@ -69,10 +86,9 @@ impl Factors for MemoryStore {
         event: &Event,
     ) -> Answer<bool> {
         let mut all = self.lock();
-        let there = all.person(whose).is_some();
+        let there = all.person(whose).is_some() && !(to.first && all.has_factor(whose.1));
         let Some(own) = all.factors.get_mut(&whose.1).filter(|_| there) else { return Ok(false) };
-        let waits = own.pending.as_ref().is_some_and(|it| it.sealed == to.sealed);
-        if !waits || (to.first && own.totp.is_some()) {
+        if own.pending.as_ref().is_none_or(|it| it.sealed != to.sealed) {
             return Ok(false);
         }
         own.totp = own.pending.take().map(|it| (it, to.step));
@@ -90,13 +106,35 @@ impl Factors for MemoryStore {
         Ok(true)
     }
 
+    async fn remove_totp(
+        &self,
+        whose: Person,
+        keep: Option<SessionId>,
+        last_stays: bool,
+        event: &Event,
+    ) -> Answer<Removed> {
+        let mut all = self.lock();
+        let there = all.person(whose).is_some();
+        let last = all.passkeys.values().all(|it| it.user != whose.1);
+        let own = all.factors.get_mut(&whose.1).filter(|own| there && own.totp.is_some());
+        let Some(own) = own else { return Ok(Removed::Missing) };
+        if last && last_stays {
+            return Ok(Removed::Last);
+        }
+        (own.totp, own.pending) = (None, None);
+        all.forget_without_factor(whose.1);
+        all.end_sessions_of(whose.1, keep, event.at);
+        all.record(whose.0, event);
+        Ok(Removed::Done)
+    }
+
     async fn remove(&self, whose: Person, keep: Option<SessionId>, event: &Event) -> Answer<bool> {
         let mut all = self.lock();
-        let has = all.factors.get(&whose.1).is_some_and(|kept| kept.totp.is_some());
-        if !has || all.person(whose).is_none() {
+        if !all.has_factor(whose.1) || all.person(whose).is_none() {
             return Ok(false);
         }
         all.factors.remove(&whose.1);
+        all.passkeys.retain(|_, it| it.user != whose.1);
         all.end_sessions_of(whose.1, keep, event.at);
         all.record(whose.0, event);
         Ok(true)
@@ -109,10 +147,10 @@ impl Factors for MemoryStore {
         event: &Event,
     ) -> Answer<bool> {
         let mut all = self.lock();
-        let there = all.person(whose).is_some();
-        let own = all.factors.get_mut(&whose.1).filter(|own| there && own.totp.is_some());
-        let Some(own) = own else { return Ok(false) };
-        own.codes = kept(codes);
+        if all.person(whose).is_none() || !all.has_factor(whose.1) {
+            return Ok(false);
+        }
+        all.set_codes(whose.1, codes);
         all.record(whose.0, event);
         Ok(true)
     }
