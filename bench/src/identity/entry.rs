@@ -1,6 +1,6 @@
 //! What letting people and devices in costs: a password, beside argon2id alone, and a certificate.
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use axum::body::Body;
 use http::Request;
 use openframe_sim::Lone;
@@ -37,24 +37,26 @@ pub(super) async fn logins(own: &Provider, seconds: u64) -> anyhow::Result<()> {
         Ok(())
     };
     let login = measure(&own.pids, seconds, vec![(); WORKERS], sign_in).await?;
-    let hash = |()| async { tokio::task::spawn_blocking(hash).await? };
-    let raw = measure(&[std::process::id()], seconds, vec![(); HASHERS], hash).await?;
+    // Each with memory of its own, which it uses again.
+    let hash = |memory| async { tokio::task::spawn_blocking(|| hash(memory)).await? };
+    let raw = measure(&[std::process::id()], seconds, vec![Vec::new(); HASHERS], hash).await?;
     let share = raw.each_us / login.each_us;
     row("OpenFrame, login", &login, &format!("{share:.2} of argon2id alone; 0.90"));
     row("argon2id alone", &raw, "");
     Ok(())
 }
 
-fn hash() -> anyhow::Result<()> {
+fn hash(mut room: Vec<Block>) -> anyhow::Result<Vec<Block>> {
     let (memory, passes, lanes) = PASSWORD_COST;
     let params = Params::new(memory, passes, lanes, Some(32)).map_err(anyhow::Error::msg)?;
+    room.resize_with(params.block_count(), Block::default);
     let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let mut out = [0; 32];
     argon
-        .hash_password_into(PASSWORD.as_bytes(), &[7; 16], &mut out)
+        .hash_password_into_with_memory(PASSWORD.as_bytes(), &[7; 16], &mut out, room.as_mut_slice())
         .map_err(anyhow::Error::msg)?;
     std::hint::black_box(out);
-    Ok(())
+    Ok(room)
 }
 
 /// Devices that enrol: the check of the token, the certificate, the device, and the audit trail.
