@@ -17,7 +17,7 @@ struct Got {
 }
 
 #[derive(Clone, Default)]
-struct Fake(Arc<Mutex<Got>>);
+pub(super) struct Fake(Arc<Mutex<Got>>);
 
 #[async_trait::async_trait]
 impl Post for Fake {
@@ -37,12 +37,12 @@ impl Fake {
     }
 
     /// What it got since it was last asked.
-    fn letters(&self) -> Vec<Letter> {
+    pub(super) fn letters(&self) -> Vec<Letter> {
         std::mem::take(&mut self.0.lock().unwrap().letters)
     }
 }
 
-fn mailing() -> (World, Fake) {
+pub(super) fn mailing() -> (World, Fake) {
     let (mut world, server) = (world(), Fake::default());
     world.app = world.app.mailing_by(&Mailer(Some(Arc::new(server.clone()))));
     let config = Config { url: "https://of.example/".to_owned(), ..Config::default() };
