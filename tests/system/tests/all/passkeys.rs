@@ -75,7 +75,6 @@ async fn by_passkey(server: &Server, passkey: &mut SoftPasskey) -> Response {
     post(server, "/login/passkey", &holds, &shown).await
 }
 
-// ASVS 6.3.3
 #[tokio::test]
 async fn a_passkey_signs_in_without_a_password() {
     let server = server();
