@@ -51,6 +51,8 @@ pub struct StepUp {
     /// `POST /me/step-up/options` has asked.
     #[schema(value_type = Option<Object>)]
     pub passkey: Option<Value>,
+    /// With a passkey: what came with the options.
+    pub held: Option<String>,
 }
 
 /// `GET /me/factors`.

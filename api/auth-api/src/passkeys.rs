@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 
 use crate::Me;
 
-/// What a browser is to be asked. It holds a cookie for the answer, which is good once, for five minutes.
+/// What a browser is to be asked. Its answer is good once, for five minutes: before somebody is signed in
+/// the browser holds a cookie for it, and in a session what is `held`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct PasskeyOptions {
     /// For `navigator.credentials.create()` or `.get()`, as
@@ -16,6 +17,9 @@ pub struct PasskeyOptions {
     /// is in `publicKey`.
     #[schema(value_type = Object)]
     pub options: Value,
+    /// In a session: what goes back with the answer, as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
 }
 
 /// `POST /login/passkey`.
@@ -36,6 +40,8 @@ pub struct NewPasskey {
     /// What `navigator.credentials.create()` has given, by its `toJSON()`.
     #[schema(value_type = Object)]
     pub credential: Value,
+    /// What came with the options.
+    pub held: String,
 }
 
 /// `PATCH /me/passkeys/{id}`.

@@ -53,7 +53,12 @@ fn hash(mut room: Vec<Block>) -> anyhow::Result<Vec<Block>> {
     let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let mut out = [0; 32];
     argon
-        .hash_password_into_with_memory(PASSWORD.as_bytes(), &[7; 16], &mut out, room.as_mut_slice())
+        .hash_password_into_with_memory(
+            PASSWORD.as_bytes(),
+            &[7; 16],
+            &mut out,
+            room.as_mut_slice(),
+        )
         .map_err(anyhow::Error::msg)?;
     std::hint::black_box(out);
     Ok(room)

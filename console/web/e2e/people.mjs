@@ -37,7 +37,7 @@ export async function signIn(page, { email, password }) {
   await heading(page, 'Sign in');
   await page.getByLabel('E-mail').fill(email);
   await secret(page).fill(password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
 }
 
 export async function signOutAndIn({ page, origin, shots, link }) {

@@ -82,7 +82,6 @@ fn a_browser_is_asked_for_what_we_want_and_nothing_else() {
     );
 }
 
-// ASVS 6.3.3
 #[test]
 fn the_page_of_another_site_gets_nobody_in() {
     for origin in [

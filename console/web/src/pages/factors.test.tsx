@@ -166,7 +166,7 @@ it('adds, renames and removes a passkey', async () => {
   withPasskeys();
   const { asked } = showConsole('/access', {
     'GET /api/auth/v1/me/passkeys': { items: [{ ...PASSKEY, name: 'ring' }] },
-    'POST /api/auth/v1/me/passkeys/options': OPTIONS,
+    'POST /api/auth/v1/me/passkeys/options': { ...OPTIONS, held: 'it' },
     'POST /api/auth/v1/me/passkeys': { passkey: PASSKEY, ...CONFIRMED },
     'PATCH /api/auth/v1/me/passkeys/p1': 204,
     'DELETE /api/auth/v1/me/passkeys/p1': 204,
@@ -175,7 +175,9 @@ it('adds, renames and removes a passkey', async () => {
   await press('Add a passkey');
   const codes = await screen.findByLabelText('The recovery codes');
   expect(codes.textContent).toBe('one\ntwo');
-  expect(sent(asked, '/me/passkeys')).toEqual([{ name: 'phone', credential: { id: 'shown' } }]);
+  expect(sent(asked, '/me/passkeys')).toEqual([
+    { name: 'phone', credential: { id: 'shown' }, held: 'it' },
+  ]);
   await press('Rename passkey ring');
   await type('New name', 'key ring');
   const dialog = await screen.findByRole('dialog');

@@ -89,7 +89,8 @@ function ByPasskey({ entered }: { entered: (me: Me) => void }) {
   const signIn = useMutation({
     mutationFn: async () => {
       const path = '/api/auth/v1/login/passkey';
-      return call<Me>('POST', path, { credential: await showPasskey(`${path}/options`) });
+      const { credential } = await showPasskey(`${path}/options`);
+      return call<Me>('POST', path, { credential });
     },
     onSuccess: entered,
   });

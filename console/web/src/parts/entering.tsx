@@ -34,8 +34,9 @@ function SecondStep(props: { next: SignInStep; enter: (me: Me) => void; goOn: ()
   const finish = useMutation({
     mutationFn: async (code?: string) => {
       const path = '/api/auth/v1/login/code';
-      const shown = code ? { code } : { passkey: await showPasskey(`${path}/options`) };
-      return call<Me>('POST', path, shown);
+      if (code) return call<Me>('POST', path, { code });
+      const { credential } = await showPasskey(`${path}/options`);
+      return call<Me>('POST', path, { passkey: credential });
     },
     onSuccess: (me) => {
       props.enter(me);

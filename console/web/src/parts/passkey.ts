@@ -15,19 +15,28 @@ async function given(credential: Promise<Credential | null>): Promise<unknown> {
   return (shown as PublicKeyCredential).toJSON();
 }
 
-const asked = async <T>(path: string) =>
-  (await call<PasskeyOptions>('POST', path)).options as unknown as { publicKey: T };
+/** What the browser is asked; and, in a session, what goes back with its answer. */
+async function asked<T>(path: string) {
+  const { options, held } = await call<PasskeyOptions>('POST', path);
+  return { publicKey: (options as unknown as { publicKey: T }).publicKey, held };
+}
+
+/** What goes to the platform. */
+interface Shown {
+  credential: unknown;
+  held?: string | null;
+}
 
 /** Has a passkey shown for what is asked at `path`. */
-export async function showPasskey(path: string): Promise<unknown> {
-  const { publicKey } = await asked<PublicKeyCredentialRequestOptionsJSON>(path);
+export async function showPasskey(path: string): Promise<Shown> {
+  const { publicKey, held } = await asked<PublicKeyCredentialRequestOptionsJSON>(path);
   const options = window.PublicKeyCredential.parseRequestOptionsFromJSON(publicKey);
-  return given(navigator.credentials.get({ publicKey: options }));
+  return { credential: await given(navigator.credentials.get({ publicKey: options })), held };
 }
 
 /** Has a passkey made for what is asked at `path`. */
-export async function makePasskey(path: string): Promise<unknown> {
-  const { publicKey } = await asked<PublicKeyCredentialCreationOptionsJSON>(path);
+export async function makePasskey(path: string): Promise<Shown> {
+  const { publicKey, held } = await asked<PublicKeyCredentialCreationOptionsJSON>(path);
   const options = window.PublicKeyCredential.parseCreationOptionsFromJSON(publicKey);
-  return given(navigator.credentials.create({ publicKey: options }));
+  return { credential: await given(navigator.credentials.create({ publicKey: options })), held };
 }

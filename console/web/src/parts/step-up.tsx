@@ -38,7 +38,8 @@ function Ask({ answer }: { answer: Answer }) {
     mutationFn: async (shown: { code: string } | { password: string } | 'passkey') => {
       const path = '/api/auth/v1/me/step-up';
       if (shown !== 'passkey') return call<Me>('POST', path, shown);
-      return call<Me>('POST', path, { passkey: await showPasskey(`${path}/options`) });
+      const { credential, held } = await showPasskey(`${path}/options`);
+      return call<Me>('POST', path, { passkey: credential, held });
     },
     onSuccess: (me) => {
       signedIn(client, me);

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use super::passkeys::shown;
 use super::sign_in::{confirmed, half_cookie, signed_in};
-use crate::app::{Asked, Enrolment, Origin, Shown};
+use crate::app::{Asked, Enrolment, Origin, PasskeyShown, Shown};
 use crate::domain::TenantSettings;
 use crate::{Auth, Error};
 
@@ -146,13 +146,14 @@ async fn new_recovery_codes(
 async fn step_up(
     State(app): State<Auth>,
     asked: Asked,
-    headers: HeaderMap,
     Json(typed): Json<StepUp>,
 ) -> Result<Response, Fault> {
     let shown = match (&typed.code, &typed.password, &typed.passkey) {
         (Some(code), None, None) => Shown::Code(code),
         (None, Some(password), None) => Shown::Password(password),
-        (None, None, Some(passkey)) => Shown::Passkey(shown(passkey, &headers)),
+        (None, None, Some(credential)) => {
+            Shown::Passkey(PasskeyShown { credential, held: typed.held.as_deref() })
+        }
         _ => {
             return Err(Error::Invalid("send a code, a passkey or a password".to_owned()).into());
         }

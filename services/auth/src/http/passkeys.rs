@@ -37,9 +37,15 @@ pub(super) fn closed() -> OpenApiRouter<Auth> {
         .routes(routes!(remove_passkey_of))
 }
 
+/// Before somebody is signed in, a cookie ties the answer to the browser.
 fn asked_for(it: PasskeyAsked) -> Response {
-    let answer = Json(PasskeyOptions { options: it.options }).into_response();
+    let answer = Json(PasskeyOptions { options: it.options, held: None }).into_response();
     with_passkey_cookie(answer, &it.held)
+}
+
+/// In a session, that does; no other cookie gets past the gateway.
+fn asked_in_session(it: PasskeyAsked) -> Json<PasskeyOptions> {
+    Json(PasskeyOptions { options: it.options, held: Some(it.held) })
 }
 
 /// What a browser shows of a passkey, with the cookie that it holds for the answer.
@@ -92,8 +98,11 @@ async fn passkeys(State(app): State<Auth>, asked: Asked) -> Result<Json<Page<Pas
 /// What a browser is to be asked to make a new passkey.
 #[utoipa::path(post, path = "/me/passkeys/options", tag = "factors",
     responses((status = 200, body = PasskeyOptions)))]
-async fn new_passkey_options(State(app): State<Auth>, asked: Asked) -> Result<Response, Fault> {
-    Ok(asked_for(app.ask_new_passkey(&asked).await?))
+async fn new_passkey_options(
+    State(app): State<Auth>,
+    asked: Asked,
+) -> Result<Json<PasskeyOptions>, Fault> {
+    Ok(asked_in_session(app.ask_new_passkey(&asked).await?))
 }
 
 /// Registers the passkey that the browser has made. All other sessions of the person end.
@@ -102,10 +111,10 @@ async fn new_passkey_options(State(app): State<Auth>, asked: Asked) -> Result<Re
 async fn add_passkey(
     State(app): State<Auth>,
     asked: Asked,
-    headers: HeaderMap,
     Json(new): Json<NewPasskey>,
 ) -> Result<Response, Fault> {
-    let added = app.add_passkey(&asked, &new.name, shown(&new.credential, &headers)).await?;
+    let shown = PasskeyShown { credential: &new.credential, held: Some(new.held.as_str()) };
+    let added = app.add_passkey(&asked, &new.name, shown).await?;
     let (me, secret) = me_of(added.session);
     let passkey = views::passkey(added.passkey);
     let answer = PasskeyAdded { passkey, me, recovery_codes: added.recovery_codes };
@@ -141,8 +150,11 @@ async fn remove_passkey(
 /// What a browser is to be asked to show anew that one is who one is.
 #[utoipa::path(post, path = "/me/step-up/options", tag = "sign-in",
     responses((status = 200, body = PasskeyOptions)))]
-async fn step_up_options(State(app): State<Auth>, asked: Asked) -> Result<Response, Fault> {
-    Ok(asked_for(app.ask_step_up_passkey(&asked).await?))
+async fn step_up_options(
+    State(app): State<Auth>,
+    asked: Asked,
+) -> Result<Json<PasskeyOptions>, Fault> {
+    Ok(asked_in_session(app.ask_step_up_passkey(&asked).await?))
 }
 
 /// The passkeys of a person, oldest first.

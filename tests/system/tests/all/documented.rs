@@ -110,7 +110,7 @@ async fn nothing_hints_at_a_password() {
         ("NewUser", "email name role"),
         ("PasswordChoice", "token"),
         ("SetupRequest", "email name token"),
-        ("StepUp", "code passkey"),
+        ("StepUp", "code held passkey"),
     ];
     assert_eq!(with_password, known.map(|(name, all)| (name, all.to_owned())).into());
 }

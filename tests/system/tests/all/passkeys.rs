@@ -31,6 +31,16 @@ async fn asked(server: &Server, path: &str, who: &HeaderMap) -> (HeaderMap, Valu
     (headers, answer_of(answer).await.pointer("/options").unwrap().clone())
 }
 
+/// What a browser is asked in a session, and what goes back with the answer.
+async fn asked_here(server: &Server, path: &str, who: &HeaderMap) -> (Value, String) {
+    let answer = post(server, path, who, &json!({})).await;
+    assert_eq!(answer.status(), StatusCode::OK, "{path}");
+    assert_eq!(cookie(&answer, PASSKEY_COOKIE), None);
+    let answer = answer_of(answer).await;
+    let held = answer["held"].as_str().unwrap().to_owned();
+    (answer.pointer("/options").unwrap().clone(), held)
+}
+
 /// A browser that holds a challenge as well.
 fn holding(who: &HeaderMap, held: &str) -> HeaderMap {
     let mut headers = who.clone();
@@ -44,9 +54,10 @@ fn holding(who: &HeaderMap, held: &str) -> HeaderMap {
 async fn keyed(server: &Server) -> (HeaderMap, SoftPasskey, Value) {
     let here = person(server, "technician").await;
     let mut passkey = SoftPasskey::new(URL);
-    let (holds, options) = asked(server, "/me/passkeys/options", &here).await;
-    let new = json!({ "name": "my ring", "credential": passkey.make(&options) });
-    let added = post(server, "/me/passkeys", &holds, &new).await;
+    let (options, held) = asked_here(server, "/me/passkeys/options", &here).await;
+    let credential = passkey.make(&options);
+    let new = json!({ "name": "my ring", "credential": credential, "held": held });
+    let added = post(server, "/me/passkeys", &here, &new).await;
     assert_eq!(added.status(), StatusCode::CREATED);
     let (here, added) = session_of(added).await;
     (here, passkey, added)
@@ -64,7 +75,6 @@ async fn by_passkey(server: &Server, passkey: &mut SoftPasskey) -> Response {
     post(server, "/login/passkey", &holds, &shown).await
 }
 
-// ASVS 6.3.3
 #[tokio::test]
 async fn a_passkey_signs_in_without_a_password() {
     let server = server();
@@ -124,9 +134,9 @@ async fn after_a_password_and_in_a_session_a_passkey_takes_the_place_of_a_code()
 
     let by_password = post(&server, "/me/step-up", &here, &json!({ "password": PASSWORD })).await;
     assert_eq!(by_password.status(), StatusCode::BAD_REQUEST);
-    let (holds, options) = asked(&server, "/me/step-up/options", &here).await;
-    let shown = json!({ "passkey": passkey.show(&options) });
-    let stepped = post(&server, "/me/step-up", &holds, &shown).await;
+    let (options, held) = asked_here(&server, "/me/step-up/options", &here).await;
+    let shown = json!({ "passkey": passkey.show(&options), "held": held });
+    let stepped = post(&server, "/me/step-up", &here, &shown).await;
     let (now, _) = signed_in(stepped).await;
     until("the old secret to be worth nothing", || async {
         let status = ask(&server, ME, &here, "").await.status();
@@ -134,7 +144,7 @@ async fn after_a_password_and_in_a_session_a_passkey_takes_the_place_of_a_code()
     })
     .await;
     // Its challenge belonged to the session and is used up.
-    let again = post(&server, "/me/step-up", &holding(&now, "AAAA"), &shown).await;
+    let again = post(&server, "/me/step-up", &now, &shown).await;
     assert_eq!(answer_of(again).await["code"], "late_passkey");
 }
 

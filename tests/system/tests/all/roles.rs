@@ -59,7 +59,7 @@ pub(crate) const TABLE: [(&str, &str, &str); 100] = [
     ("POST /api/auth/v1/me/step-up", "xxx--?", r#"{"password":"a wrong one"}"#),
     ("POST /api/auth/v1/me/step-up/options", "xxx--?", ""),
     ("GET /api/auth/v1/me/passkeys", "xxx--?", ""),
-    ("POST /api/auth/v1/me/passkeys", "xxx--?", r#"{"name":"k","credential":{}}"#),
+    ("POST /api/auth/v1/me/passkeys", "xxx--?", r#"{"name":"k","credential":{},"held":""}"#),
     ("POST /api/auth/v1/me/passkeys/options", "xxx--?", ""),
     ("PATCH /api/auth/v1/me/passkeys/{id}", "xxx--?", r#"{"name":"k"}"#),
     ("DELETE /api/auth/v1/me/passkeys/{id}", "xxx--?", ""),

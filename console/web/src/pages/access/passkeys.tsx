@@ -24,8 +24,8 @@ export function Passkeys() {
     for (const name of ['factors', 'sessions']) void client.invalidateQueries({ queryKey: [name] });
   };
   const add = useChange('passkeys', async (name: string) => {
-    const credential = await makePasskey(`${API}/options`);
-    const added = await call<PasskeyAdded>('POST', API, { name, credential });
+    const made = await makePasskey(`${API}/options`);
+    const added = await call<PasskeyAdded>('POST', API, { name, ...made });
     signedIn(client, added.me);
     if (added.recovery_codes.length > 0) setCodes(added.recovery_codes);
     again();

@@ -112,7 +112,6 @@ fn wrong(tried: Option<Error>) {
     assert!(matches!(tried, Error::WrongPasskey), "{tried:?}");
 }
 
-// ASVS 6.3.3
 #[tokio::test]
 async fn a_passkey_alone_signs_in_and_is_two_factors() {
     let world = at_a_name();

@@ -2,6 +2,7 @@
 
 use futures::future::join_all;
 
+use super::super::mailing;
 use super::*;
 
 /// B25.
@@ -225,4 +226,27 @@ async fn strangers_learn_nothing_of_who_has_which_passkey() {
         options
     };
     assert_eq!(without(&asked[0]), without(&asked[1]));
+}
+
+#[tokio::test]
+async fn its_person_is_told_by_mail_of_a_passkey_that_may_have_a_copy() {
+    let (mut world, server) = mailing::mailing();
+    world.app.passkeys = openframe_passkeys::Passkeys::of(URL);
+    let mut ann = world.keyed_owner().await;
+    world.clock.advance(SignedDuration::from_secs(1));
+    ann.passkey.counter = Some(0);
+    bad(world.sign_in(&mut ann.passkey).await);
+    world.clock.advance(SignedDuration::from_secs(1));
+    ann.passkey.counter = Some(7);
+    let opened = world.sign_in(&mut ann.passkey).await.unwrap();
+    let asked = world.resolve(&opened.secret).await.unwrap();
+    world.app.remove_passkey(&asked, ann.id).await.unwrap();
+    while world.app.send_mail().await.unwrap() {}
+    let told: Vec<_> = server.letters().into_iter().map(|it| it.subject).collect();
+    let wanted = [
+        "A passkey was added",
+        "A passkey was refused, because there may be a copy of it",
+        "A passkey was removed",
+    ];
+    assert_eq!(told, wanted);
 }
