@@ -6,6 +6,7 @@ use openframe_fault::{Fault, Kind};
 use openframe_ids::UserId;
 
 use crate::connection::Connection;
+use crate::grant::{self, GrantCommand};
 use crate::{Format, output};
 
 /// What can be done with people, by an owner's key that no scope holds back.
@@ -13,6 +14,9 @@ use crate::{Format, output};
 pub enum UserCommand {
     /// List people
     List,
+    /// List, give and take back what a person is granted at places
+    #[command(subcommand)]
+    Grant(GrantCommand),
     /// Make a link by which a person chooses a new password; it is printed once
     PasswordLink {
         /// The person's id
@@ -45,7 +49,7 @@ pub enum Decision {
 }
 
 /// The person with this id or mail address.
-async fn find(auth: &AuthClient, named: &str) -> Result<UserId, Fault> {
+pub(crate) async fn find(auth: &AuthClient, named: &str) -> Result<UserId, Fault> {
     if let Ok(id) = named.parse() {
         return Ok(id);
     }
@@ -73,6 +77,7 @@ pub(crate) async fn run(
             let rows = page.items.iter().map(row).collect();
             output::print(format, &page, &["ID", "NAME", "E-MAIL", "ROLE", "STATE"], rows)
         }
+        UserCommand::Grant(command) => grant::run(connection, format, command).await,
         UserCommand::PasswordLink { user } => {
             let link = auth.create_password_link(user).await?;
             match format {

@@ -9,6 +9,7 @@ mod clients;
 mod devices;
 mod factors;
 pub mod internal;
+mod places;
 mod types;
 
 use http::{HeaderMap, HeaderName};
@@ -18,6 +19,7 @@ pub use client::AuthClient;
 pub use clients::*;
 pub use devices::QuarantinedDevice;
 pub use factors::*;
+pub use places::*;
 pub use types::*;
 
 /// What every public path begins with.

@@ -10,6 +10,7 @@ mod factors;
 mod mails;
 mod memory;
 mod oauth;
+mod places;
 mod proofs;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use factors::{Confirmation, Factors, Person, Settings, SignIns};
 pub use mails::{Mails, Turn};
 pub use memory::MemoryStore;
 pub use oauth::{Clients, Families, Logouts, SigningKeys};
+pub use places::{Granted, Grants, Placed, Places};
 pub use proofs::{OneTimes, PushedRequests};
 
 /// Why a store failed.
@@ -67,6 +69,8 @@ pub enum Changed {
     Missing,
     /// It would leave no owner who can sign in, so nothing was changed.
     LastOwner,
+    /// It would make an owner of somebody who is denied something, so nothing was changed.
+    Denied,
 }
 
 /// What became of the set-up.
@@ -179,7 +183,7 @@ pub trait People: Send + Sync + 'static {
     /// Everybody, in the order in which they were added.
     async fn list(&self, tenant: TenantId) -> Answer<Vec<User>>;
     /// Changes a person, unless an enabled owner stops being one and no other who can sign in is
-    /// left.
+    /// left, or a person becomes an owner who is denied something at the event's time.
     async fn change(
         &self,
         tenant: TenantId,
@@ -434,6 +438,10 @@ pub struct Stores {
     pub settings: Arc<dyn Settings>,
     /// Mail that waits to be sent.
     pub mails: Arc<dyn Mails>,
+    /// The parts of a tenant.
+    pub places: Arc<dyn Places>,
+    /// What people are granted there.
+    pub grants: Arc<dyn Grants>,
 }
 
 impl std::fmt::Debug for Stores {
@@ -448,7 +456,7 @@ impl Stores {
     where
         S: People + Sessions + Keys + Enrolment + Trail + Clone,
         S: Clients + Families + DeviceGrants + PushedRequests + OneTimes + Logouts + SigningKeys,
-        S: Factors + SignIns + Settings + Mails,
+        S: Factors + SignIns + Settings + Mails + Places + Grants,
     {
         Self {
             people: Arc::new(store.clone()),
@@ -467,6 +475,8 @@ impl Stores {
             sign_ins: Arc::new(store.clone()),
             settings: Arc::new(store.clone()),
             mails: Arc::new(store.clone()),
+            places: Arc::new(store.clone()),
+            grants: Arc::new(store.clone()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod device_grants;
 mod oauth;
+mod places;
 mod proofs;
 
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 pub(crate) use device_grants::*;
 pub(crate) use oauth::*;
+pub(crate) use places::*;
 pub(crate) use proofs::*;
 
 pub(crate) struct UserRow {
@@ -84,6 +86,7 @@ pub(crate) struct TokenRow {
     pub(crate) id: Uuid,
     pub(crate) tenant_id: Uuid,
     pub(crate) name: String,
+    pub(crate) place: Vec<u8>,
     pub(crate) secret: Vec<u8>,
     pub(crate) uses_left: i64,
     pub(crate) uses: i64,
@@ -270,6 +273,7 @@ impl TryFrom<TokenRow> for EnrolmentToken {
             id: EnrolmentTokenId(row.id),
             tenant: TenantId(row.tenant_id),
             name: row.name,
+            place: place(&row.place)?,
             secret: secret(&row.secret)?,
             uses_left: row.uses_left.try_into().map_err(damaged)?,
             uses: row.uses.try_into().map_err(damaged)?,

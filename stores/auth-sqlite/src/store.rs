@@ -4,6 +4,7 @@ mod device_grants;
 mod factors;
 mod mails;
 mod oauth;
+mod places;
 mod proofs;
 mod trail;
 
@@ -21,6 +22,7 @@ use openframe_auth::store::{
     StoreError,
 };
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, TenantId, UserId};
+use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
 
 /// Keeps everything in one database. Clones share it.
@@ -205,6 +207,12 @@ impl People for SqlStore {
         let stops = user.is_owner() && !now.is_owner();
         if stops && !owner_signs_in(&mut tx, tenant, Some(id)).await? {
             return Ok(Changed::LastOwner);
+        }
+        if now.role == Role::Owner
+            && user.role != Role::Owner
+            && places::is_denied(&mut tx, (tenant, id), event.at).await?
+        {
+            return Ok(Changed::Denied);
         }
         let changed = sql::change_user(&mut tx, tenant.0, id.0, to).await.map_err(failed)?;
         if now.disabled {
@@ -402,6 +410,7 @@ impl Enrolment for SqlStore {
                 return Ok(None);
             }
             sql::add_device(&mut tx, joining, tenant, now).await.map_err(failed)?;
+            sql::place_by_token(&mut tx, joining.device.0).await.map_err(failed)?;
             row = sql::device_of_key(&mut tx, joining).await.map_err(failed)?;
         }
         let device = row.map(Device::try_from).transpose()?;

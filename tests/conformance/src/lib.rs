@@ -10,4 +10,5 @@ pub mod mails;
 pub mod monitoring;
 pub mod oauth;
 pub mod passwords;
+pub mod places;
 pub mod proofs;

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use openframe_ids::{TenantId, UserId};
 use openframe_oauth::Amr;
-use openframe_tokens::{Permission, Role};
+use openframe_tokens::{Permission, Place, Role};
 
+use super::grants::need_held;
 use super::{Asked, Auth, SignedIn, in_session, need_whole};
 use crate::Error;
 use crate::domain::{User, email, name, own_password_fault};
@@ -44,6 +45,7 @@ impl Auth {
     pub async fn create_user(&self, asked: &Asked, person: NewPerson) -> Result<User, Error> {
         need_whole(&asked.caller, Permission::UsersManage)?;
         self.fresh(asked).await?;
+        need_held(&asked.caller, person.role, &Place::ROOT)?;
         let user = self.new_user(asked.caller.tenant, person).await?;
         let mut event = self.event(asked, "user.create", user.id);
         event.detail = format!("role {}", user.role);
@@ -59,6 +61,10 @@ impl Auth {
     ) -> Result<User, Error> {
         need_whole(&asked.caller, Permission::UsersManage)?;
         self.fresh(asked).await?;
+        self.need_not_below(asked, id).await?;
+        if let Some(role) = change.role {
+            need_held(&asked.caller, role, &Place::ROOT)?;
+        }
         let name = change.name.as_deref().map(checked_name).transpose()?;
         let mut event = self.event(asked, "user.change", id);
         let role = change.role.map(|role| format!("role {role}"));
@@ -71,6 +77,7 @@ impl Auth {
             Changed::Done(user) => Ok(user),
             Changed::Missing => Err(Error::Missing("person")),
             Changed::LastOwner => Err(Error::LastOwner),
+            Changed::Denied => Err(Error::OwnerDenied),
         }
     }
 

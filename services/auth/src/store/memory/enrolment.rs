@@ -54,6 +54,7 @@ impl Enrolment for MemoryStore {
             token.uses_left = left;
             token.uses += 1;
             token.last_used = Some(event.at);
+            all.placed.insert(joining.device, token.place);
             Device {
                 id: joining.device,
                 tenant: token.tenant,
