@@ -29,6 +29,7 @@ mod logs;
 mod mail;
 mod oauth;
 mod pages;
+mod places;
 mod promtool;
 mod proofs;
 mod readme;
