@@ -9,7 +9,7 @@ use openframe_fault::{Fault, Kind};
 use openframe_ids::DeviceId;
 
 use crate::connection::Connection;
-use crate::{Format, download, output};
+use crate::{Format, download, output, place};
 
 /// What can be done with devices.
 #[derive(Debug, Subcommand)]
@@ -22,6 +22,9 @@ pub enum DeviceCommand {
         /// Conditions such as `os:linux,presence:online`
         #[arg(long)]
         filter: Option<String>,
+        /// The place in which they are
+        #[arg(long)]
+        place: Option<String>,
         /// How many at most
         #[arg(long, default_value_t = 50)]
         limit: u32,
@@ -42,6 +45,13 @@ pub enum DeviceCommand {
         device: String,
         /// The new name; empty goes back to the host name
         name: String,
+    },
+    /// Move a device to another place
+    Move {
+        /// The device's id or name
+        device: String,
+        /// The place, by its id or by the names on the way to it; `/` is the whole tenant
+        place: String,
     },
     /// Remove a device from the fleet
     Retire {
@@ -76,7 +86,11 @@ pub(crate) async fn run(
 ) -> Result<(), Fault> {
     let devices = connection.devices();
     match command {
-        DeviceCommand::List { q, filter, limit } => {
+        DeviceCommand::List { q, filter, place, limit } => {
+            let filter = match place {
+                None => filter,
+                Some(named) => with_place(connection, filter, &named).await?,
+            };
             let wanted = DeviceQuery { q, filter, ..DeviceQuery::default() };
             let page = list(&devices, wanted, limit).await?;
             let rows = page.items.iter().map(row).collect();
@@ -91,7 +105,14 @@ pub(crate) async fn run(
             output::json(&devices.inventory(id).await?)
         }
         DeviceCommand::Rename { device, name } => {
-            let change = DeviceChange { name: Some(name), tags: None };
+            let change = DeviceChange { name: Some(name), ..DeviceChange::default() };
+            let id = find(&devices, &device).await?;
+            show(format, &devices.change(id, &change).await?)
+        }
+        DeviceCommand::Move { device, place } => {
+            let to = place::find(&connection.auth(), &place).await?;
+            let place = Some(to.map(|id| id.to_string()).unwrap_or_default());
+            let change = DeviceChange { place, ..DeviceChange::default() };
             let id = find(&devices, &device).await?;
             show(format, &devices.change(id, &change).await?)
         }
@@ -120,6 +141,17 @@ pub(crate) async fn run(
             download::save(answer.into_body(), file.as_deref()).await
         }
     }
+}
+
+/// The conditions, and that of being in a place.
+async fn with_place(
+    connection: &Connection,
+    filter: Option<String>,
+    named: &str,
+) -> Result<Option<String>, Fault> {
+    let Some(id) = place::find(&connection.auth(), named).await? else { return Ok(filter) };
+    let place = format!("place:{id}");
+    Ok(Some(filter.map_or(place.clone(), |filter| format!("{filter},{place}"))))
 }
 
 /// The device that `given` names: an id, or a name that only one device has.
@@ -194,6 +226,7 @@ fn show(format: Format, device: &Device) -> Result<(), Fault> {
         ("memory", format!("{} MiB", device.memory_bytes >> 20)),
         ("addresses", device.addresses.join(", ")),
         ("tags", device.tags.join(", ")),
+        ("place", device.place.last().map_or("/".to_owned(), ToString::to_string)),
         ("agent", device.agent_version.clone()),
     ];
     let rows = pairs.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();

@@ -6,7 +6,7 @@ use openframe_fault::Fault;
 use openframe_ids::EnrolmentTokenId;
 
 use crate::connection::Connection;
-use crate::{Format, output};
+use crate::{Format, output, place};
 
 /// What can be done with enrolment tokens.
 #[derive(Debug, Subcommand)]
@@ -22,6 +22,9 @@ pub enum EnrolTokenCommand {
         /// Minutes until it ends
         #[arg(long, default_value_t = 60)]
         expires_in_minutes: u32,
+        /// The place where devices that enrol with it are
+        #[arg(long, default_value = "/")]
+        place: String,
     },
     /// List the tokens that can still be used
     List,
@@ -39,11 +42,12 @@ pub(crate) async fn run(
 ) -> Result<(), Fault> {
     let auth = connection.auth();
     match command {
-        EnrolTokenCommand::Create { name, uses, expires_in_minutes } => {
+        EnrolTokenCommand::Create { name, uses, expires_in_minutes, place } => {
             let wanted = NewEnrolmentToken {
                 name,
                 uses: Some(uses),
                 expires_in_minutes: Some(expires_in_minutes),
+                place: place::find(&auth, &place).await?,
             };
             let made = auth.create_enrolment_token(&wanted).await?;
             match format {

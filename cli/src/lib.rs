@@ -12,10 +12,12 @@ mod connection;
 mod device;
 mod download;
 mod enrol_token;
+mod grant;
 mod health;
 mod job;
 mod keys;
 mod output;
+mod place;
 mod query;
 mod sse;
 mod user;
@@ -75,7 +77,13 @@ pub enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     ApiKey(api_key::ApiKeyCommand),
-    /// List and invite people, make links for new passwords, and manage second factors
+    /// Make, list and remove organisations, sites and groups
+    #[command(subcommand)]
+    Place(place::PlaceCommand),
+    /// Ask why somebody may do something somewhere, or may not
+    #[command(subcommand)]
+    Access(grant::AccessCommand),
+    /// List and invite people, grant roles at places, make links for new passwords, and manage second factors
     #[command(subcommand)]
     User(user::UserCommand),
     /// Register, list and remove programs that ask people for access (OAuth)
@@ -114,6 +122,8 @@ async fn ask(connection: &Connection, format: Format, command: Command) -> Resul
         Command::Query(args) => query::run(connection, format, args).await,
         Command::EnrolToken(command) => enrol_token::run(connection, format, command).await,
         Command::ApiKey(command) => api_key::run(connection, format, command).await,
+        Command::Place(command) => place::run(connection, format, command).await,
+        Command::Access(command) => grant::access(connection, format, command).await,
         Command::User(command) => user::run(connection, format, command).await,
         Command::Client(command) => client::run(connection, format, command).await,
         Command::Keys(command) => keys::run(connection, format, command).await,

@@ -8,6 +8,7 @@ use openframe_fault::{Fault, Kind};
 use openframe_ids::{PasskeyId, UserId};
 
 use crate::connection::Connection;
+use crate::grant::{self, GrantCommand};
 use crate::{Format, output};
 
 /// What can be done with people, by an owner's key that no scope holds back.
@@ -40,6 +41,9 @@ pub enum UserCommand {
         /// The right mail address
         email: String,
     },
+    /// List, give and take back what a person is granted at places
+    #[command(subcommand)]
+    Grant(GrantCommand),
     /// Make a link by which a person chooses a new password; it is printed once
     PasswordLink {
         /// The person's id
@@ -92,7 +96,7 @@ pub enum Decision {
 }
 
 /// The person with this id or mail address.
-async fn find(auth: &AuthClient, named: &str) -> Result<UserId, Fault> {
+pub(crate) async fn find(auth: &AuthClient, named: &str) -> Result<UserId, Fault> {
     if let Ok(id) = named.parse() {
         return Ok(id);
     }
@@ -162,6 +166,7 @@ pub(crate) async fn run(
             let user = auth.change_user(id, &change).await?;
             output::done(format, &id.to_string(), &format!("has the address {}", user.email))
         }
+        UserCommand::Grant(command) => grant::run(connection, format, command).await,
         UserCommand::PasswordLink { user } => {
             let link = auth.create_password_link(user).await?;
             match format {

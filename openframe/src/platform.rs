@@ -12,7 +12,7 @@ use openframe_ids::{ApiKeyId, UserId};
 use openframe_mesh::identity::insert;
 use openframe_mesh::{Client, Late, Peer};
 use openframe_tokens::internal::Minter;
-use openframe_tokens::{Caller, Permission, Role as PersonsRole, Subject};
+use openframe_tokens::{Caller, Grants, Permission, Role as PersonsRole, Subject};
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
@@ -164,6 +164,7 @@ impl Platform {
             key: ApiKeyId::new(),
             owner: UserId::new(),
             role: PersonsRole::ReadOnly,
+            grants: Grants::default(),
             scopes: vec![permission.as_str().to_owned()],
         };
         let caller = Caller { tenant: self.tenant, subject };

@@ -6,19 +6,22 @@ use openframe_agent_api::enrolment::{
     Certified, ENROL_PATH, EnrolRequest, RECOVER_PATH, RENEW_PATH, RecoverRequest, RenewRequest,
 };
 use openframe_fault::Fault;
-use openframe_ids::{ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, PasskeyId, SessionId, UserId};
+use openframe_ids::{
+    ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, GrantId, PasskeyId, PlaceId, SessionId, UserId,
+};
 use openframe_mesh::{Client, query};
 
 use crate::internal::{
-    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, ENDED, Ended, EndedSince, JOIN, JoinAnswer,
-    JoinRequest, RESOLVE, ResolveRequest, Resolved, SERVER_CERTIFICATE, ServerAnswer,
-    ServerRequest,
+    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, DeviceMove, ENDED, Ended, EndedSince,
+    FIND_PLACE, JOIN, JoinAnswer, JoinRequest, MOVE_DEVICE, PlaceAsked, PlaceFound, RESOLVE,
+    ResolveRequest, Resolved, SERVER_CERTIFICATE, ServerAnswer, ServerRequest,
 };
 use crate::{
-    ApiKey, AuditEntry, AuditFilter, AuditStream, AuditVerdict, EnrolmentToken, Invitation,
-    MadeApiKey, MadeEnrolmentToken, MadeOAuthClient, Me, NewApiKey, NewEnrolmentToken,
-    NewInvitation, NewOAuthClient, NewUser, OAuthClient, PREFIX, Page, Passkey, PasswordForgotten,
-    PasswordLink, QuarantinedDevice, RotateKeys, Session, Settings, SigningKey, User, UserChange,
+    AccessAnswer, AccessQuery, ApiKey, AuditEntry, AuditFilter, AuditStream, AuditVerdict,
+    EnrolmentToken, Grant, Invitation, MadeApiKey, MadeEnrolmentToken, MadeOAuthClient, Me,
+    NewApiKey, NewEnrolmentToken, NewGrant, NewInvitation, NewOAuthClient, NewPlace, NewUser,
+    OAuthClient, PREFIX, Page, Passkey, PasswordForgotten, PasswordLink, Place, PlaceChange,
+    QuarantinedDevice, RotateKeys, Session, Settings, SigningKey, User, UserChange,
 };
 
 /// Asks the auth service. Every method fails with the service's own refusal, or with `Unavailable`
@@ -93,6 +96,53 @@ impl AuthClient {
     /// Revokes an API key.
     pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), Fault> {
         self.api.delete(&format!("/api-keys/{id}")).await
+    }
+
+    /// The places that the caller reads devices of, and those that they lie in.
+    pub async fn places(&self) -> Result<Page<Place>, Fault> {
+        self.api.get("/places").await
+    }
+
+    /// Makes a place.
+    pub async fn create_place(&self, place: &NewPlace) -> Result<Place, Fault> {
+        self.api.send(Method::POST, "/places", place).await
+    }
+
+    /// Renames a place.
+    pub async fn change_place(&self, id: PlaceId, change: &PlaceChange) -> Result<Place, Fault> {
+        self.api.send(Method::PATCH, &format!("/places/{id}"), change).await
+    }
+
+    /// Removes a place in which nothing is.
+    pub async fn remove_place(&self, id: PlaceId) -> Result<(), Fault> {
+        self.api.delete(&format!("/places/{id}")).await
+    }
+
+    /// What a person is granted.
+    pub async fn grants(&self, user: UserId) -> Result<Page<Grant>, Fault> {
+        self.api.get(&format!("/users/{user}/grants")).await
+    }
+
+    /// Grants a role to a person at a place, or denies it there.
+    pub async fn create_grant(&self, user: UserId, grant: &NewGrant) -> Result<Grant, Fault> {
+        self.api.send(Method::POST, &format!("/users/{user}/grants"), grant).await
+    }
+
+    /// Takes a grant back.
+    pub async fn remove_grant(&self, user: UserId, id: GrantId) -> Result<(), Fault> {
+        self.api.delete(&format!("/users/{user}/grants/{id}")).await
+    }
+
+    /// Whether a person may do something somewhere, and what says so.
+    pub async fn access(&self, asked: &AccessQuery) -> Result<AccessAnswer, Fault> {
+        let user = asked.user.map(|user| user.to_string());
+        let place = asked.place.map(|place| place.to_string());
+        let pairs = [
+            ("user", user.as_deref()),
+            ("permission", asked.permission.as_deref()),
+            ("place", place.as_deref()),
+        ];
+        self.api.get(&format!("/access{}", query(&pairs))).await
     }
 
     /// Makes a link by which a person chooses a new password.
@@ -268,6 +318,16 @@ impl AuthClient {
     /// Whose access has ended since a place on the audit trail.
     pub async fn ended(&self, place: Option<u64>) -> Result<Ended, Fault> {
         self.root.send(Method::POST, ENDED, &EndedSince { place }).await
+    }
+
+    /// Where a place is, or a device: for the devices service.
+    pub async fn find_place(&self, of: PlaceAsked) -> Result<PlaceFound, Fault> {
+        self.root.send(Method::POST, FIND_PLACE, &of).await
+    }
+
+    /// Says that a device is about to be moved: for the devices service.
+    pub async fn move_device(&self, wanted: &DeviceMove) -> Result<(), Fault> {
+        self.root.tell(Method::POST, MOVE_DEVICE, wanted).await
     }
 
     /// Asks for the certificate of a service, by its join key: needs no credential.

@@ -1,7 +1,7 @@
 //! Paths between the platform's own services. Never routed from outside.
 
 use jiff::Timestamp;
-use openframe_ids::{DeviceId, TenantId};
+use openframe_ids::{DeviceId, PlaceId, TenantId};
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
@@ -14,6 +14,12 @@ pub const AUDIT: &str = "/internal/v1/audit";
 pub const CHECK_DEVICE: &str = "/internal/v1/devices/check";
 /// `POST /internal/v1/ended`: a gateway asks whose access has ended since it last asked.
 pub const ENDED: &str = "/internal/v1/ended";
+/// `POST /internal/v1/places/find`, body [`PlaceAsked`], answer [`PlaceFound`]: the devices service asks
+/// where a place is, or a device that it does not know yet.
+pub const FIND_PLACE: &str = "/internal/v1/places/find";
+/// `POST /internal/v1/places/move`, body [`DeviceMove`], answer 204: the devices service is about to move
+/// a device.
+pub const MOVE_DEVICE: &str = "/internal/v1/places/move";
 
 /// `POST /internal/v1/join`: a service of another process asks for its certificate, by its join key
 /// alone. What it then is in the mesh is its name.
@@ -141,6 +147,32 @@ pub struct DeviceCheck {
     pub device_id: DeviceId,
     /// The certificate's serial number, hex.
     pub serial: String,
+}
+
+/// What is asked the place of.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "id")]
+pub enum PlaceAsked {
+    /// A place, by its own id.
+    Place(PlaceId),
+    /// A device that has enrolled.
+    Device(DeviceId),
+}
+
+/// Where something is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlaceFound {
+    /// As `openframe_tokens::Place` writes itself.
+    pub place: String,
+}
+
+/// A device that is about to be moved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeviceMove {
+    /// Which device.
+    pub device_id: DeviceId,
+    /// To where, as `openframe_tokens::Place` writes itself.
+    pub to: String,
 }
 
 /// The question whose access has ended.

@@ -11,6 +11,7 @@ mod factors;
 pub mod internal;
 mod invitations;
 mod passkeys;
+mod places;
 mod types;
 
 use http::{HeaderMap, HeaderName};
@@ -22,6 +23,7 @@ pub use devices::QuarantinedDevice;
 pub use factors::*;
 pub use invitations::*;
 pub use passkeys::*;
+pub use places::*;
 pub use types::*;
 
 /// What every public path begins with.

@@ -1,9 +1,11 @@
 //! Bodies of the public paths.
 
 use jiff::Timestamp;
-use openframe_ids::{ApiKeyId, EnrolmentTokenId, SessionId, TenantId, UserId};
+use openframe_ids::{ApiKeyId, EnrolmentTokenId, PlaceId, SessionId, TenantId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::Grant;
 
 /// `GET /setup`: whether the first owner is still to be made.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -57,8 +59,14 @@ pub struct Me {
     pub user: User,
     /// The tenant.
     pub tenant_id: TenantId,
-    /// What the person, or the key, may do: `devices:read`, ….
+    /// What the person, or the key, may do in the whole tenant, no place left out: `devices:read`, ….
     pub permissions: Vec<String>,
+    /// What the person, or the key, may do at some place at least; `permissions` are among them.
+    #[serde(default)]
+    pub permissions_somewhere: Vec<String>,
+    /// What the person is granted at places.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
     /// To be sent back in `x-csrf-token` with every change. Absent for API keys.
     pub csrf_token: Option<String>,
     /// The session in use. Absent for API keys.
@@ -77,7 +85,7 @@ pub struct User {
     pub email_verified: bool,
     /// The name.
     pub name: String,
-    /// `owner`, `technician` or `read_only`.
+    /// `owner`, `technician`, `read_only` or `none`: the role in the whole tenant.
     pub role: String,
     /// Whether sign-in is refused.
     pub disabled: bool,
@@ -98,7 +106,7 @@ pub struct NewUser {
     pub email: String,
     /// The name.
     pub name: String,
-    /// `owner`, `technician` or `read_only`.
+    /// `owner`, `technician`, `read_only` or `none`.
     pub role: String,
     /// 8 to 256 characters.
     pub password: String,
@@ -265,6 +273,9 @@ pub struct EnrolmentToken {
     pub id: EnrolmentTokenId,
     /// What it is for, in its maker's words.
     pub name: String,
+    /// Where devices that enrol with it are: the ids on the way there; none is the whole tenant.
+    #[serde(default)]
+    pub place: Vec<PlaceId>,
     /// How many devices may still enrol with it.
     pub uses_left: u32,
     /// How many devices have enrolled with it.
@@ -290,6 +301,8 @@ pub struct NewEnrolmentToken {
     pub uses: Option<u32>,
     /// Minutes until it ends, 1 to 10,080 (7 days); 60 when absent.
     pub expires_in_minutes: Option<u32>,
+    /// Where devices that enrol with it are. Absent for the whole tenant.
+    pub place: Option<PlaceId>,
 }
 
 /// The answer to `POST /enrolment-tokens`: the only time the secret is shown.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use openframe_ids::{CommandId, DeviceId};
+use openframe_ids::{CommandId, DeviceId, PlaceId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,7 +14,8 @@ pub struct DeviceQuery {
     /// Words that must each occur in the name, host name, address, OS, model, serial or a tag.
     pub q: Option<String>,
     /// Conditions `attribute:value`, separated by commas; several of one attribute are alternatives.
-    /// Attributes: `presence`, `os`, `os_version`, `arch`, `vendor`, `model`, `agent_version`, `tag`.
+    /// Attributes: `presence`, `os`, `os_version`, `arch`, `vendor`, `model`, `agent_version`, `tag`,
+    /// `place` (the id of a place in which the device is).
     pub filter: Option<String>,
     /// Attributes to count the values of, separated by commas.
     pub facets: Option<String>,
@@ -72,6 +73,9 @@ pub struct Device {
     pub enrolled_at: Timestamp,
     /// The operator's tags.
     pub tags: Vec<String>,
+    /// Where it is: the ids of the places on the way there; none is the whole tenant.
+    #[serde(default)]
+    pub place: Vec<PlaceId>,
     /// `linux`, `windows`, `macos`.
     pub os_family: String,
     /// `Debian GNU/Linux`.
@@ -112,6 +116,8 @@ pub struct DeviceChange {
     pub name: Option<String>,
     /// All tags, at most 50 of 1 to 64 characters.
     pub tags: Option<Vec<String>>,
+    /// The id of the place that it is moved to; empty for the whole tenant.
+    pub place: Option<String>,
 }
 
 /// `GET /devices/{id}/inventory`.
@@ -254,7 +260,7 @@ pub struct OutputChunk {
 /// Each event of `GET /events` (server-sent): something about a device has changed.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DeviceEvent {
-    /// `device`, `inventory`, `command` or `retired`.
+    /// `device`, `inventory`, `command`, or `retired`, also when it was moved out of the caller's reach.
     pub kind: String,
     /// Which device.
     pub device_id: DeviceId,

@@ -80,6 +80,10 @@ id! {
     FamilyId;
     /// An enrolment token.
     EnrolmentTokenId;
+    /// A part of a tenant: an organisation, a site or a group.
+    PlaceId;
+    /// A role that a person was granted at a place.
+    GrantId;
     /// A device that was enrolled; its name for life.
     DeviceId;
     /// One command to one device.

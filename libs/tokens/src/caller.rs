@@ -1,9 +1,9 @@
 //! Who is asking, as the gateway found it out.
 
+use jiff::Timestamp;
+use openframe_authz::{Access, Grants, Permission, Place, Reach, Role};
 use openframe_ids::{ApiKeyId, ClientId, DeviceId, SessionId, TenantId, UserId};
 use serde::{Deserialize, Serialize};
-
-use crate::{Permission, Role};
 
 /// Who or what is asking.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,8 +15,11 @@ pub enum Subject {
         user: UserId,
         /// The session that the request came in.
         session: SessionId,
-        /// What the person's role is.
+        /// What the person's role is in the whole tenant.
         role: Role,
+        /// What the person was granted at places.
+        #[serde(default, skip_serializing_if = "Grants::is_empty")]
+        grants: Grants,
     },
     /// An API key, on behalf of the person who made it.
     ApiKey {
@@ -26,6 +29,9 @@ pub enum Subject {
         owner: UserId,
         /// The owner's role now: a key never outlives a demotion.
         role: Role,
+        /// The owner's grants now.
+        #[serde(default, skip_serializing_if = "Grants::is_empty")]
+        grants: Grants,
         /// The permissions that the key was made with, in text form.
         scopes: Vec<String>,
     },
@@ -51,12 +57,15 @@ pub enum Subject {
 }
 
 /// The person for whom a program acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Behalf {
     /// The person.
     pub user: UserId,
     /// The person's role now: a token never outlives a demotion.
     pub role: Role,
+    /// The person's grants now.
+    #[serde(default, skip_serializing_if = "Grants::is_empty")]
+    pub grants: Grants,
 }
 
 /// Who is asking, in which tenant, in which request. Made by the gateway only.
@@ -69,19 +78,69 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether the caller may do what `permission` names. Devices and services hold no permission:
-    /// what they may do is checked by [`Caller::device`] and [`Caller::is_service`].
+    /// Whether the caller may do what `permission` names in the whole tenant, without any place that is
+    /// left out: what knows of no places asks this. Devices and services hold no permission: what they
+    /// may do is checked by [`Caller::device`] and [`Caller::is_service`].
     pub fn may(&self, permission: Permission) -> bool {
+        self.reach(permission) == Reach::Everywhere
+    }
+
+    /// Whether the caller may do what `permission` names at `place`.
+    pub fn may_at(&self, permission: Permission, place: &Place) -> bool {
+        self.scoped(permission)
+            && match self.held() {
+                Held::Person(access) => access.permits(permission, place),
+                Held::Scopes => true,
+                Held::Nothing => false,
+            }
+    }
+
+    /// Where the caller may do what `permission` names.
+    pub fn reach(&self, permission: Permission) -> Reach {
+        if !self.scoped(permission) {
+            return Reach::Nowhere;
+        }
+        match self.held() {
+            Held::Person(access) => access.reach(permission),
+            Held::Scopes => Reach::Everywhere,
+            Held::Nothing => Reach::Nowhere,
+        }
+    }
+
+    /// The same without grants whose time is over at `now`.
+    #[must_use]
+    pub fn at(mut self, now: Timestamp) -> Self {
+        match &mut self.subject {
+            Subject::User { grants, .. }
+            | Subject::ApiKey { grants, .. }
+            | Subject::App { behalf: Some(Behalf { grants, .. }), .. } => *grants = grants.at(now),
+            Subject::App { behalf: None, .. }
+            | Subject::Device { .. }
+            | Subject::Service { .. } => {}
+        }
+        self
+    }
+
+    /// What the caller holds, scopes aside.
+    fn held(&self) -> Held<'_> {
         match &self.subject {
-            Subject::User { role, .. } => role.permits(permission),
-            Subject::ApiKey { role, scopes, .. } => {
-                role.permits(permission) && scopes.iter().any(|scope| scope == permission.as_str())
+            Subject::User { role, grants, .. }
+            | Subject::ApiKey { role, grants, .. }
+            | Subject::App { behalf: Some(Behalf { role, grants, .. }), .. } => {
+                Held::Person(Access { role: *role, grants })
             }
-            Subject::App { behalf, scopes, .. } => {
-                behalf.is_none_or(|behalf| behalf.role.permits(permission))
-                    && scopes.iter().any(|scope| scope == permission.as_str())
+            Subject::App { behalf: None, .. } => Held::Scopes,
+            Subject::Device { .. } | Subject::Service { .. } => Held::Nothing,
+        }
+    }
+
+    /// Whether the scopes of a key or a program let `permission` through; nothing holds a person back.
+    fn scoped(&self, permission: Permission) -> bool {
+        match &self.subject {
+            Subject::ApiKey { scopes, .. } | Subject::App { scopes, .. } => {
+                scopes.iter().any(|scope| scope == permission.as_str())
             }
-            Subject::Device { .. } | Subject::Service { .. } => false,
+            Subject::User { .. } | Subject::Device { .. } | Subject::Service { .. } => true,
         }
     }
 
@@ -89,7 +148,7 @@ impl Caller {
     /// program acts.
     pub fn user(&self) -> Option<UserId> {
         match &self.subject {
-            Subject::App { behalf, .. } => behalf.map(|behalf| behalf.user),
+            Subject::App { behalf, .. } => behalf.as_ref().map(|behalf| behalf.user),
             Subject::User { user, .. } | Subject::ApiKey { owner: user, .. } => Some(*user),
             Subject::Device { .. } | Subject::Service { .. } => None,
         }
@@ -138,14 +197,64 @@ impl Caller {
     }
 }
 
+/// What a caller holds, scopes aside.
+enum Held<'a> {
+    /// What a person holds.
+    Person(Access<'a>),
+    /// Whatever the scopes say.
+    Scopes,
+    Nothing,
+}
+
 #[cfg(test)]
 mod tests {
+    use openframe_authz::{Effect, Grant};
+    use openframe_ids::PlaceId;
+
     use super::*;
 
-    fn key(role: Role, scopes: &[&str]) -> Caller {
+    fn key_of(role: Role, grants: Grants, scopes: &[&str]) -> Caller {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        let subject = Subject::ApiKey { key: ApiKeyId::new(), owner: UserId::new(), role, scopes };
+        let (key, owner) = (ApiKeyId::new(), UserId::new());
+        let subject = Subject::ApiKey { key, owner, role, grants, scopes };
         Caller { tenant: TenantId::new(), subject }
+    }
+
+    fn key(role: Role, scopes: &[&str]) -> Caller {
+        key_of(role, Grants::default(), scopes)
+    }
+
+    fn granted(place: Place, effect: Effect, until: Option<Timestamp>) -> Grants {
+        let grant = Grant { role: Role::Technician, place, effect, until };
+        Grants::try_from(vec![grant]).unwrap()
+    }
+
+    // ASVS 8.2.2
+    #[test]
+    fn whoever_is_let_in_at_a_place_is_not_let_in_everywhere() {
+        let [place, sibling] = [1, 2].map(|_| Place::ROOT.child(PlaceId::new()).unwrap());
+        let all = ["devices:read", "commands:run"];
+        let scoped = key_of(Role::None, granted(place, Effect::Allow, None), &all);
+        assert!(scoped.may_at(Permission::DevicesRead, &place));
+        for elsewhere in [sibling, Place::ROOT] {
+            assert!(!scoped.may_at(Permission::DevicesRead, &elsewhere));
+        }
+        assert!(!scoped.may(Permission::DevicesRead));
+        assert!(!scoped.may_at(Permission::DevicesWrite, &place), "its scopes hold it back");
+        let denied = key_of(Role::Technician, granted(place, Effect::Deny, None), &all);
+        assert!(denied.may_at(Permission::DevicesRead, &Place::ROOT));
+        assert!(!denied.may_at(Permission::DevicesRead, &place));
+        assert!(!denied.may(Permission::DevicesRead), "not all of the tenant is left");
+    }
+
+    #[test]
+    fn a_grant_whose_time_is_over_is_dropped() {
+        let (end, place) = (Timestamp::UNIX_EPOCH, Place::ROOT);
+        let caller =
+            key_of(Role::None, granted(place, Effect::Allow, Some(end)), &["devices:read"]);
+        let before = Timestamp::from_second(-1).unwrap();
+        assert!(caller.clone().at(before).may(Permission::DevicesRead));
+        assert!(!caller.at(end).may(Permission::DevicesRead));
     }
 
     // ASVS 8.2.1
@@ -166,7 +275,7 @@ mod tests {
             let subject = Subject::App { client: ClientId::new(), behalf, scopes };
             Caller { tenant: TenantId::new(), subject }
         };
-        let of = |role| Some(Behalf { user: UserId::new(), role });
+        let of = |role| Some(Behalf { user: UserId::new(), role, grants: Grants::default() });
         assert!(app(of(Role::Owner), "commands:run").may(Permission::CommandsRun));
         assert!(!app(of(Role::ReadOnly), "commands:run").may(Permission::CommandsRun));
         assert!(!app(of(Role::Owner), "devices:read").may(Permission::CommandsRun));

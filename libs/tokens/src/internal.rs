@@ -178,7 +178,8 @@ impl Verifier {
         if signer.as_deref() != presenter {
             return Err(Refused::Signer);
         }
-        Ok(caller)
+        // A grant may end while the token lives.
+        Ok(caller.at(now))
     }
 
     /// The service that signed `token`, if the token is good at `now`; none for a token of this
@@ -279,7 +280,8 @@ fn may_speak_for(signer: &str, caller: &Caller) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use openframe_ids::{DeviceId, TenantId};
+    use openframe_authz::{Effect, Grant, Grants, Permission, Place, Role};
+    use openframe_ids::{DeviceId, SessionId, TenantId, UserId};
 
     use openframe_pki::{Authority, ServiceKey};
 
@@ -305,6 +307,24 @@ mod tests {
         assert_eq!(verifier.verify(&token, None, at(1000)).unwrap(), caller);
         assert_eq!(verifier.verify(&token, None, at(1059)).unwrap(), caller);
         assert!(matches!(verifier.verify(&token, None, at(1060)), Err(Refused::Expired)));
+    }
+
+    #[test]
+    fn a_grant_ends_while_the_token_lives() {
+        let (role, place, effect) = (Role::Technician, Place::ROOT, Effect::Allow);
+        let grant = Grant { role, place, effect, until: Some(at(1030)) };
+        let grants = Grants::try_from(vec![grant]).unwrap();
+        let (user, session) = (UserId::new(), SessionId::new());
+        let subject = Subject::User { user, session, role: Role::None, grants };
+        let minter = Minter::generate();
+        let caller = Caller { tenant: TenantId::new(), subject };
+        let token = minter.mint(&caller, "devices", at(1000));
+        let verifier = minter.verifier("devices");
+        let may = |now| {
+            let caller = verifier.verify(&token, None, at(now)).unwrap();
+            caller.may(Permission::CommandsRun)
+        };
+        assert!(may(1000) && may(1029) && !may(1030));
     }
 
     // ASVS 9.2.1, 9.2.3

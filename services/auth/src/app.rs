@@ -9,6 +9,7 @@ mod ended;
 mod enrolment;
 mod export;
 mod factors;
+mod grants;
 mod invitations;
 mod keys;
 mod limits;
@@ -19,6 +20,7 @@ mod passkeys;
 mod password_links;
 mod passwords;
 mod people;
+mod places;
 mod refusals;
 mod revocation;
 mod services;
@@ -40,7 +42,7 @@ use openframe_ids::{SessionId, TenantId, UserId};
 use openframe_passkeys::Passkeys;
 use openframe_pki::{Authority, DeviceStates};
 use openframe_tokens::sealing::Sealer;
-use openframe_tokens::{Caller, Permission, Subject};
+use openframe_tokens::{Caller, Permission, Reach, Subject};
 
 use crate::domain::Event;
 use crate::mail::Mailer;
@@ -60,9 +62,11 @@ pub(crate) use audit::told;
 pub(crate) use checkpoints::hex;
 pub use devices::Certificate;
 pub use ended::Ended;
-pub use enrolment::Made;
+pub use enrolment::{Made, NewToken};
 pub use export::Export;
 pub use factors::{Enrolment, OwnFactors};
+pub(crate) use grants::held;
+pub use grants::{NewGrant, Why};
 pub use invitations::{Invited, Joins};
 pub use keys::MadeKey;
 pub use oauth::{
@@ -231,6 +235,14 @@ impl Auth {
 /// Refuses a caller without `permission`.
 fn need(caller: &Caller, permission: Permission) -> Result<(), Error> {
     if caller.may(permission) { Ok(()) } else { Err(Error::NotPermitted(permission.as_str())) }
+}
+
+/// Where the caller has `permission`; refuses a caller who has it nowhere.
+fn somewhere(caller: &Caller, permission: Permission) -> Result<Reach, Error> {
+    match caller.reach(permission) {
+        Reach::Nowhere => Err(Error::NotPermitted(permission.as_str())),
+        reach @ (Reach::Everywhere | Reach::Within { .. }) => Ok(reach),
+    }
 }
 
 /// Refuses everybody but people in a session, and owners' keys that no scope holds back; returns

@@ -7,6 +7,7 @@ mod invitation;
 mod mail;
 mod passkey;
 mod password;
+mod place;
 mod rate;
 mod search;
 
@@ -16,8 +17,8 @@ use openframe_ids::{
 };
 use openframe_oauth::keys::Times;
 use openframe_oauth::{Amr, Ended, Scopes};
-use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
+use openframe_tokens::{Place, Role};
 use sha2::{Digest as _, Sha256};
 
 pub use checkpoint::{Checkpoint, Pace};
@@ -29,6 +30,7 @@ pub use passkey::{PASSKEYS_MAX, Passkey};
 pub use password::{
     CONTEXT, OWN_WORD_MIN, PASSWORD_MAX, PASSWORD_MIN, own_password_fault, password_fault,
 };
+pub use place::{KeptGrant, MOST_PLACES, NamedPlace, PlaceKind};
 pub use rate::Rate;
 pub use search::{Action, Filter, within};
 
@@ -226,6 +228,8 @@ pub struct EnrolmentToken {
     pub tenant: TenantId,
     /// What it is for.
     pub name: String,
+    /// Where devices that enrol with it are.
+    pub place: Place,
     /// The hash of its secret.
     pub secret: SecretHash,
     /// How many devices may still enrol.

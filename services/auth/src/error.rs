@@ -88,6 +88,26 @@ pub enum Error {
     /// Somebody has this mail address already.
     #[error("somebody has this mail address already")]
     EmailTaken,
+    /// Somebody gives what they do not hold themselves.
+    #[error(
+        "nobody gives, takes or acts for what they do not hold themselves: this needs {0} there"
+    )]
+    NotHeld(&'static str),
+    /// An owner would be denied something.
+    #[error("an owner is denied nothing; give another role first, or take the denials back")]
+    OwnerDenied,
+    /// The person has as many grants as there may be.
+    #[error("this person has as many grants as there may be; take some back")]
+    TooManyGrants,
+    /// Another place of the same parent has the name.
+    #[error("another place beside this one is called so")]
+    PlaceTaken,
+    /// The place is not empty.
+    #[error("something is in this place: other places, grants, enrolment tokens or devices")]
+    PlaceInUse,
+    /// There are as many places as there may be.
+    #[error("there are as many places as there may be; remove some")]
+    TooManyPlaces,
     /// The last owner who can sign in must stay one.
     #[error("this is the last owner who can sign in; make another owner first")]
     LastOwner,
@@ -133,12 +153,19 @@ impl Error {
             | Self::BadEmailLink
             | Self::BadEnrolmentToken
             | Self::BadDevice => Kind::Unauthenticated,
-            Self::NotPermitted(_) | Self::PeopleOnly | Self::ServicesOnly | Self::StepUpNeeded => {
-                Kind::Forbidden
-            }
+            Self::NotPermitted(_)
+            | Self::NotHeld(_)
+            | Self::PeopleOnly
+            | Self::ServicesOnly
+            | Self::StepUpNeeded => Kind::Forbidden,
             Self::NoSetup | Self::NoMail | Self::NoPasskeys | Self::Missing(_) => Kind::NotFound,
             Self::EmailTaken
             | Self::LastOwner
+            | Self::OwnerDenied
+            | Self::TooManyGrants
+            | Self::PlaceTaken
+            | Self::PlaceInUse
+            | Self::TooManyPlaces
             | Self::FactorRequired
             | Self::OwnFactorFirst
             | Self::PasskeysFull
@@ -186,6 +213,12 @@ impl Error {
             Self::NoSetup => "no_setup",
             Self::Missing(_) => "not_found",
             Self::EmailTaken => "email_taken",
+            Self::NotHeld(_) => "not_held",
+            Self::OwnerDenied => "owner_denied",
+            Self::TooManyGrants => "too_many_grants",
+            Self::PlaceTaken => "place_taken",
+            Self::PlaceInUse => "place_in_use",
+            Self::TooManyPlaces => "too_many_places",
             Self::LastOwner => "last_owner",
             Self::Invalid(_) => "invalid",
             Self::TooManyLogins(_) => "too_many_logins",
@@ -235,6 +268,12 @@ impl From<Error> for Fault {
             | Error::NoSetup
             | Error::NoMail
             | Error::Missing(_)
+            | Error::NotHeld(_)
+            | Error::OwnerDenied
+            | Error::TooManyGrants
+            | Error::PlaceTaken
+            | Error::PlaceInUse
+            | Error::TooManyPlaces
             | Error::EmailTaken
             | Error::LastOwner
             | Error::Tampered(_)

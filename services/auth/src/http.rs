@@ -10,6 +10,7 @@ mod manage;
 mod oauth;
 mod pages;
 mod passkeys;
+mod places;
 mod sign_in;
 mod sign_in_page;
 mod signing_keys;
@@ -26,7 +27,7 @@ use http::{HeaderMap, HeaderName, header};
 use openframe_auth_api::{PREFIX, REMOTE_ADDRESS};
 use openframe_clock::Clock;
 use openframe_fault::{Fault, Query, REQUEST_ID};
-use openframe_ids::DeviceId;
+use openframe_ids::{DeviceId, GrantId};
 use openframe_mesh::identity::{Asking, require};
 use openframe_tokens::internal::Verifier;
 use serde::Deserialize;
@@ -86,7 +87,8 @@ fn open() -> OpenApiRouter<Auth> {
 /// Routes that need an internal token.
 fn closed() -> OpenApiRouter<Auth> {
     let api = sign_in::closed().merge(factors::closed()).merge(passkeys::closed());
-    let api = api.merge(manage::routes()).merge(invitations::closed()).merge(audit::routes());
+    let api = api.merge(manage::routes()).merge(invitations::closed()).merge(places::routes());
+    let api = api.merge(audit::routes());
     let api = api.merge(clients::routes()).merge(signing_keys::routes()).merge(devices::closed());
     OpenApiRouter::new().nest(PREFIX, api).merge(devices::renewal())
 }
@@ -97,6 +99,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     // Named by a path's parameters only, which utoipa does not collect.
     let named = document.components.get_or_insert_default();
     named.schemas.insert(DeviceId::name().into_owned(), DeviceId::schema());
+    named.schemas.insert(GrantId::name().into_owned(), GrantId::schema());
     document
 }
 

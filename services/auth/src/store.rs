@@ -13,6 +13,7 @@ mod mails;
 mod memory;
 mod oauth;
 mod passkeys;
+mod places;
 mod proofs;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use mails::{Mails, Turn};
 pub use memory::MemoryStore;
 pub use oauth::{Clients, Families, Logouts, SigningKeys};
 pub use passkeys::{Added, Passkeys, Removed, Use};
+pub use places::{Granted, Grants, Placed, Places};
 pub use proofs::{OneTimes, PushedRequests};
 
 /// Why a store failed.
@@ -74,6 +76,8 @@ pub enum Changed {
     LastOwner,
     /// Somebody else has the mail address, so nothing was changed.
     EmailTaken,
+    /// It would make an owner of somebody who is denied something, so nothing was changed.
+    Denied,
 }
 
 /// What became of the set-up.
@@ -170,7 +174,7 @@ pub trait People: Send + Sync + 'static {
     /// Everybody, in the order in which they were added.
     async fn list(&self, tenant: TenantId) -> Answer<Vec<User>>;
     /// Changes a person, unless an enabled owner stops being one and no other who can sign in is
-    /// left.
+    /// left, or a person becomes an owner who is denied something at the event's time.
     async fn change(
         &self,
         tenant: TenantId,
@@ -382,6 +386,10 @@ pub struct Stores {
     pub settings: Arc<dyn Settings>,
     /// Mail that waits to be sent.
     pub mails: Arc<dyn Mails>,
+    /// The parts of a tenant.
+    pub places: Arc<dyn Places>,
+    /// What people are granted there.
+    pub grants: Arc<dyn Grants>,
 }
 
 impl std::fmt::Debug for Stores {
@@ -396,7 +404,15 @@ impl Stores {
     where
         S: People + Sessions + Keys + Enrolment + Trail + Clone,
         S: Clients + Families + DeviceGrants + PushedRequests + OneTimes + Logouts + SigningKeys,
-        S: Factors + Passkeys + SignIns + Settings + Mails + Invitations + EmailLinks,
+        S: Factors
+            + Passkeys
+            + SignIns
+            + Settings
+            + Mails
+            + Invitations
+            + EmailLinks
+            + Places
+            + Grants,
     {
         Self {
             people: Arc::new(store.clone()),
@@ -418,6 +434,8 @@ impl Stores {
             sign_ins: Arc::new(store.clone()),
             settings: Arc::new(store.clone()),
             mails: Arc::new(store.clone()),
+            places: Arc::new(store.clone()),
+            grants: Arc::new(store.clone()),
         }
     }
 }

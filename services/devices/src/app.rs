@@ -8,7 +8,7 @@ pub use openframe_auth_api::Ask;
 use openframe_auth_api::{Audit, Entry};
 use openframe_clock::{Clock, Timestamp};
 use openframe_ids::{DeviceId, LinkId, TenantId};
-use openframe_tokens::Permission;
+use openframe_tokens::{Permission, Place};
 use tokio::sync::broadcast;
 
 use crate::certificates::Certificates;
@@ -18,9 +18,11 @@ use crate::domain::{Change, Device, Link, Presence};
 use crate::error::Error;
 use crate::links::Links;
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::siblings::{News, Siblings};
 use crate::store::{Stores, Whose};
 
+mod access;
 mod commands;
 mod inventory;
 pub mod links;
@@ -28,6 +30,7 @@ mod pushes;
 mod replicas;
 mod reports;
 
+use access::permit;
 pub use commands::Wanted;
 pub use pushes::{Pushes, What};
 pub use reports::{About, Item};
@@ -63,8 +66,10 @@ pub enum Happened {
     Command(Box<crate::domain::Command>),
     /// A command has written something. For followers of that command only.
     Output,
-    /// It is gone.
-    Retired,
+    /// It was moved, from here.
+    Moved(Place),
+    /// It is gone; it was here.
+    Retired(Place),
 }
 
 /// Something that happened to a device.
@@ -109,6 +114,8 @@ pub struct Parts {
     pub audit: Arc<dyn Audit>,
     /// The devices' certificates.
     pub certificates: Arc<dyn Certificates>,
+    /// Where places are, and devices that have just enrolled.
+    pub places: Arc<dyn Places>,
     /// The way to connected devices.
     pub links: Arc<dyn Links>,
     /// The time.
@@ -158,45 +165,48 @@ impl std::ops::Deref for App {
     }
 }
 
-/// Refuses a caller without `permission`.
-pub fn permit(ask: &Ask, permission: Permission) -> Result<(), Error> {
-    if ask.caller.may(permission) { Ok(()) } else { Err(Error::NotPermitted(permission.as_str())) }
-}
-
 impl App {
     /// A page of the devices that match.
     pub async fn devices(&self, ask: &Ask, query: &Query) -> Result<DevicePage, Error> {
-        permit(ask, Permission::DevicesRead)?;
+        let reach = permit(ask, Permission::DevicesRead)?;
         let tenant = ask.caller.tenant;
         let page = {
             let indexes = self.indexes.read().unwrap_or_else(PoisonError::into_inner);
-            indexes.get(&tenant).map(|index| index.query(query)).unwrap_or_default()
+            indexes.get(&tenant).map(|index| index.query(query, &reach)).unwrap_or_default()
         };
         let records = self.stores.devices.get(tenant, &page.ids).await?;
         let mut records: HashMap<DeviceId, Device> =
             records.into_iter().map(|device| (device.id, device)).collect();
-        // One that was retired in between is left out.
+        // One that was retired in between is left out, and one that was moved out of reach.
         let devices = page.ids.iter().filter_map(|id| records.remove(id));
+        let devices = devices.filter(|device| reach.contains(&device.place));
         let devices = devices.map(|device| self.shown(device)).collect();
         Ok(DevicePage { devices, next: page.next, total: page.total, facets: page.facets })
     }
 
     /// One device.
     pub async fn device(&self, ask: &Ask, id: DeviceId) -> Result<Shown, Error> {
-        permit(ask, Permission::DevicesRead)?;
-        self.find((ask.caller.tenant, id)).await.map(|device| self.shown(device))
+        self.permitted(ask, Permission::DevicesRead, id).await.map(|device| self.shown(device))
     }
 
-    /// Renames or tags a device.
+    /// Renames, tags or moves a device; moved it is by whoever may change devices there as well.
     pub async fn change(&self, ask: &Ask, id: DeviceId, change: Change) -> Result<Shown, Error> {
-        permit(ask, Permission::DevicesWrite)?;
-        let change = change.checked()?;
-        let whose = (ask.caller.tenant, id);
-        self.find(whose).await?;
+        self.permitted(ask, Permission::DevicesWrite, id).await?;
+        let (whose, change) = ((ask.caller.tenant, id), change.checked()?);
+        if change.place.is_some_and(|to| !ask.caller.may_at(Permission::DevicesWrite, &to)) {
+            return Err(Error::NotPermitted(Permission::DevicesWrite.as_str()));
+        }
         let name = change.name.as_ref().map(|name| format!("name={name:?} "));
-        let tags = change.tags.as_ref().map(|tags| format!("tags={tags:?}"));
-        let detail = format!("{}{}", name.unwrap_or_default(), tags.unwrap_or_default());
-        self.record(ask, "device.change", id.to_string(), detail).await?;
+        let tags = change.tags.as_ref().map(|tags| format!("tags={tags:?} "));
+        let place = change.place.map(|place| format!("place={place}"));
+        let details = [name, tags, place].into_iter().flatten().collect::<String>();
+        self.record(ask, "device.change", id.to_string(), details.trim_end().to_owned()).await?;
+        if let Some(to) = &change.place {
+            let moved = self.places.move_device(id, to).await;
+            if !moved.map_err(|cause| Error::Certificates(cause.into()))? {
+                return Err(Error::NoSuchPlace);
+            }
+        }
         let device = self.stores.devices.change(whose, &change).await?;
         let shown = self.publish(device.ok_or(Error::NoSuchDevice(id))?, None)?;
         self.siblings.note(whose, News { record: true, ..News::default() });
@@ -207,9 +217,8 @@ impl App {
     /// Removes a device with all that is known of it. Its certificates count no more from then on,
     /// and its connection ends.
     pub async fn retire(&self, ask: &Ask, id: DeviceId) -> Result<(), Error> {
-        permit(ask, Permission::DevicesWrite)?;
         let whose = (ask.caller.tenant, id);
-        self.find(whose).await?;
+        self.permitted(ask, Permission::DevicesWrite, id).await?;
         self.record(ask, "device.retire", id.to_string(), String::new()).await?;
         self.certificates.revoke(whose).await.map_err(|cause| Error::Certificates(cause.into()))?;
         // Told first, by its connection, so that nothing else is what it hears; and once more, since it
@@ -240,11 +249,14 @@ impl App {
         let mut present = self.present();
         let mut indexes = self.indexes();
         present.remove(&whose);
-        indexes.entry(whose.0).or_default().retire(whose.1);
-        self.tell(whose, Happened::Retired);
+        let index = indexes.entry(whose.0).or_default();
+        let place = index.place(whose.1).unwrap_or(Place::ROOT);
+        index.retire(whose.1);
+        self.tell(whose, Happened::Retired(place));
     }
 
-    /// What happens from now on, of every tenant: the caller of this passes on only its own.
+    /// What happens from now on, of every tenant and place: the caller of this passes on only what `ask`
+    /// may see.
     pub fn follow(&self, ask: &Ask) -> Result<broadcast::Receiver<Arc<Event>>, Error> {
         permit(ask, Permission::DevicesRead)?;
         Ok(self.events.subscribe())
@@ -302,7 +314,11 @@ impl App {
         known.told = known.link.presence(now);
         let (seen, presence) = (known.link.last_heard, known.told);
         let shown = Shown { presence, device: Device { last_seen: seen, ..device } };
+        let before = index.place(whose.1);
         index.put(&shown.device, seen, presence);
+        if let Some(from) = before.filter(|from| Some(*from) != index.place(whose.1)) {
+            self.tell(whose, Happened::Moved(from));
+        }
         // Also when another record was newer.
         index.touch(whose.1, seen, presence);
         self.tell(whose, Happened::Device(Box::new(shown.clone())));

@@ -41,6 +41,9 @@ pub enum Error {
         "{0} commands wait for this device already; wait until some have ended, or cancel them"
     )]
     TooManyCommands(u32),
+    /// No such place.
+    #[error("no such place")]
+    NoSuchPlace,
     /// Something else changed the same thing again and again.
     #[error("it was changed by somebody else at the same time; try again")]
     Busy(#[source] BoxError),
@@ -62,7 +65,10 @@ impl Error {
     /// How a caller should treat it.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::NoSuchDevice(_) | Self::NoSuchCommand(_) | Self::NoSuchSection => Kind::NotFound,
+            Self::NoSuchDevice(_)
+            | Self::NoSuchCommand(_)
+            | Self::NoSuchSection
+            | Self::NoSuchPlace => Kind::NotFound,
             Self::NotPermitted(_) | Self::DevicesOnly | Self::SiblingsOnly => Kind::Forbidden,
             Self::Invalid(_) | Self::BadCursor | Self::BadReport(_) => Kind::Invalid,
             Self::KeyReused => Kind::Conflict,
@@ -80,6 +86,7 @@ impl Error {
             Self::NoSuchDevice(_) => "no_such_device",
             Self::NoSuchCommand(_) => "no_such_command",
             Self::NoSuchSection => "no_such_section",
+            Self::NoSuchPlace => "no_such_place",
             Self::NotPermitted(_) => "not_permitted",
             Self::DevicesOnly => "devices_only",
             Self::SiblingsOnly => "siblings_only",
@@ -109,6 +116,7 @@ impl From<Error> for Fault {
             Error::NoSuchDevice(_)
             | Error::NoSuchCommand(_)
             | Error::NoSuchSection
+            | Error::NoSuchPlace
             | Error::NotPermitted(_)
             | Error::DevicesOnly
             | Error::SiblingsOnly

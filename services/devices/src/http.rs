@@ -4,6 +4,9 @@ mod public;
 mod streams;
 mod views;
 
+#[cfg(test)]
+pub(crate) use streams::seen;
+
 use openframe_devices_api::PREFIX;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;

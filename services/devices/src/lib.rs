@@ -7,7 +7,7 @@
 //! - what a device says is untrusted: counted, cut at named limits, and otherwise kept as it came;
 //! - taking a report twice changes nothing;
 //! - a finished command never changes, and a command is accepted at most once;
-//! - nothing of another tenant exists for a caller.
+//! - nothing of another tenant exists for a caller, nor of places whose devices the caller may not read.
 
 pub mod app;
 mod certificates;
@@ -17,6 +17,7 @@ mod error;
 pub mod http;
 mod links;
 pub mod metrics;
+mod places;
 mod siblings;
 mod start;
 pub mod store;
@@ -27,5 +28,6 @@ pub use config::Config;
 pub use error::Error;
 pub use http::openapi;
 pub use links::{Gateway, Links, Pushed, Said, frame};
+pub use places::Places;
 pub use start::{Deps, Running, start};
 pub use store::Stores;

@@ -32,7 +32,7 @@ pub struct Deps<'a> {
     pub gateway: Client,
     /// This service's own replicas, with its credential; none when this process is the only one.
     pub siblings: Option<Client>,
-    /// The auth service, with this service's credential: the audit trail, and certificates.
+    /// The auth service, with this service's credential: the audit trail, certificates and places.
     pub auth: AuthClient,
     /// Where metrics are registered.
     pub metrics: &'a mut Registry,
@@ -65,7 +65,8 @@ pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
     let app = App(Arc::new(Parts {
         stores: deps.stores,
         audit: Arc::new(deps.auth.clone()),
-        certificates: Arc::new(deps.auth),
+        certificates: Arc::new(deps.auth.clone()),
+        places: Arc::new(deps.auth),
         links: Arc::new(Gateway(deps.gateway)),
         clock: deps.clock.clone(),
         config,

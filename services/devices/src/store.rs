@@ -10,6 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_ids::{CommandId, DeviceId, TenantId};
+use openframe_tokens::Place;
 
 use crate::Error;
 use crate::domain::{Change, Chunk, Command, Device, Goodbye, Hello, Seen, Stream, Version};
@@ -65,13 +66,13 @@ pub struct LastSeen {
 /// Keeps the records of devices.
 #[async_trait]
 pub trait Devices: Send + Sync + 'static {
-    /// Makes the record of a device, or replaces what it says of itself and its last-seen time;
-    /// name, tags and enrolment time stay. The version rises. None when the device was retired:
+    /// Makes the record of a device at `place`, or replaces what it says of itself and its last-seen time;
+    /// name, tags, place and enrolment time stay. The version rises. None when the device was retired:
     /// that is for ever.
     async fn connect(
         &self,
         whose: Whose,
-        hello: &Hello,
+        first: (&Hello, &Place),
         now: Timestamp,
     ) -> Result<Option<Device>, Error>;
 

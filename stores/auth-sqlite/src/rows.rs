@@ -4,6 +4,7 @@ mod device_grants;
 mod invitations;
 mod oauth;
 mod passkeys;
+mod places;
 mod proofs;
 
 use jiff::Timestamp;
@@ -22,6 +23,7 @@ pub(crate) use device_grants::*;
 pub(crate) use invitations::*;
 pub(crate) use oauth::*;
 pub(crate) use passkeys::*;
+pub(crate) use places::*;
 pub(crate) use proofs::*;
 
 pub(crate) struct UserRow {
@@ -90,6 +92,7 @@ pub(crate) struct TokenRow {
     pub(crate) id: Uuid,
     pub(crate) tenant_id: Uuid,
     pub(crate) name: String,
+    pub(crate) place: Vec<u8>,
     pub(crate) secret: Vec<u8>,
     pub(crate) uses_left: i64,
     pub(crate) uses: i64,
@@ -284,6 +287,7 @@ impl TryFrom<TokenRow> for EnrolmentToken {
             id: EnrolmentTokenId(row.id),
             tenant: TenantId(row.tenant_id),
             name: row.name,
+            place: place(&row.place)?,
             secret: secret(&row.secret)?,
             uses_left: row.uses_left.try_into().map_err(damaged)?,
             uses: row.uses.try_into().map_err(damaged)?,

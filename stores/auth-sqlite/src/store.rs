@@ -7,6 +7,7 @@ mod invitations;
 mod mails;
 mod oauth;
 mod passkeys;
+mod places;
 mod proofs;
 mod trail;
 
@@ -22,6 +23,7 @@ use openframe_auth::store::{
     Answer, Change, Changed, Keys, People, Renewal, Sessions, SetUp, StoreError,
 };
 use openframe_ids::{ApiKeyId, SessionId, TenantId, UserId};
+use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
 
 /// Keeps everything in one database. Clones share it.
@@ -222,6 +224,12 @@ impl People for SqlStore {
         let stops = user.is_owner() && !now.is_owner();
         if stops && !owner_signs_in(&mut tx, tenant, Some(id)).await? {
             return Ok(Changed::LastOwner);
+        }
+        if now.role == Role::Owner
+            && user.role != Role::Owner
+            && places::is_denied(&mut tx, (tenant, id), event.at).await?
+        {
+            return Ok(Changed::Denied);
         }
         if is_taken(&mut tx, (tenant, &now.email), id).await? {
             return Ok(Changed::EmailTaken);

@@ -8,6 +8,7 @@ use openframe_devices::Error;
 use openframe_devices::domain::{self, Device, Hello};
 use openframe_devices::store::{Devices, LastSeen, Whose};
 use openframe_ids::{DeviceId, TenantId};
+use openframe_tokens::Place;
 use uuid::Uuid;
 
 use crate::turn::Change;
@@ -41,7 +42,7 @@ impl Devices for CassandraStore {
     async fn connect(
         &self,
         whose: Whose,
-        hello: &Hello,
+        first: (&Hello, &Place),
         now: Timestamp,
     ) -> Result<Option<Device>, Error> {
         let mut turn = self.turn(whose).await;
@@ -50,7 +51,7 @@ impl Devices for CassandraStore {
             if partition.retired {
                 return Ok(None);
             }
-            let device = Device::connected(partition.device.clone(), whose, hello, now);
+            let device = Device::connected(partition.device.clone(), whose, first, now);
             let change = Change { device: Some(device.clone()), ..Change::default() };
             if turn.write(&partition, change).await? {
                 return Ok(Some(device));

@@ -6,6 +6,7 @@ use openframe_devices::Error;
 use openframe_devices::domain::{Change, Device, Hello};
 use openframe_devices::store::{Devices, LastSeen, Whose};
 use openframe_ids::{DeviceId, TenantId};
+use openframe_tokens::Place;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
@@ -60,7 +61,7 @@ impl Devices for SqliteStore {
     async fn connect(
         &self,
         whose: Whose,
-        hello: &Hello,
+        first: (&Hello, &Place),
         now: Timestamp,
     ) -> Result<Option<Device>, Error> {
         let mut tx = self.begin().await?;
@@ -76,7 +77,7 @@ impl Devices for SqliteStore {
         if retired.n > 0 {
             return Ok(None);
         }
-        let device = Device::connected(one(&mut tx, whose).await?, whose, hello, now);
+        let device = Device::connected(one(&mut tx, whose).await?, whose, first, now);
         put(&mut tx, &device).await?;
         commit(tx).await?;
         Ok(Some(device))

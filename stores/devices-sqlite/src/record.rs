@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use openframe_devices::Error;
 use openframe_devices::domain::{Command, Device, Facts, Goodbye, Hello, State};
 use openframe_ids::{CommandId, DeviceId, TenantId};
+use openframe_tokens::NotAPlace;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,8 @@ pub(crate) struct DeviceRecord {
     version: u64,
     given_name: String,
     tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    place: String,
     enrolled_at: Timestamp,
     last_seen: Timestamp,
     goodbye: i64,
@@ -60,6 +63,7 @@ impl From<&Device> for DeviceRecord {
             version: device.version,
             given_name: device.given_name.clone(),
             tags: device.tags.clone(),
+            place: device.place.to_string(),
             enrolled_at: device.enrolled_at,
             last_seen: device.last_seen,
             goodbye: device.goodbye.code(),
@@ -95,6 +99,7 @@ pub(crate) fn device(text: &str) -> Result<Device, Error> {
         version: record.version,
         given_name: record.given_name,
         tags: record.tags,
+        place: record.place.parse().map_err(|error: NotAPlace| Error::Damaged(error.into()))?,
         enrolled_at: record.enrolled_at,
         last_seen: record.last_seen,
         goodbye: Goodbye::of_code(record.goodbye),

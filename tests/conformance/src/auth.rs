@@ -73,6 +73,7 @@ pub(crate) fn token(n: u8, uses_left: u32) -> EnrolmentToken {
         id: EnrolmentTokenId(id(2, n)),
         tenant: tenant(n % 2),
         name: format!("token {n}"),
+        place: openframe_tokens::Place::ROOT,
         secret: SecretHash([n; 32]),
         uses_left,
         uses: 0,

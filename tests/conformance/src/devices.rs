@@ -9,7 +9,8 @@ use openframe_devices::domain::{
 use openframe_devices::store::memory::Memory;
 use openframe_devices::store::{Batch, Keep, LastSeen, UsedKey, Whose};
 use openframe_devices::{Error, Stores};
-use openframe_ids::{CommandId, DeviceId, TenantId};
+use openframe_ids::{CommandId, DeviceId, PlaceId, TenantId};
+use openframe_tokens::Place;
 use uuid::Uuid;
 
 /// How much inventory is kept here.
@@ -54,6 +55,12 @@ fn hello(n: u8) -> Hello {
         remote_address: "192.0.2.2".to_owned(),
         clock_offset_ms: -5,
     }
+}
+
+/// The whole tenant, or an organisation.
+fn place(value: u8) -> Place {
+    let organisation = Place::ROOT.child(PlaceId(id(3, value)));
+    organisation.filter(|_| !value.is_multiple_of(2)).unwrap_or(Place::ROOT)
 }
 
 fn command((tenant, device): Whose, n: u8, value: u8) -> Command {
@@ -112,12 +119,20 @@ async fn on_device(stores: &Stores, space: TenantId, (what, n, value): Act) -> S
     let (devices, whose) = (&stores.devices, whose(space, n));
     match what {
         0 | 1 => {
-            format!("{:?}", devices.connect(whose, &hello(value), at(value)).await.map_err(told))
+            format!(
+                "{:?}",
+                devices
+                    .connect(whose, (&hello(value), &place(value)), at(value))
+                    .await
+                    .map_err(told)
+            )
         }
         2 => {
             let name = (value.is_multiple_of(2)).then(|| format!("name {value}"));
             let tags = (value.is_multiple_of(3)).then(|| vec!["a".to_owned(), "b".to_owned()]);
-            format!("{:?}", devices.change(whose, &Change { name, tags }).await.map_err(told))
+            let place = value.is_multiple_of(5).then(|| place(value));
+            let change = Change { name, tags, place };
+            format!("{:?}", devices.change(whose, &change).await.map_err(told))
         }
         3 if value == 0 => format!("{:?}", devices.retire(whose).await.map_err(told)),
         3 | 4 => {
@@ -281,7 +296,7 @@ pub async fn race(stores: &Stores, space: TenantId, acts: &[(u8, u8)]) -> Result
     if retired > 1 || left != Vec::from_iter(last) || left != all {
         return Err(format!("retired {retired} times, and left {left:?}, {all:?}"));
     }
-    let back = stores.devices.connect(whose, &hello(9), at(9)).await.ok().flatten();
+    let back = stores.devices.connect(whose, (&hello(9), &Place::ROOT), at(9)).await.ok().flatten();
     if (retired > 0) == back.is_some() {
         return Err(format!("retired {retired} times, and back as {back:?}"));
     }
@@ -292,9 +307,12 @@ pub async fn race(stores: &Stores, space: TenantId, acts: &[(u8, u8)]) -> Result
 async fn racing(stores: Stores, whose: Whose, (what, value): (u8, u8)) -> (Option<Device>, bool) {
     let devices = stores.devices;
     match what {
-        0..=2 => (devices.connect(whose, &hello(value), at(value)).await.ok().flatten(), false),
+        0..=2 => (
+            devices.connect(whose, (&hello(value), &place(value)), at(value)).await.ok().flatten(),
+            false,
+        ),
         3..=6 => {
-            let change = Change { name: Some(format!("name {value}")), tags: None };
+            let change = Change { name: Some(format!("name {value}")), ..Change::default() };
             (devices.change(whose, &change).await.ok().flatten(), false)
         }
         _ => (None, devices.retire(whose).await.is_ok_and(|gone| gone)),

@@ -14,7 +14,7 @@ use crate::auth::{at, event, issuing, joining, token};
 /// # Panics
 /// When it is not let in.
 #[expect(clippy::unwrap_used, clippy::panic, reason = "a rule that fails is a failed test")]
-async fn joined(store: &Stores, key: u8, now: i64) -> Device {
+pub(crate) async fn joined(store: &Stores, key: u8, now: i64) -> Device {
     let (enrolment, joining) = (&store.enrolment, joining(0, key));
     assert_eq!(enrolment.join(&joining, &event(now)).await.unwrap(), Joined::New);
     let kept = enrolment.device(joining.first.tenant, joining.first.device).await.unwrap();

@@ -30,7 +30,7 @@ fn invitation(of: &User, by: &User, secret: u8, until: i64) -> Invitation {
 fn done(changed: Changed) -> Option<User> {
     match changed {
         Changed::Done(user) => Some(user),
-        Changed::Missing | Changed::LastOwner | Changed::EmailTaken => None,
+        Changed::Missing | Changed::LastOwner | Changed::EmailTaken | Changed::Denied => None,
     }
 }
 

@@ -12,4 +12,5 @@ pub mod monitoring;
 pub mod oauth;
 pub mod passkeys;
 pub mod passwords;
+pub mod places;
 pub mod proofs;

@@ -6,7 +6,7 @@ use openframe_auth::Stores;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{
     audit, auth as rules, device_grants, enrolment, factors, invitations, mails, oauth, passkeys,
-    passwords, proofs,
+    passwords, places, proofs,
 };
 use openframe_sqlite::Database;
 use proptest::prelude::*;
@@ -107,6 +107,20 @@ async fn an_address_is_verified_once() {
     let engines = engines().await;
     invitations::an_address_is_verified_once(&engines.memory).await;
     invitations::an_address_is_verified_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_goes_when_nothing_is_in_it() {
+    let engines = engines().await;
+    places::a_place_goes_when_nothing_is_in_it(&engines.memory).await;
+    places::a_place_goes_when_nothing_is_in_it(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_is_given_and_taken_back() {
+    let engines = engines().await;
+    places::a_grant_is_given_and_taken_back(&engines.memory).await;
+    places::a_grant_is_given_and_taken_back(&engines.sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,6 +281,18 @@ proptest! {
         let (memory, sqlite) = runtime.block_on(async {
             let engines = engines().await;
             (rules::log(&engines.memory, &steps).await, rules::log(&engines.sqlite, &steps).await)
+        });
+        prop_assert_eq!(memory, sqlite);
+    }
+
+    #[test]
+    fn engines_agree_on_places(
+        steps in proptest::collection::vec((0..7u8, 0..12u8, 0..24u8), 1..60),
+    ) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (memory, sqlite) = runtime.block_on(async {
+            let engines = engines().await;
+            (places::log(&engines.memory, &steps).await, places::log(&engines.sqlite, &steps).await)
         });
         prop_assert_eq!(memory, sqlite);
     }

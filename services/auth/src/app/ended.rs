@@ -12,11 +12,13 @@ use crate::domain::Entry;
 const BATCH: u32 = 1000;
 
 /// What ends or changes the access of people, keys and programs.
-pub(super) const PEOPLE: [&str; 18] = [
+pub(super) const PEOPLE: [&str; 20] = [
     "api_key.revoke",
     "client.remove",
     "consent.withdraw",
     "factors.reset",
+    "grant.add",
+    "grant.remove",
     "passkey.add",
     "passkey.remove",
     "password.change",

@@ -1,13 +1,13 @@
 //! Enrolment tokens, and devices that join by one.
 
 use jiff::SignedDuration;
-use openframe_ids::{DeviceId, EnrolmentTokenId};
+use openframe_ids::{DeviceId, EnrolmentTokenId, PlaceId};
 use openframe_tokens::opaque::{Purpose, mint, read};
-use openframe_tokens::{Caller, Permission};
+use openframe_tokens::{Caller, Permission, Place, Reach};
 
 use super::devices::{Certificate, certified};
 use super::people::checked_name;
-use super::{Asked, Auth, Origin, need};
+use super::{Asked, Auth, Origin, somewhere};
 use crate::Error;
 use crate::domain::{EnrolmentToken, Event, Generation, Showing, network};
 use crate::store::{Joined, Joining};
@@ -18,6 +18,19 @@ const MOST_USES: u32 = 10_000;
 const MOST_MINUTES: u32 = 10_080;
 /// How many minutes a token lasts when its maker does not say.
 const DEFAULT_MINUTES: u32 = 60;
+
+/// A token to make; what is `None` is as usual.
+#[derive(Debug, Default)]
+pub struct NewToken<'a> {
+    /// What it is for.
+    pub name: Option<&'a str>,
+    /// How many devices it enrols; 1 as usual.
+    pub uses: Option<u32>,
+    /// How many minutes it lasts; 60 as usual.
+    pub minutes: Option<u32>,
+    /// Where the devices are; in the whole tenant as usual.
+    pub place: Option<PlaceId>,
+}
 
 /// A token just made.
 pub struct Made {
@@ -30,22 +43,26 @@ pub struct Made {
 }
 
 impl Auth {
-    /// The tokens that can still be used.
+    /// The tokens that can still be used, of the places where the caller may make some.
     pub async fn enrolment_tokens(&self, asked: &Asked) -> Result<Vec<EnrolmentToken>, Error> {
-        need(&asked.caller, Permission::EnrolmentManage)?;
-        Ok(self.store.enrolment.tokens(asked.caller.tenant, self.now()).await?)
+        let reach = somewhere(&asked.caller, Permission::EnrolmentManage)?;
+        let mut tokens = self.store.enrolment.tokens(asked.caller.tenant, self.now()).await?;
+        tokens.retain(|token| reach.contains(&token.place));
+        Ok(tokens)
     }
 
     /// Makes a token.
     pub async fn create_enrolment_token(
         &self,
         asked: &Asked,
-        name: Option<&str>,
-        uses: Option<u32>,
-        minutes: Option<u32>,
+        new: NewToken<'_>,
     ) -> Result<Made, Error> {
-        need(&asked.caller, Permission::EnrolmentManage)?;
-        self.make_token(asked, name, uses, minutes).await
+        let reach = somewhere(&asked.caller, Permission::EnrolmentManage)?;
+        let place = self.place(asked.caller.tenant, new.place).await?;
+        if !reach.contains(&place) {
+            return Err(Error::NotPermitted(Permission::EnrolmentManage.as_str()));
+        }
+        self.make_token(asked, new, place).await
     }
 
     /// Makes a token for the platform itself, which enrols the machine that it runs on. Returns the
@@ -53,15 +70,15 @@ impl Auth {
     pub async fn own_enrolment_token(&self, name: &str, minutes: u32) -> Result<String, Error> {
         let caller = Caller { tenant: self.tenant, subject: super::setup::itself() };
         let asked = Asked { caller, origin: Origin::default() };
-        Ok(self.make_token(&asked, Some(name), Some(1), Some(minutes)).await?.secret)
+        let new = NewToken { name: Some(name), minutes: Some(minutes), ..NewToken::default() };
+        Ok(self.make_token(&asked, new, Place::ROOT).await?.secret)
     }
 
     async fn make_token(
         &self,
         asked: &Asked,
-        name: Option<&str>,
-        uses: Option<u32>,
-        minutes: Option<u32>,
+        NewToken { name, uses, minutes, .. }: NewToken<'_>,
+        place: Place,
     ) -> Result<Made, Error> {
         let name = name.map(checked_name).transpose()?.unwrap_or_default();
         let (uses_left, minutes) = (uses.unwrap_or(1), minutes.unwrap_or(DEFAULT_MINUTES));
@@ -77,6 +94,7 @@ impl Auth {
             id,
             tenant: asked.caller.tenant,
             name,
+            place,
             secret: minted.hash,
             uses_left,
             uses: 0,
@@ -85,7 +103,8 @@ impl Auth {
             last_used: None,
         };
         let mut event = self.event(asked, "enrolment_token.create", id);
-        event.detail = format!("uses {uses_left}, minutes {minutes}");
+        let at = if place.is_root() { String::new() } else { format!(", place {place}") };
+        event.detail = format!("uses {uses_left}, minutes {minutes}{at}");
         self.store.enrolment.add_token(&token, &event).await?;
         let secret = format!("{}.{}", minted.text, self.authority.pin());
         let server = &self.config.agents_url;
@@ -101,8 +120,13 @@ impl Auth {
         asked: &Asked,
         id: EnrolmentTokenId,
     ) -> Result<(), Error> {
-        need(&asked.caller, Permission::EnrolmentManage)?;
+        let reach = somewhere(&asked.caller, Permission::EnrolmentManage)?;
         let event = self.event(asked, "enrolment_token.revoke", id);
+        if reach != Reach::Everywhere
+            && !self.enrolment_tokens(asked).await?.iter().any(|it| it.id == id)
+        {
+            return Err(Error::Missing("enrolment token"));
+        }
         let done = self.store.enrolment.remove_token(asked.caller.tenant, id, &event).await?;
         if done { Ok(()) } else { Err(Error::Missing("enrolment token")) }
     }

@@ -191,6 +191,7 @@ impl Auth {
     pub async fn reset_factors(&self, asked: &Asked, id: UserId) -> Result<(), Error> {
         need_whole(&asked.caller, Permission::UsersManage)?;
         self.fresh(asked).await?;
+        self.need_not_below(asked, id).await?;
         let event = self.event(asked, "factors.reset", id);
         let whose = (asked.caller.tenant, id);
         if !self.store.factors.remove(whose, None, &event).await? {

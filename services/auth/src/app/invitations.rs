@@ -4,8 +4,9 @@
 use jiff::{SignedDuration, Timestamp};
 use openframe_ids::{TenantId, UserId};
 use openframe_tokens::opaque::{Minted, Purpose, mint, read};
-use openframe_tokens::{Caller, Permission, Role};
+use openframe_tokens::{Permission, Place, Role};
 
+use super::grants::need_held;
 use super::people::{checked_email, checked_name};
 use super::{Asked, Auth, Entered, Origin, need_whole};
 use crate::Error;
@@ -44,20 +45,11 @@ struct Made {
     url: Option<String>,
 }
 
-/// Refuses to give a role of more than one holds.
-pub(super) fn may_give(caller: &Caller, role: Role) -> Result<(), Error> {
-    let more = |it: &Permission| role.permits(*it) && !caller.may(*it);
-    match Permission::ALL.into_iter().find(more) {
-        Some(permission) => Err(Error::NotPermitted(permission.as_str())),
-        None => Ok(()),
-    }
-}
-
 impl Auth {
     /// Invites somebody by a mail address. The person can do nothing until the invitation is accepted.
     pub async fn invite(&self, asked: &Asked, typed: &str, role: Role) -> Result<Invited, Error> {
         let inviter = need_whole(&asked.caller, Permission::UsersManage)?;
-        may_give(&asked.caller, role)?;
+        need_held(&asked.caller, role, &Place::ROOT)?;
         self.fresh(asked).await?;
         let email = checked_email(typed)?;
         let user = User {
@@ -92,7 +84,7 @@ impl Auth {
         self.fresh(asked).await?;
         let tenant = asked.caller.tenant;
         let user = self.if_enabled(tenant, id).await?.ok_or(NOBODY)?;
-        may_give(&asked.caller, user.role)?;
+        need_held(&asked.caller, user.role, &Place::ROOT)?;
         let Made { invitation, letter, url } = self.make_invitation(&user, inviter);
         let event = self.event(asked, "invitation.create", id);
         let store = &self.store.invitations;

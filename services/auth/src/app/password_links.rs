@@ -31,6 +31,7 @@ impl Auth {
     pub async fn create_password_link(&self, asked: &Asked, id: UserId) -> Result<MadeLink, Error> {
         need_whole(&asked.caller, Permission::UsersManage)?;
         self.fresh(asked).await?;
+        self.need_not_below(asked, id).await?;
         let minted = mint(Purpose::PasswordLink, id.0);
         let expires = self.now() + LIFETIME;
         let link = PasswordLink { user: id, secret: minted.hash, mailed: false, expires };

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use openframe_ids::{TenantId, UserId};
 use openframe_oauth::Amr;
-use openframe_tokens::{Permission, Role};
+use openframe_tokens::{Permission, Place, Role};
 
-use super::invitations::may_give;
+use super::grants::need_held;
 use super::{Asked, Auth, SignedIn, in_session, need_whole};
 use crate::Error;
 use crate::domain::{User, email, name, own_password_fault};
@@ -46,8 +46,8 @@ impl Auth {
     /// Adds a person.
     pub async fn create_user(&self, asked: &Asked, person: NewPerson) -> Result<User, Error> {
         need_whole(&asked.caller, Permission::UsersManage)?;
-        may_give(&asked.caller, person.role)?;
         self.fresh(asked).await?;
+        need_held(&asked.caller, person.role, &Place::ROOT)?;
         let user = self.new_user(asked.caller.tenant, person).await?;
         let mut event = self.event(asked, "user.create", user.id);
         event.detail = format!("role {}", user.role);
@@ -62,8 +62,11 @@ impl Auth {
         change: PersonChange,
     ) -> Result<User, Error> {
         let own = need_whole(&asked.caller, Permission::UsersManage)?;
-        change.role.map_or(Ok(()), |role| may_give(&asked.caller, role))?;
         self.fresh(asked).await?;
+        self.need_not_below(asked, id).await?;
+        if let Some(role) = change.role {
+            need_held(&asked.caller, role, &Place::ROOT)?;
+        }
         let name = change.name.as_deref().map(checked_name).transpose()?;
         let email = change.email.as_deref().map(checked_email).transpose()?;
         let before = match &email {
@@ -82,6 +85,7 @@ impl Auth {
             Changed::Done(user) => user,
             Changed::Missing => return Err(Error::Missing("person")),
             Changed::LastOwner => return Err(Error::LastOwner),
+            Changed::Denied => return Err(Error::OwnerDenied),
             Changed::EmailTaken => return Err(Error::EmailTaken),
         };
         if let Some(before) = before.filter(|before| before.email != user.email) {

@@ -162,7 +162,8 @@ impl Auth {
             let touched = self.store.sessions.touch(session.id, now, remote).await;
             untouched(touched, "session");
         }
-        let subject = Subject::User { user: user.id, session: session.id, role: user.role };
+        let grants = self.granted(user.tenant, user.id).await?;
+        let subject = Subject::User { user: user.id, session: session.id, role: user.role, grants };
         Ok(Resolved {
             caller: Caller { tenant: session.tenant, subject },
             csrf_token: Some(csrf_token(&shown)),
@@ -181,8 +182,9 @@ impl Auth {
         if key.last_used.is_none_or(|used| now.duration_since(used) >= SEEN_STEP) {
             untouched(self.store.keys.touch(key.id, now).await, "key");
         }
-        let subject =
-            Subject::ApiKey { key: key.id, owner: owner.id, role: owner.role, scopes: key.scopes };
+        let grants = self.granted(owner.tenant, owner.id).await?;
+        let (owner, role, scopes) = (owner.id, owner.role, key.scopes);
+        let subject = Subject::ApiKey { key: key.id, owner, role, grants, scopes };
         let caller = Caller { tenant: key.tenant, subject };
         Ok(Resolved { caller, csrf_token: None, expires: key.expires })
     }

@@ -9,7 +9,7 @@ use openframe_tokens::opaque::{Presented, Purpose, csrf_token, mint, read};
 
 use super::{Auth, Origin};
 use crate::Error;
-use crate::domain::{HalfSignIn, Session, User, email, network};
+use crate::domain::{HalfSignIn, KeptGrant, Session, User, email, network};
 
 /// How long the second step of a sign-in may take.
 pub(super) const HALF_LIFETIME: SignedDuration = SignedDuration::from_mins(5);
@@ -24,6 +24,8 @@ pub struct SignedIn {
     pub secret: String,
     /// What `x-csrf-token` must be.
     pub csrf_token: String,
+    /// What the person is granted at places.
+    pub grants: Vec<KeptGrant>,
 }
 
 /// What comes after the password.
@@ -236,6 +238,7 @@ impl Auth {
         self.store.sessions.add(&session, &event).await?;
         self.metrics.sign_ins.inc();
         let csrf_token = csrf_token(&Presented { id: id.0, hash: minted.hash });
-        Ok(SignedIn { user, session: id, secret: minted.text, csrf_token })
+        let grants = self.store.grants.of(user.tenant, user.id, now).await?;
+        Ok(SignedIn { user, session: id, secret: minted.text, csrf_token, grants })
     }
 }

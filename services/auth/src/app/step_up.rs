@@ -105,6 +105,7 @@ impl Auth {
             return Err(Error::NotSignedIn);
         }
         let csrf_token = csrf_token(&Presented { id: id.0, hash: minted.hash });
-        Ok(SignedIn { user, session: id, secret: minted.text, csrf_token })
+        let grants = self.store.grants.of(user.tenant, user.id, self.now()).await?;
+        Ok(SignedIn { user, session: id, secret: minted.text, csrf_token, grants })
     }
 }

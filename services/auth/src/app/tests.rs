@@ -9,6 +9,7 @@ mod guards;
 mod invitations;
 mod mailing;
 mod passkeys;
+mod places;
 mod programs;
 mod secrets;
 mod sessions;
@@ -24,10 +25,10 @@ use openframe_clock::ManualClock;
 use openframe_fault::Kind;
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, PasskeyId, SessionId, TenantId, UserId};
 use openframe_pki::{Authority, DeviceKey};
-use openframe_tokens::{Caller, Permission, Role, Subject};
+use openframe_tokens::{Caller, Grants, Permission, Role, Subject};
 
 use super::{
-    Asked, Auth, Entered, NewPerson, Origin, PersonChange, Rotation, Secret, SignedIn,
+    Asked, Auth, Entered, NewPerson, NewToken, Origin, PersonChange, Rotation, Secret, SignedIn,
     new_bootstrap_secret,
 };
 use crate::domain::{Entry, Event, Filter};
@@ -114,7 +115,7 @@ async fn row(app: &Auth, asked: &Asked) -> String {
         mark(app.create_api_key(asked, "k", scopes, None).await),
         mark(app.revoke_api_key(asked, ApiKeyId::new()).await),
         mark(app.enrolment_tokens(asked).await),
-        mark(app.create_enrolment_token(asked, None, None, None).await),
+        mark(app.create_enrolment_token(asked, NewToken::default()).await),
         mark(app.revoke_enrolment_token(asked, EnrolmentTokenId::new()).await),
         mark(app.revoke_device(asked, DeviceId::new()).await),
         mark(app.audit(asked, Filter::default(), None, None).await),
@@ -135,10 +136,11 @@ async fn each_operation_is_open_to_whom_it_should_be() {
     let world = world();
     world.owner().await;
     let (user, session, key) = (UserId::new(), world.fresh_session().await, ApiKeyId::new());
-    let person = |role| Subject::User { user, session, role };
+    let grants = Grants::default;
+    let person = |role| Subject::User { user, session, role, grants: grants() };
     let key = |scopes: &[Permission]| {
         let scopes = scopes.iter().map(ToString::to_string).collect();
-        Subject::ApiKey { key, owner: user, role: Role::Owner, scopes }
+        Subject::ApiKey { key, owner: user, role: Role::Owner, grants: grants(), scopes }
     };
     let table = [
         // users x3, sessions: own, all, revoke; keys: own, all, make, revoke; tokens x3; device;
@@ -376,7 +378,11 @@ async fn strangers_are_refused_before_any_work_and_cost_few_lines() {
     // From elsewhere everything is as it was.
     let origin = from("198.51.100.1");
     world.app.log_in(("ann@example.org", "a good long one"), None, &origin).await.unwrap();
-    let made = world.app.create_enrolment_token(&owner, None, Some(2), None).await.unwrap();
+    let made = world
+        .app
+        .create_enrolment_token(&owner, NewToken { uses: Some(2), ..NewToken::default() })
+        .await
+        .unwrap();
     let (token, _) = made.secret.split_once('.').unwrap();
     world.app.enrol(token, &csr, "host", &origin).await.unwrap();
 

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::views;
 use crate::Auth;
-use crate::app::{Asked, Origin};
+use crate::app::{Asked, NewToken, Origin};
 
 /// What a list of revoked certificates is (RFC 5280, section 4.2.1.13).
 const REVOCATION_LIST: &str = "application/pkix-crl";
@@ -117,9 +117,9 @@ async fn create_token(
     asked: Asked,
     Json(new): Json<NewEnrolmentToken>,
 ) -> Result<(StatusCode, Json<MadeEnrolmentToken>), Fault> {
-    let made = app
-        .create_enrolment_token(&asked, new.name.as_deref(), new.uses, new.expires_in_minutes)
-        .await?;
+    let (uses, minutes, place) = (new.uses, new.expires_in_minutes, new.place);
+    let new = NewToken { name: new.name.as_deref(), uses, minutes, place };
+    let made = app.create_enrolment_token(&asked, new).await?;
     let (secret, command) = (made.secret, made.command);
     let made = MadeEnrolmentToken { token: views::token(made.token), secret, command };
     Ok((StatusCode::CREATED, Json(made)))

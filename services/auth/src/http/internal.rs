@@ -6,15 +6,16 @@ use axum::routing::post;
 use http::StatusCode;
 use jiff::Timestamp;
 use openframe_auth_api::internal::{
-    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, ENDED, Ended, EndedSince, JOIN, JoinAnswer,
-    JoinRequest, RESOLVE, ResolveRequest, Resolved, SERVER_CERTIFICATE, ServerAnswer,
-    ServerRequest, Shown,
+    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, DeviceMove, ENDED, Ended, EndedSince,
+    FIND_PLACE, JOIN, JoinAnswer, JoinRequest, MOVE_DEVICE, PlaceAsked, PlaceFound, RESOLVE,
+    ResolveRequest, Resolved, SERVER_CERTIFICATE, ServerAnswer, ServerRequest, Shown,
 };
 use openframe_fault::{Fault, Json, Kind};
+use openframe_tokens::NotAPlace;
 
-use crate::Auth;
 use crate::app::{Asked, Joined, Origin, Secret};
 use crate::domain::Event;
+use crate::{Auth, Error};
 
 /// Routes that need no internal token: who joins has none yet.
 pub(super) fn open() -> Router<Auth> {
@@ -28,6 +29,8 @@ pub(super) fn routes() -> Router<Auth> {
         .route(AUDIT, post(record))
         .route(CHECK_DEVICE, post(check_device))
         .route(ENDED, post(ended))
+        .route(FIND_PLACE, post(find_place))
+        .route(MOVE_DEVICE, post(move_device))
 }
 
 async fn join(
@@ -115,4 +118,26 @@ async fn ended(
     let crate::app::Ended { place, people, devices } =
         app.ended(&asked.caller, since.place).await?;
     Ok(Json(Ended { place, people, devices }))
+}
+
+async fn find_place(
+    State(app): State<Auth>,
+    asked: Asked,
+    Json(of): Json<PlaceAsked>,
+) -> Result<Json<PlaceFound>, Fault> {
+    let place = match of {
+        PlaceAsked::Place(id) => app.find_place(&asked.caller, id).await?,
+        PlaceAsked::Device(id) => app.place_of_device(&asked.caller, id).await?,
+    };
+    Ok(Json(PlaceFound { place: place.to_string() }))
+}
+
+async fn move_device(
+    State(app): State<Auth>,
+    asked: Asked,
+    Json(wanted): Json<DeviceMove>,
+) -> Result<StatusCode, Fault> {
+    let to = wanted.to.parse().map_err(|error: NotAPlace| Error::Invalid(error.to_string()))?;
+    app.move_device(&asked.caller, wanted.device_id, &to).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

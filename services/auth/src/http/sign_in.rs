@@ -10,13 +10,13 @@ use openframe_auth_api::{
 };
 use openframe_fault::{Fault, Json, Path, Query};
 use openframe_ids::SessionId;
-use openframe_tokens::{Role, Subject};
+use openframe_tokens::{Access, Role, Subject};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{WhichQuery, views};
 use crate::Auth;
-use crate::app::{Asked, Entered, NewPerson, NextStep, Origin, SignedIn, Ways};
+use crate::app::{Asked, Entered, NewPerson, NextStep, Origin, SignedIn, Ways, held};
 
 pub(super) fn open() -> OpenApiRouter<Auth> {
     OpenApiRouter::new()
@@ -103,10 +103,16 @@ pub(super) fn entered(entered: Entered) -> Response {
 }
 
 pub(super) fn me_of(opened: SignedIn) -> (Me, String) {
-    let SignedIn { user, session, secret, csrf_token } = opened;
+    let SignedIn { user, session, secret, csrf_token, grants } = opened;
+    let held = held(&grants).unwrap_or_default();
+    let access = Access { role: user.role, grants: &held };
+    let (permissions, permissions_somewhere) =
+        views::permissions(|permission| access.reach(permission));
     let me = Me {
         tenant_id: user.tenant,
-        permissions: views::permissions(|permission| user.role.permits(permission)),
+        permissions,
+        permissions_somewhere,
+        grants: grants.iter().map(views::grant).collect(),
         csrf_token: Some(csrf_token),
         session_id: Some(session),
         user: views::user(user),
@@ -179,9 +185,14 @@ async fn forgot_password(
 async fn me(State(app): State<Auth>, asked: Asked) -> Result<Json<Me>, Fault> {
     let (user, session) = app.me(&asked).await?;
     let (session_id, csrf_token) = session.unzip();
+    let grants = app.own_grants(&asked).await?;
+    let (permissions, permissions_somewhere) =
+        views::permissions(|permission| asked.caller.reach(permission));
     Ok(Json(Me {
         tenant_id: user.tenant,
-        permissions: views::permissions(|permission| asked.caller.may(permission)),
+        permissions,
+        permissions_somewhere,
+        grants: grants.iter().map(views::grant).collect(),
         csrf_token,
         session_id,
         user: views::user(user),

@@ -3,11 +3,13 @@
 use openframe_agent_api::enrolment::Certified;
 use openframe_auth_api as wire;
 use openframe_ids::SessionId;
-use openframe_tokens::{Permission, Role};
+use openframe_tokens::{Permission, Reach, Role};
 
 use crate::Error;
 use crate::app::{Certificate, Finding, Verdict, hex};
-use crate::domain::{ApiKey, Checkpoint, Device, EnrolmentToken, Passkey, Session, User};
+use crate::domain::{
+    ApiKey, Checkpoint, Device, EnrolmentToken, KeptGrant, NamedPlace, Passkey, Session, User,
+};
 use crate::store::StreamState;
 
 pub(super) fn user(user: User) -> wire::User {
@@ -23,9 +25,35 @@ pub(super) fn user(user: User) -> wire::User {
     }
 }
 
-pub(super) fn permissions(may: impl Fn(Permission) -> bool) -> Vec<String> {
-    let held = Permission::ALL.into_iter().filter(|permission| may(*permission));
-    held.map(|permission| permission.to_string()).collect()
+/// The permissions that hold in the whole tenant, and those that hold somewhere.
+pub(super) fn permissions(reach: impl Fn(Permission) -> Reach) -> (Vec<String>, Vec<String>) {
+    let holding = |wanted: fn(&Reach) -> bool| {
+        let held = Permission::ALL.into_iter().filter(|permission| wanted(&reach(*permission)));
+        held.map(|permission| permission.to_string()).collect()
+    };
+    (holding(|reach| *reach == Reach::Everywhere), holding(|reach| *reach != Reach::Nowhere))
+}
+
+pub(super) fn place(named: NamedPlace) -> wire::Place {
+    wire::Place {
+        id: named.id(),
+        kind: named.kind().as_str().to_owned(),
+        path: named.place.ids().to_vec(),
+        name: named.name,
+        created_at: named.created,
+    }
+}
+
+pub(super) fn grant(kept: &KeptGrant) -> wire::Grant {
+    let grant = kept.grant;
+    wire::Grant {
+        id: kept.id,
+        role: grant.role.to_string(),
+        place: grant.place.ids().to_vec(),
+        effect: grant.effect.as_str().to_owned(),
+        until: grant.until,
+        created_at: kept.created,
+    }
 }
 
 pub(super) fn role(text: &str) -> Result<Role, Error> {
@@ -69,6 +97,7 @@ pub(super) fn token(token: EnrolmentToken) -> wire::EnrolmentToken {
     wire::EnrolmentToken {
         id: token.id,
         name: token.name,
+        place: token.place.ids().to_vec(),
         uses_left: token.uses_left,
         uses: token.uses,
         expires_at: token.expires,

@@ -7,6 +7,7 @@ mod invitations;
 mod mails;
 mod oauth;
 mod passkeys;
+mod places;
 mod proofs;
 mod trail;
 
@@ -17,18 +18,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_ids::{
-    ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, FamilyId, PasskeyId, PushedId, SessionId,
-    SignInId, TenantId, UserId,
+    ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, FamilyId, GrantId, PasskeyId, PlaceId,
+    PushedId, SessionId, SignInId, TenantId, UserId,
 };
 use openframe_oauth::{Client, DeviceGrant, Family, Pushed};
 use openframe_tokens::opaque::SecretHash;
+use openframe_tokens::{Place, Role};
 use uuid::Uuid;
 
 use super::{Answer, Change, Changed, Keys, People, Renewal, Sessions, SetUp, StreamState};
 use crate::domain::{
     ApiKey, Checkpoint, Consent, Device, DeviceCertificate, EmailLink, EnrolmentToken, Entry,
-    Event, HalfSignIn, Invitation, Passkey, PasswordLink, SETUP_TOKENS, SealedKey, Session,
-    SetupToken, TenantSettings, User, link,
+    Event, HalfSignIn, Invitation, KeptGrant, NamedPlace, Passkey, PasswordLink, SETUP_TOKENS,
+    SealedKey, Session, SetupToken, TenantSettings, User, link,
 };
 
 /// A destination of the trail, and who sends to it until when.
@@ -76,6 +78,10 @@ struct Everything {
     sign_ins: BTreeMap<SignInId, HalfSignIn>,
     settings: BTreeMap<TenantId, TenantSettings>,
     mails: BTreeMap<Uuid, mails::Kept>,
+    places: BTreeMap<PlaceId, NamedPlace>,
+    grants: BTreeMap<GrantId, KeptGrant>,
+    /// Where devices are that are not in the tenant as such.
+    placed: BTreeMap<DeviceId, Place>,
 }
 
 impl Everything {
@@ -222,12 +228,16 @@ impl People for MemoryStore {
         let mut all = self.lock();
         let other_owner = all.owner_signs_in(tenant, Some(id));
         let taken = to.email.as_ref().is_some_and(|email| all.has_address((tenant, email), id));
+        let denied = all.is_denied(id, event.at);
         let Some(user) = all.users.get_mut(&id).filter(|user| user.tenant == tenant) else {
             return Ok(Changed::Missing);
         };
         let now = to.applied_to(user);
         if user.is_owner() && !now.is_owner() && !other_owner {
             return Ok(Changed::LastOwner);
+        }
+        if now.role == Role::Owner && user.role != Role::Owner && denied {
+            return Ok(Changed::Denied);
         }
         if taken {
             return Ok(Changed::EmailTaken);

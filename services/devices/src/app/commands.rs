@@ -7,7 +7,7 @@ use openframe_tokens::{Caller, Permission, Subject};
 use sha2::{Digest as _, Sha256};
 
 use super::pushes::What;
-use super::{App, Ask, Happened, TRIES, busy, permit};
+use super::{App, Ask, Happened, TRIES, busy};
 use crate::domain::{self, Chunk, Command, Decoder, State, Stream};
 use crate::error::Error;
 use crate::siblings::News;
@@ -78,13 +78,12 @@ impl App {
         wanted: Wanted,
         key: Option<&str>,
     ) -> Result<Command, Error> {
-        permit(ask, Permission::CommandsRun)?;
+        self.permitted(ask, Permission::CommandsRun, device).await?;
         wanted.check()?;
         if key.is_some_and(|key| !(1..=KEY_LIMIT).contains(&key.chars().count())) {
             return Err(Error::Invalid("an idempotency key has 1 to 128 characters".to_owned()));
         }
         let whose = (ask.caller.tenant, device);
-        self.find(whose).await?;
         if let Some(known) = self.made_before(ask, key, wanted.hash(device)).await? {
             return Ok(known);
         }
@@ -166,11 +165,10 @@ impl App {
 
     /// One command.
     pub async fn command(&self, ask: &Ask, id: CommandId) -> Result<Command, Error> {
-        permit(ask, Permission::DevicesRead)?;
-        self.found(ask, id).await
+        self.permitted_command(ask, Permission::DevicesRead, id).await
     }
 
-    async fn found(&self, ask: &Ask, id: CommandId) -> Result<Command, Error> {
+    pub(super) async fn found(&self, ask: &Ask, id: CommandId) -> Result<Command, Error> {
         let found = self.stores.commands.command(ask.caller.tenant, id).await?;
         found.ok_or(Error::NoSuchCommand(id))
     }
@@ -183,9 +181,8 @@ impl App {
         before: Option<CommandId>,
         limit: u32,
     ) -> Result<Vec<Command>, Error> {
-        permit(ask, Permission::DevicesRead)?;
         let whose = (ask.caller.tenant, device);
-        self.find(whose).await?;
+        self.permitted(ask, Permission::DevicesRead, device).await?;
         self.stores.commands.commands(whose, before, limit).await
     }
 
@@ -214,8 +211,7 @@ impl App {
 
     /// Cancels a command that has not finished.
     pub async fn cancel(&self, ask: &Ask, id: CommandId) -> Result<Command, Error> {
-        permit(ask, Permission::CommandsRun)?;
-        let command = self.found(ask, id).await?;
+        let command = self.permitted_command(ask, Permission::CommandsRun, id).await?;
         self.record(ask, "command.cancel", id.to_string(), String::new()).await?;
         let whose = (command.tenant, command.device);
         for _ in 0..TRIES {

@@ -4,16 +4,15 @@ use jiff::Timestamp;
 use openframe_ids::DeviceId;
 use openframe_tokens::Permission;
 
-use super::{App, Ask, permit};
+use super::{App, Ask};
 use crate::domain::{SECTIONS, Version};
 use crate::error::Error;
 
 impl App {
     /// The newest inventory of a device.
     pub async fn inventory(&self, ask: &Ask, id: DeviceId) -> Result<Vec<Version>, Error> {
-        permit(ask, Permission::DevicesRead)?;
         let whose = (ask.caller.tenant, id);
-        self.find(whose).await?;
+        self.permitted(ask, Permission::DevicesRead, id).await?;
         self.stores.inventory.sections(whose, None).await
     }
 
@@ -24,9 +23,8 @@ impl App {
         (id, section): (DeviceId, &str),
         at: Option<Timestamp>,
     ) -> Result<Version, Error> {
-        permit(ask, Permission::DevicesRead)?;
         let whose = (ask.caller.tenant, id);
-        self.find(whose).await?;
+        self.permitted(ask, Permission::DevicesRead, id).await?;
         known(section)?;
         let found = self.stores.inventory.section(whose, section, at).await?;
         found.ok_or(Error::NoSuchSection)
@@ -38,9 +36,8 @@ impl App {
         ask: &Ask,
         (id, section): (DeviceId, &str),
     ) -> Result<Vec<(Timestamp, [u8; 32])>, Error> {
-        permit(ask, Permission::DevicesRead)?;
         let whose = (ask.caller.tenant, id);
-        self.find(whose).await?;
+        self.permitted(ask, Permission::DevicesRead, id).await?;
         known(section)?;
         self.stores.inventory.history(whose, section).await
     }

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 
 use jiff::Timestamp;
 use openframe_ids::LinkId;
-use openframe_tokens::Caller;
+use openframe_tokens::{Caller, Place};
 
 use super::{App, Happened, Shown, What};
 use crate::domain::{Goodbye, Hello, Link, Presence};
@@ -30,7 +30,9 @@ impl App {
         hello: Hello,
     ) -> Result<Whose, Error> {
         let (whose, link) = (itself(caller)?, link_named(link_id)?);
-        let device = self.stores.devices.connect(whose, &hello.limited(), self.clock.now()).await?;
+        let place = self.first_place(whose).await?;
+        let first = (&hello.limited(), &place);
+        let device = self.stores.devices.connect(whose, first, self.clock.now()).await?;
         if !self.is_known(whose) {
             // Whoever sees a new device here may ask another replica next.
             self.siblings.note(whose, News { record: true, ..News::default() });
@@ -43,6 +45,17 @@ impl App {
         let (tenant, id) = whose;
         tracing::info!(tenant.id = %tenant, device.id = %id, "device {id} connected");
         Ok(whose)
+    }
+
+    /// Where a device is that connects for the first time: where its enrolment token put it. For any
+    /// other nobody is asked, and its record says it.
+    async fn first_place(&self, (tenant, id): Whose) -> Result<Place, Error> {
+        if self.is_known((tenant, id)) {
+            return Ok(Place::ROOT);
+        }
+        let found = self.places.of_device(id).await;
+        let found = found.map_err(|cause| Error::Certificates(cause.into()))?;
+        found.ok_or(Error::NoSuchDevice(id))
     }
 
     /// A device's connection has ended.

@@ -1,6 +1,7 @@
 //! What a caller may do, and the life of a command through the whole service.
 
 mod guards;
+mod places;
 mod pushes;
 mod replicas;
 mod restart;
@@ -10,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use openframe_clock::{ManualClock, SignedDuration, Timestamp};
 use openframe_fault::{BoxError, Fault, Kind};
-use openframe_ids::{SessionId, UserId};
-use openframe_tokens::{Caller, Role, Subject};
+use openframe_ids::{PlaceId, SessionId, UserId};
+use openframe_tokens::{Caller, Grant, Grants, Role, Subject};
 
 use super::*;
 use crate::domain::{Chunk, Hello, REPORT_GRACE, Report, ReportedState, SENT_GRACE, State, Stream};
@@ -52,6 +53,10 @@ struct Wire {
     cut: Mutex<Vec<&'static str>>,
     /// What is done while a frame is being pushed.
     meanwhile: Mutex<Option<(App, Ask)>>,
+    /// The places that there are.
+    places: Mutex<Vec<Place>>,
+    /// Where devices enrol.
+    enrolled_at: Mutex<Place>,
 }
 
 #[async_trait::async_trait]
@@ -90,6 +95,22 @@ impl Certificates for Wire {
     }
 }
 
+/// The auth service, as far as it knows places.
+#[async_trait::async_trait]
+impl Places for Wire {
+    async fn of_device(&self, _: DeviceId) -> Result<Option<Place>, Fault> {
+        Ok(Some(*self.enrolled_at.lock().unwrap()))
+    }
+
+    async fn find(&self, id: PlaceId) -> Result<Option<Place>, Fault> {
+        Ok(self.places.lock().unwrap().iter().find(|place| place.id() == Some(id)).copied())
+    }
+
+    async fn move_device(&self, _: DeviceId, to: &Place) -> Result<bool, Fault> {
+        Ok(to.is_root() || self.places.lock().unwrap().contains(to))
+    }
+}
+
 /// Records of devices that wait where they are told to before they are shown.
 struct Slow {
     inner: Memory,
@@ -101,10 +122,10 @@ impl crate::store::Devices for Slow {
     async fn connect(
         &self,
         whose: Whose,
-        hello: &Hello,
+        first: (&Hello, &Place),
         now: Timestamp,
     ) -> Result<Option<Device>, Error> {
-        let done = self.inner.connect(whose, hello, now).await;
+        let done = self.inner.connect(whose, first, now).await;
         self.held.acquire().await.unwrap().forget();
         done
     }
@@ -157,6 +178,7 @@ fn world_of(stores: Stores, siblings: Siblings) -> World {
         stores,
         audit: Arc::clone(&trail) as Arc<dyn Audit>,
         certificates: Arc::clone(&wire) as Arc<dyn Certificates>,
+        places: Arc::clone(&wire) as Arc<dyn Places>,
         links: Arc::clone(&wire) as Arc<dyn Links>,
         clock: clock.clock(),
         config: Config { waiting_commands: 60, ..Config::default() },
@@ -176,7 +198,14 @@ impl World {
     }
 
     fn person(&self, role: Role) -> Ask {
-        let subject = Subject::User { user: UserId::new(), session: SessionId::new(), role };
+        self.granted(role, Vec::new())
+    }
+
+    /// Somebody with grants at places.
+    fn granted(&self, role: Role, grants: Vec<Grant>) -> Ask {
+        let grants = Grants::try_from(grants).unwrap();
+        let (user, session) = (UserId::new(), SessionId::new());
+        let subject = Subject::User { user, session, role, grants };
         Ask::of(Caller { tenant: self.tenant, subject }, &http::HeaderMap::new())
     }
 
@@ -441,7 +470,7 @@ async fn nothing_of_a_retired_device_comes_back() {
     world.link(LinkId::new()).await.unwrap();
     let ask = world.person(Role::Owner);
     let mut events = world.app.follow(&ask).unwrap();
-    let change = Change { name: Some("ghost".to_owned()), tags: None };
+    let change = Change { name: Some("ghost".to_owned()), ..Change::default() };
     let late = async {
         // Both are written before the device is retired, and known only after.
         tokio::join!(
@@ -464,7 +493,7 @@ async fn nothing_of_a_retired_device_comes_back() {
     while let Ok(event) = events.try_recv() {
         last = Some(event);
     }
-    assert!(matches!(last.unwrap().what, Happened::Retired), "nothing is told after the end");
+    assert!(matches!(last.unwrap().what, Happened::Retired(_)), "nothing is told after the end");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use openframe_ids::{DeviceId, TenantId};
+use openframe_tokens::Place;
 
 use crate::Error;
 use crate::domain::Goodbye;
@@ -65,6 +66,8 @@ pub struct Device {
     pub given_name: String,
     /// The operator's tags, sorted.
     pub tags: Vec<String>,
+    /// Where it is.
+    pub place: Place,
     /// What it said when it last connected.
     pub hello: Hello,
     /// When it first connected.
@@ -81,13 +84,13 @@ impl Device {
         if self.given_name.is_empty() { &self.hello.facts.hostname } else { &self.given_name }
     }
 
-    /// The record after the device `whose` has connected: its first one, or `known` with what it
-    /// says of itself now.
+    /// The record after the device `whose` has connected: its first one, at `place`, or `known` with
+    /// what it says of itself now.
     #[must_use]
     pub fn connected(
         known: Option<Self>,
         whose: (TenantId, DeviceId),
-        hello: &Hello,
+        (hello, place): (&Hello, &Place),
         now: Timestamp,
     ) -> Self {
         let mut device = known.unwrap_or_else(|| Self {
@@ -96,6 +99,7 @@ impl Device {
             version: 0,
             given_name: String::new(),
             tags: Vec::new(),
+            place: *place,
             hello: Hello::default(),
             enrolled_at: now,
             last_seen: now,
@@ -118,6 +122,9 @@ impl Device {
         if let Some(tags) = &change.tags {
             self.tags.clone_from(tags);
         }
+        if let Some(place) = change.place {
+            self.place = place;
+        }
         self
     }
 
@@ -138,6 +145,8 @@ pub struct Change {
     pub name: Option<String>,
     /// All tags, checked by [`tags`].
     pub tags: Option<Vec<String>>,
+    /// Where it is moved.
+    pub place: Option<Place>,
 }
 
 /// Cuts a text that a device sent at the limit, between characters, and keeps it otherwise as it
@@ -193,7 +202,7 @@ impl Change {
             return Err(Error::Invalid(format!("a name has at most {NAME_LIMIT} characters")));
         }
         let tags = self.tags.map(tags).transpose()?;
-        Ok(Self { name: self.name, tags })
+        Ok(Self { tags, ..self })
     }
 }
 
@@ -238,7 +247,7 @@ mod tests {
         assert!(tags(vec![String::new()]).is_err());
         assert!(tags(vec!["x".repeat(65)]).is_err());
         assert!(tags((0..51).map(|n| n.to_string()).collect()).is_err());
-        let change = Change { name: Some("x".repeat(201)), tags: None };
+        let change = Change { name: Some("x".repeat(201)), ..Change::default() };
         assert!(change.checked().is_err());
     }
 }

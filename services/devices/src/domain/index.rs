@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use openframe_ids::DeviceId;
+use openframe_ids::{DeviceId, PlaceId};
+use openframe_tokens::Place;
 use roaring::RoaringBitmap;
 
 use crate::domain::{Device, Key, Presence};
@@ -28,6 +29,7 @@ struct Entry {
     seen: i64,
     enrolled: i64,
     presence: Presence,
+    place: Place,
     values: Box<[(Attribute, Arc<str>)]>,
 }
 
@@ -70,6 +72,11 @@ impl Index {
         Some(self.entry(id)?.version)
     }
 
+    /// Where a device is.
+    pub fn place(&self, id: DeviceId) -> Option<Place> {
+        Some(self.entry(id)?.place)
+    }
+
     /// Forgets a device for ever.
     pub fn retire(&mut self, id: DeviceId) {
         self.remove(id);
@@ -103,6 +110,7 @@ impl Index {
             seen: seen.as_millisecond(),
             enrolled: device.enrolled_at.as_millisecond(),
             presence,
+            place: device.place,
             values,
         };
         self.by_name.insert((name, device.id), ordinal);
@@ -175,8 +183,11 @@ impl Index {
             (Attribute::AgentVersion, &device.hello.agent_version),
         ];
         let tags = device.tags.iter().map(|tag| (Attribute::Tag, tag));
+        let places: Vec<String> = device.place.ids().iter().map(PlaceId::to_string).collect();
+        let places = places.iter().map(|id| (Attribute::Place, id));
         self.mark_one(Attribute::Presence, presence.as_str(), ordinal);
         let all = single.into_iter().filter(|(_, value)| !value.is_empty()).chain(tags);
+        let all = all.chain(places);
         all.map(|(attribute, value)| (attribute, self.mark_one(attribute, value, ordinal)))
             .collect()
     }

@@ -87,7 +87,7 @@ async fn device(
     Ok(Json(views::device(app.device(&ask(who, &HeaderMap::new()), id).await?)))
 }
 
-/// Renames or tags a device.
+/// Renames, tags or moves a device.
 #[utoipa::path(patch, path = "/devices/{id}", tag = "devices", operation_id = "change_device", params(("id" = DeviceId, Path)),
     request_body = api::DeviceChange, responses((status = 200, body = api::Device)))]
 async fn change(
@@ -97,8 +97,13 @@ async fn change(
     Path(id): Path<DeviceId>,
     Json(change): Json<api::DeviceChange>,
 ) -> Answer<api::Device> {
-    let change = Change { name: change.name, tags: change.tags };
-    Ok(Json(views::device(app.change(&ask(who, &headers), id, change).await?)))
+    let ask = ask(who, &headers);
+    let place = match change.place {
+        None => None,
+        Some(text) => Some(app.place_called(&ask, &text).await?),
+    };
+    let change = Change { name: change.name, tags: change.tags, place };
+    Ok(Json(views::device(app.change(&ask, id, change).await?)))
 }
 
 /// Removes a device with all that is known of it.

@@ -12,6 +12,7 @@ use openframe_devices_api as api;
 use openframe_fault::{Fault, Path};
 use openframe_ids::CommandId;
 use openframe_mesh::identity::Asking;
+use openframe_tokens::{Caller, Permission, Place};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
@@ -31,11 +32,9 @@ pub(super) async fn events(
 ) -> Result<Sse<impl Stream<Item = Result<Sent, Infallible>>>, Fault> {
     let who = ask(who, &HeaderMap::new());
     let events = BroadcastStream::new(app.follow(&who)?);
-    let tenant = who.caller.tenant;
     let events = events.filter_map(move |event| {
         let sent = match event {
-            Ok(event) if event.tenant == tenant => wire(&event),
-            Ok(_) => None,
+            Ok(event) => seen(&app, &who.caller, &event).and_then(sent),
             Err(BroadcastStreamRecvError::Lagged(_)) => {
                 app.metrics.events_lagged.inc();
                 Some(Sent::default().event("lagged").data("{}"))
@@ -46,7 +45,32 @@ pub(super) async fn events(
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
 
-fn wire(event: &Event) -> Option<Sent> {
+fn sent(wire: api::DeviceEvent) -> Option<Sent> {
+    Sent::default().json_data(wire).ok()
+}
+
+/// What the caller is told of an event: nothing where the caller may not read the device.
+pub(crate) fn seen(app: &App, caller: &Caller, event: &Event) -> Option<api::DeviceEvent> {
+    if event.tenant != caller.tenant {
+        return None;
+    }
+    // A grant may end while somebody follows.
+    let caller = caller.clone().at(app.clock.now());
+    let reads = |place: &Place| caller.may_at(Permission::DevicesRead, place);
+    let there = || app.place_of((event.tenant, event.device)).is_some_and(|place| reads(&place));
+    let shown = match &event.what {
+        Happened::Device(shown) => reads(&shown.device.place),
+        Happened::Inventory | Happened::Command(_) => there(),
+        // For those who follow that command.
+        Happened::Output => false,
+        // Out of sight is gone.
+        Happened::Moved(from) => reads(from) && !there(),
+        Happened::Retired(place) => reads(place),
+    };
+    shown.then(|| wire(event))
+}
+
+fn wire(event: &Event) -> api::DeviceEvent {
     let mut wire = api::DeviceEvent {
         kind: String::new(),
         device_id: event.device,
@@ -63,11 +87,10 @@ fn wire(event: &Event) -> Option<Sent> {
             "command".clone_into(&mut wire.kind);
             wire.command = Some(views::command(command.as_ref().clone()));
         }
-        // For those who follow that command.
-        Happened::Output => return None,
-        Happened::Retired => "retired".clone_into(&mut wire.kind),
+        Happened::Output => "output".clone_into(&mut wire.kind),
+        Happened::Moved(_) | Happened::Retired(_) => "retired".clone_into(&mut wire.kind),
     }
-    Sent::default().json_data(wire).ok()
+    wire
 }
 
 /// Follows one command from its first byte of output until it has finished: `output` events carry
@@ -147,6 +170,7 @@ impl Follower {
 
     /// Puts what is new in the queue.
     async fn read(&mut self) -> Result<(), Error> {
+        self.ask.caller = self.ask.caller.clone().at(self.app.clock.now());
         let (command, chunks) = self.app.output(&self.ask, self.id, self.after).await?;
         self.look = !chunks.is_empty();
         let output = views::output(&command, &chunks, (self.after, &mut self.decoder));

@@ -40,6 +40,7 @@ pub(super) fn device(Shown { device, presence }: Shown) -> api::Device {
         last_seen_at: Some(device.last_seen),
         enrolled_at: device.enrolled_at,
         tags: device.tags,
+        place: device.place.ids().to_vec(),
         os_family: facts.os_family,
         os_name: facts.os_name,
         os_version: facts.os_version,

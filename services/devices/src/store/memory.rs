@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_ids::{CommandId, DeviceId, TenantId};
+use openframe_tokens::Place;
 
 use super::{
     Batch, Commands, Created, Devices, Inventory, Keep, Kept, LastSeen, Reports, Used, UsedKey,
@@ -64,14 +65,14 @@ impl Devices for Memory {
     async fn connect(
         &self,
         whose: Whose,
-        hello: &Hello,
+        first: (&Hello, &Place),
         now: Timestamp,
     ) -> Result<Option<Device>, Error> {
         let mut kept = self.kept();
         if kept.retired.contains(&whose) {
             return Ok(None);
         }
-        let device = Device::connected(kept.devices.remove(&whose), whose, hello, now);
+        let device = Device::connected(kept.devices.remove(&whose), whose, first, now);
         kept.devices.insert(whose, device.clone());
         Ok(Some(device))
     }

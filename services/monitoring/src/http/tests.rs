@@ -7,7 +7,7 @@ use openframe_agent_api::link::{Label, Series, SeriesTable, Snapshot, TelemetryP
 use openframe_agent_api::table;
 use openframe_ids::{SessionId, TenantId, UserId};
 use openframe_tokens::internal::Minter;
-use openframe_tokens::{Caller, Role, Subject};
+use openframe_tokens::{Caller, Grants, Role, Subject};
 use prometheus_client::registry::Registry;
 use prost::Message as _;
 use tower::ServiceExt as _;
@@ -87,7 +87,12 @@ impl World {
 fn user(tenant: TenantId, role: Role) -> Caller {
     Caller {
         tenant,
-        subject: Subject::User { user: UserId::new(), session: SessionId::new(), role },
+        subject: Subject::User {
+            user: UserId::new(),
+            session: SessionId::new(),
+            role,
+            grants: Grants::default(),
+        },
     }
 }
 

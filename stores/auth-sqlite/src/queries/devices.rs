@@ -13,9 +13,10 @@ pub(crate) async fn add_token(db: &mut Connection, it: &EnrolmentToken) -> Resul
     let (left, uses) = (i64::from(it.uses_left), i64::from(it.uses));
     let (created, expires) = (ms(it.created), ms(it.expires));
     let (secret, last_used) = (it.secret.0.as_slice(), it.last_used.map(ms));
+    let place = it.place.to_bytes();
     let done = sqlx::query!(
         r#"insert into enrolment_tokens (id, tenant_id, name, secret, uses_left, uses, created_ms,
-           expires_ms, last_used_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
+           expires_ms, last_used_ms, place) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
         it.id.0,
         it.tenant.0,
         it.name,
@@ -24,7 +25,8 @@ pub(crate) async fn add_token(db: &mut Connection, it: &EnrolmentToken) -> Resul
         uses,
         created,
         expires,
-        last_used
+        last_used,
+        place
     )
     .execute(db)
     .await?;
@@ -36,7 +38,7 @@ pub(crate) async fn tokens(db: &mut Connection, tenant: Uuid, now: i64) -> Resul
         TokenRow,
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", name as "name!", secret as "secret!",
            uses_left as "uses_left!", uses as "uses!", created_ms as "created_ms!",
-           expires_ms as "expires_ms!", last_used_ms as "last_used_ms?"
+           expires_ms as "expires_ms!", last_used_ms as "last_used_ms?", place as "place!"
            from enrolment_tokens
            where tenant_id = $1 and uses_left > 0 and expires_ms > $2 order by id"#,
         tenant,
@@ -98,15 +100,16 @@ pub(crate) async fn device_of_key(
     .await
 }
 
-/// Adds a device with its first certificate's generation, if its token holds now and its key is new.
+/// Adds a device with its first certificate's generation, at its token's place, if the token holds now and
+/// the key is new.
 pub(crate) async fn add_device(db: &mut Connection, joining: &Joining, now: i64) -> Result<u64> {
     let Joining { token, secret, first } = joining;
     let (spki, secret, expires) = (first.spki.as_slice(), secret.0.as_slice(), ms(first.expires));
     let generation = number(Generation::FIRST.number);
     let done = sqlx::query!(
         r#"insert into devices (id, tenant_id, token_id, spki, revoked, created_ms,
-             certified_until_ms, generation)
-           select $1, t.tenant_id, t.id, $4, false, $6, $7, $8 from enrolment_tokens t
+             certified_until_ms, generation, place)
+           select $1, t.tenant_id, t.id, $4, false, $6, $7, $8, t.place from enrolment_tokens t
            where t.id = $2 and t.secret = $3 and t.tenant_id = $5 and t.expires_ms > $6
            on conflict (token_id, spki) do nothing"#,
         first.device.0,

@@ -10,7 +10,7 @@ use openframe_auth::domain::Checkpoint;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{
     alerts, audit, auth as rules, device_grants, enrolment, invitations, mails, oauth, passwords,
-    proofs,
+    places, proofs,
 };
 use openframe_ids::TenantId;
 use openframe_lab::Node;
@@ -99,6 +99,18 @@ async fn postgres_keeps_the_auth_services_rules() {
     let auth = Auth::fresh().await;
     audit::a_checkpoint_is_kept_once(&auth.stores).await;
     audit::one_replica_sends_the_trail(&auth.stores).await;
+    auth.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
+async fn postgres_keeps_the_rules_of_places() {
+    let _held = POSTGRES.shared().await;
+    let auth = Auth::fresh().await;
+    places::a_place_goes_when_nothing_is_in_it(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    places::a_grant_is_given_and_taken_back(&auth.stores).await;
     auth.end().await;
 }
 

@@ -31,6 +31,7 @@ mod mail;
 mod oauth;
 mod pages;
 mod passkeys;
+mod places;
 mod promtool;
 mod proofs;
 mod readme;

@@ -268,7 +268,8 @@ impl Auth {
             None => None,
             Some(holder) => {
                 let person = self.enabled(family.tenant, holder.user).await?;
-                Some(Behalf { user: person.id, role: person.role })
+                let grants = self.granted(person.tenant, person.id).await?;
+                Some(Behalf { user: person.id, role: person.role, grants })
             }
         };
         let scopes = scopes.permissions();

@@ -14,7 +14,7 @@ async fn what_is_looked_for_is_found_page_by_page() {
     let begin = world.clock.clock().now();
     for _ in 0..5 {
         world.clock.advance(SignedDuration::from_secs(1));
-        world.app.create_enrolment_token(&owner, None, None, None).await.unwrap();
+        world.app.create_enrolment_token(&owner, NewToken::default()).await.unwrap();
     }
     let found = async |filter: &Filter| {
         let (mut seqs, mut cursor) = (Vec::new(), None::<String>);
@@ -195,7 +195,7 @@ async fn a_changed_removed_or_inserted_entry_is_found() {
         world.app.store = Stores { trail, ..Stores::of(&memory) };
         let owner = world.resolve(&world.owner().await.secret).await.unwrap();
         for _ in 0..2 {
-            world.app.create_enrolment_token(&owner, None, None, None).await.unwrap();
+            world.app.create_enrolment_token(&owner, NewToken::default()).await.unwrap();
         }
         let verdict = world.app.verify_audit(&owner).await.unwrap();
         assert_eq!(verdict.broken, broken);
@@ -211,20 +211,20 @@ async fn checkpoints_are_made_when_due_and_checked() {
     assert_eq!(world.app.checkpoint(true).await.unwrap(), None, "there is nothing yet");
     let owner = world.resolve(&world.owner().await.secret).await.unwrap();
     let first = world.app.checkpoint(false).await.unwrap().unwrap();
-    world.app.create_enrolment_token(&owner, None, None, None).await.unwrap();
+    world.app.create_enrolment_token(&owner, NewToken::default()).await.unwrap();
     assert_eq!(world.app.checkpoint(false).await.unwrap(), None, "too early");
     world.clock.advance(SignedDuration::from_hours(24));
     let second = world.app.checkpoint(false).await.unwrap().unwrap();
     assert!(second.seq > first.seq);
     assert_eq!(world.app.checkpoint(true).await.unwrap(), None, "nothing is new");
-    world.app.create_enrolment_token(&owner, None, None, None).await.unwrap();
+    world.app.create_enrolment_token(&owner, NewToken::default()).await.unwrap();
     let last = world.app.checkpoint(true).await.unwrap().unwrap();
     let verdict = world.app.verify_audit(&owner).await.unwrap();
     let end = last.seq;
     assert_eq!(verdict, Verdict { entries: end, checkpoints: 3, last: Some(last), broken: None });
 
     // One that another platform has sealed.
-    world.app.create_enrolment_token(&owner, None, None, None).await.unwrap();
+    world.app.create_enrolment_token(&owner, NewToken::default()).await.unwrap();
     let (other, now) = (Authority::create(world.app.now()).unwrap().0, world.app.now());
     let head = memory.head(world.tenant).await.unwrap().unwrap();
     let forged = Checkpoint::make(&other, world.tenant, head, now).unwrap();

@@ -42,7 +42,7 @@ impl Copy<'_> {
 
 impl World {
     async fn enrolled(&self, owner: &Asked) -> Enrolled {
-        let made = self.app.create_enrolment_token(owner, None, None, None).await.unwrap();
+        let made = self.app.create_enrolment_token(owner, NewToken::default()).await.unwrap();
         let (token, _) = made.secret.split_once('.').unwrap();
         let key = DeviceKey::generate().unwrap();
         let certificate = self.app.enrol(token, &csr(&key), "host", &Origin::default()).await;
@@ -92,7 +92,7 @@ impl World {
 async fn a_device_enrols_renews_and_is_revoked() {
     let world = world();
     let owner = world.resolve(&world.owner().await.secret).await.unwrap();
-    let made = world.app.create_enrolment_token(&owner, None, None, None).await.unwrap();
+    let made = world.app.create_enrolment_token(&owner, NewToken::default()).await.unwrap();
     let (token, pin) = made.secret.split_once('.').unwrap();
     assert_eq!(pin.len(), 43);
     let (key, other) = (DeviceKey::generate().unwrap(), DeviceKey::generate().unwrap());
@@ -183,7 +183,7 @@ async fn a_device_recovers_by_its_bound_key_within_the_grace() {
 
 /// A device that has enrolled with a state, and the world that it is in.
 async fn with_a_state(world: &World, owner: &Asked) -> (Enrolled, String) {
-    let made = world.app.create_enrolment_token(owner, None, None, None).await.unwrap();
+    let made = world.app.create_enrolment_token(owner, NewToken::default()).await.unwrap();
     let (token, _) = made.secret.split_once('.').unwrap();
     let key = DeviceKey::generate().unwrap();
     let first = world.app.enrol(token, &csr(&key), "host", &Origin::default()).await.unwrap();

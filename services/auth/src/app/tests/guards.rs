@@ -43,7 +43,10 @@ async fn keys_and_tokens_last_no_longer_than_they_may() {
         assert!(matches!(refused.err(), Some(Error::Invalid(_))), "{days} days");
     }
     for (uses, minutes) in [(Some(0), None), (Some(10_001), None), (None, Some(10_081))] {
-        let refused = world.app.create_enrolment_token(&owner, None, uses, minutes).await;
+        let refused = world
+            .app
+            .create_enrolment_token(&owner, NewToken { uses, minutes, ..NewToken::default() })
+            .await;
         assert!(matches!(refused.err(), Some(Error::Invalid(_))), "{uses:?} {minutes:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::mailing::{ANN, Fake, NEW, from, mailing};
 use super::*;
+use crate::app::grants::need_held;
 use crate::app::{Invited, Joins};
 use crate::domain::Letter;
 
@@ -149,10 +150,10 @@ async fn whoever_does_not_manage_people_invites_nobody() {
     let (user, session) = (UserId::new(), world.fresh_session().await);
     let key = |role, held: &[Permission]| {
         let (key, owner, scopes) = (ApiKeyId::new(), user, scopes(held));
-        Subject::ApiKey { key, owner, role, scopes }
+        Subject::ApiKey { key, owner, role, grants: Grants::default(), scopes }
     };
     for subject in [
-        Subject::User { user, session, role: Role::Technician },
+        Subject::User { user, session, role: Role::Technician, grants: Grants::default() },
         key(Role::Owner, &[Permission::UsersManage]),
         key(Role::Technician, &Permission::ALL),
         Subject::Device { device: DeviceId::new() },
@@ -177,12 +178,13 @@ fn nobody_gives_more_than_they_hold() {
     let roles = [Role::Owner, Role::Technician, Role::ReadOnly];
     let holder = |role| {
         let (user, session) = (UserId::new(), SessionId::new());
-        Caller { tenant: TenantId::new(), subject: Subject::User { user, session, role } }
+        let grants = Grants::default();
+        Caller { tenant: TenantId::new(), subject: Subject::User { user, session, role, grants } }
     };
     for held in roles {
         for given in roles {
             let more = Permission::ALL.iter().any(|it| given.permits(*it) && !held.permits(*it));
-            let may = super::super::invitations::may_give(&holder(held), given);
+            let may = need_held(&holder(held), given, &openframe_tokens::Place::ROOT);
             assert_eq!(may.is_err(), more, "{held} gives {given}");
         }
     }
@@ -300,6 +302,7 @@ async fn an_address_of_somebody_else_is_told_to_who_reads_its_mail_only() {
         key: ApiKeyId::new(),
         owner: ann.caller.user().unwrap(),
         role: Role::Owner,
+        grants: Grants::default(),
         scopes: Permission::ALL.map(|it| it.to_string()).to_vec(),
     };
     let caller = Caller { tenant: world.tenant, subject: owners_key };

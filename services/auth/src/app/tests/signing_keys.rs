@@ -22,7 +22,7 @@ async fn a_revoked_key_is_shown_by_no_replica_after_fifteen_seconds() {
 
     let (key, owner, role) = (ApiKeyId::new(), UserId::new(), Role::Owner);
     let scopes = Permission::ALL.iter().map(ToString::to_string).collect();
-    let subject = Subject::ApiKey { key, owner, role, scopes };
+    let subject = Subject::ApiKey { key, owner, role, grants: Grants::default(), scopes };
     let asked = Asked { caller: Caller { tenant, subject }, origin: Origin::default() };
     let staged = one.rotate_keys(&asked, Rotation::Staged).await.unwrap();
     let made = one.rotate_keys(&asked, Rotation::Revoke).await.unwrap();

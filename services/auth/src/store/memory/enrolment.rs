@@ -70,6 +70,8 @@ impl Enrolment for MemoryStore {
             certified_until: first.expires,
             created: event.at,
         };
+        let place = token.place;
+        all.placed.insert(device.id, place);
         all.devices.insert(device.id, device);
         all.certificates.insert(first.serial.clone(), first.clone());
         all.record(first.tenant, event);

@@ -9,7 +9,7 @@ async fn every_operation_asks_for_its_own_permission() {
     world.connect().await;
     let made = world.run().await;
     let reader = world.person(Role::ReadOnly);
-    let change = || Change { name: Some("x".to_owned()), tags: None };
+    let change = || Change { name: Some("x".to_owned()), ..Change::default() };
     let kind = |error: Error| error.kind();
     let refused = world.app.change(&reader, world.device, change()).await;
     assert_eq!(refused.map_err(kind).unwrap_err(), Kind::Forbidden);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 
 use openframe_ids::DeviceId;
+use openframe_tokens::{Place, Reach};
 use roaring::RoaringBitmap;
 
 use super::{Index, number};
@@ -22,11 +23,12 @@ pub enum Attribute {
     Model,
     AgentVersion,
     Tag,
+    Place,
 }
 
 impl Attribute {
     /// Every attribute.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Presence,
         Self::Os,
         Self::OsVersion,
@@ -35,6 +37,7 @@ impl Attribute {
         Self::Model,
         Self::AgentVersion,
         Self::Tag,
+        Self::Place,
     ];
 
     /// Its text form.
@@ -48,6 +51,7 @@ impl Attribute {
             Self::Model => "model",
             Self::AgentVersion => "agent_version",
             Self::Tag => "tag",
+            Self::Place => "place",
         }
     }
 
@@ -198,9 +202,9 @@ pub struct Page {
 }
 
 impl Index {
-    /// Answers `query`.
-    pub fn query(&self, query: &Query) -> Page {
-        let matching = self.matching(query);
+    /// Answers `query`, as if there were no devices beyond `reach`.
+    pub fn query(&self, query: &Query, reach: &Reach) -> Page {
+        let matching = self.matching(query, self.within(reach));
         let mut page = Page { total: matching.len(), ..Page::default() };
         for attribute in &query.facets {
             page.facets.insert(*attribute, self.counts(*attribute, &matching));
@@ -220,8 +224,35 @@ impl Index {
         page
     }
 
-    fn matching(&self, query: &Query) -> RoaringBitmap {
-        let mut matching = self.live.clone();
+    /// The devices that are where `reach` says.
+    fn within(&self, reach: &Reach) -> RoaringBitmap {
+        match reach {
+            Reach::Everywhere => self.live.clone(),
+            Reach::Within { allowed, denied } => self.inside(allowed) - self.inside(denied),
+            Reach::Nowhere => RoaringBitmap::new(),
+        }
+    }
+
+    /// The devices that are in one of these places.
+    fn inside(&self, places: &[Place]) -> RoaringBitmap {
+        let known = self.values.get(&Attribute::Place);
+        let mut inside = RoaringBitmap::new();
+        for place in places {
+            match place.id() {
+                None => inside |= &self.live,
+                Some(id) => {
+                    let there = known.and_then(|known| known.get(id.to_string().as_str()));
+                    if let Some(there) = there {
+                        inside |= there;
+                    }
+                }
+            }
+        }
+        inside
+    }
+
+    fn matching(&self, query: &Query, among: RoaringBitmap) -> RoaringBitmap {
+        let mut matching = among;
         for (attribute, wanted) in &query.filter {
             let known = self.values.get(attribute);
             let bitmaps = wanted.iter().filter_map(|value| known?.get(value.as_str()));

@@ -1,12 +1,24 @@
 //! The index against a naive scan.
 
 use openframe_ids::TenantId;
+use openframe_tokens::{Access, Effect, Grant, Grants, Permission, Reach, Role};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
 use crate::Error;
 use crate::domain::{Facts, Goodbye, Hello};
+
+/// The tenant, two organisations, and two sites in each.
+fn places() -> [Place; 7] {
+    let child = |place: Place, n: u128| place.child(PlaceId(Uuid::from_u128(n))).unwrap();
+    let [one, two] = [1, 2].map(|n| child(Place::ROOT, n));
+    [Place::ROOT, one, two, child(one, 3), child(one, 4), child(two, 5), child(two, 6)]
+}
+
+fn place(number: u8) -> Place {
+    places()[usize::from(number) % 7]
+}
 
 fn device(number: u8, version: u64, name: &str, os: &str, tags: &[String]) -> Device {
     let facts = Facts {
@@ -21,6 +33,7 @@ fn device(number: u8, version: u64, name: &str, os: &str, tags: &[String]) -> De
         version,
         given_name: String::new(),
         tags: tags.to_vec(),
+        place: place(version.to_be_bytes()[7].wrapping_add(number)),
         hello: Hello { facts, ..Hello::default() },
         enrolled_at: Timestamp::from_second(i64::from(number) * 7 % 5).unwrap(),
         last_seen: Timestamp::UNIX_EPOCH,
@@ -38,6 +51,7 @@ impl Model {
             Attribute::Presence => presence.as_str() == value,
             Attribute::Os => device.hello.facts.os_family == value && !value.is_empty(),
             Attribute::Tag => device.tags.iter().any(|tag| tag == value),
+            Attribute::Place => device.place.ids().iter().any(|id| id.to_string() == value),
             Attribute::OsVersion
             | Attribute::Arch
             | Attribute::Vendor
@@ -46,12 +60,13 @@ impl Model {
         }
     }
 
-    fn matching(&self, query: &Query) -> Vec<&(Device, Timestamp, Presence)> {
+    fn matching(&self, (query, reach): (&Query, &Reach)) -> Vec<&(Device, Timestamp, Presence)> {
         let matches = |(device, _, presence): &&(Device, Timestamp, Presence)| {
             let filter = query.filter.iter().all(|(attribute, values)| {
                 values.iter().any(|value| Self::has(device, *presence, *attribute, value))
             });
             filter
+                && reach.contains(&device.place)
                 && query.words.iter().all(|word| {
                     let mut texts = vec![device.name().to_lowercase()];
                     texts.extend(device.hello.facts.addresses.clone());
@@ -76,16 +91,16 @@ impl Model {
 }
 
 /// Reads every page and compares with the model.
-fn check(index: &Index, model: &Model, query: &Query) {
-    let want: Vec<DeviceId> = model.matching(query).iter().map(|it| it.0.id).collect();
+fn check(index: &Index, model: &Model, (query, reach): (&Query, &Reach)) {
+    let want: Vec<DeviceId> = model.matching((query, reach)).iter().map(|it| it.0.id).collect();
     let mut query = query.clone();
     let mut got = Vec::new();
     loop {
-        let page = index.query(&query);
+        let page = index.query(&query, reach);
         assert_eq!(page.total, want.len() as u64);
         for (attribute, counts) in &page.facets {
             for (value, count) in counts {
-                let all = model.matching(&query);
+                let all = model.matching((&query, reach));
                 let have = all.iter().filter(|it| Model::has(&it.0, it.2, *attribute, value));
                 assert_eq!(*count, have.count() as u64, "{attribute:?} {value}");
             }
@@ -132,6 +147,8 @@ fn query() -> impl Strategy<Value = Query> {
         "os:linux,os:windows,presence:online",
         "tag:a,tag:b",
         "tag:a,presence:lost",
+        "place:00000000-0000-0000-0000-000000000001",
+        "place:00000000-0000-0000-0000-000000000001,place:00000000-0000-0000-0000-000000000005",
     ]);
     let sort = proptest::sample::select(vec![
         "name",
@@ -143,16 +160,34 @@ fn query() -> impl Strategy<Value = Query> {
     ]);
     let q = proptest::sample::select(vec!["", "a", "Ü", "a 10.0", "zzz"]);
     (q, filter, sort, 1..6_u32).prop_map(|(q, filter, sort, limit)| {
-        let query = Query::parse(q, filter, "os,presence,tag").unwrap();
+        let query = Query::parse(q, filter, "os,presence,tag,place").unwrap();
         query.sorted(sort, None).unwrap().limited(Some(limit)).unwrap()
     })
 }
 
+/// Where somebody with some grants reads devices.
+fn reach() -> impl Strategy<Value = Reach> {
+    let grant = (0..7_u8, any::<bool>()).prop_map(|(n, allow)| Grant {
+        role: Role::ReadOnly,
+        place: place(n),
+        effect: if allow { Effect::Allow } else { Effect::Deny },
+        until: None,
+    });
+    let grants = proptest::collection::vec(grant, 0..5);
+    (proptest::sample::select(vec![Role::None, Role::ReadOnly]), grants).prop_map(
+        |(role, grants)| {
+            let grants = Grants::try_from(grants).unwrap();
+            Access { role, grants: &grants }.reach(Permission::DevicesRead)
+        },
+    )
+}
+
 proptest! {
+    // ASVS 8.2.2
     #[test]
     fn the_index_answers_as_a_scan_does(
         steps in proptest::collection::vec(step(), 0..60),
-        queries in proptest::collection::vec(query(), 1..6),
+        queries in proptest::collection::vec((query(), reach()), 1..6),
     ) {
         let (mut index, mut model) = (Index::default(), Model::default());
         for step in steps {
@@ -181,8 +216,8 @@ proptest! {
                 }
             }
         }
-        for query in queries {
-            check(&index, &model, &query);
+        for (query, reach) in queries {
+            check(&index, &model, (&query, &reach));
         }
     }
 }
@@ -218,7 +253,7 @@ fn only_the_most_frequent_values_are_counted() {
         let tags = [own, "all".to_owned()];
         index.put(&device(number, 1, "n", "linux", &tags), Timestamp::UNIX_EPOCH, Presence::Online);
     }
-    let page = index.query(&Query::parse("", "", "tag").unwrap());
+    let page = index.query(&Query::parse("", "", "tag").unwrap(), &Reach::Everywhere);
     let tags = &page.facets[&Attribute::Tag];
     assert_eq!((tags.len(), &tags[0]), (100, &("all".to_owned(), 251)));
 }

@@ -23,7 +23,7 @@ use openframe_fault::{Fault, Json, Kind, body};
 use openframe_ids::{ApiKeyId, SessionId, TenantId, UserId};
 use openframe_mesh::{Connector, Peer};
 use openframe_tokens::internal::Minter;
-use openframe_tokens::{Caller, Role, Subject};
+use openframe_tokens::{Caller, Grants, Role, Subject};
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -227,13 +227,14 @@ async fn resolve(
     }
     let demoted = services.demoted.load(Ordering::Acquire);
     let (user, role) = (services.user, if demoted { Role::ReadOnly } else { Role::Owner });
+    let grants = Grants::default();
     let subject = match &request.shown {
         Shown::Session(text) if text == "s" => {
-            Subject::User { user, session: services.session, role }
+            Subject::User { user, session: services.session, role, grants }
         }
         Shown::ApiKey(text) if text == "k" => {
             let scopes = vec!["devices:read".to_owned()];
-            Subject::ApiKey { key: services.key, owner: user, role, scopes }
+            Subject::ApiKey { key: services.key, owner: user, role, grants, scopes }
         }
         Shown::Session(_)
         | Shown::ApiKey(_)

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use openframe_clock::ManualClock;
 use openframe_ids::{ChannelId, SessionId, UserId};
 use openframe_monitoring_api::Webhook;
-use openframe_tokens::{Caller, Role, Subject};
+use openframe_tokens::{Caller, Grants, Role, Subject};
 use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -64,7 +64,12 @@ impl World {
     }
 
     fn caller(&self, role: Role) -> Caller {
-        let subject = Subject::User { user: UserId::new(), session: SessionId::new(), role };
+        let subject = Subject::User {
+            user: UserId::new(),
+            session: SessionId::new(),
+            role,
+            grants: Grants::default(),
+        };
         Caller { tenant: self.tenant, subject }
     }
 

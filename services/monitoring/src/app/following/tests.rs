@@ -8,7 +8,7 @@ use openframe_agent_api::link::{Label as OwnLabel, Series, SeriesTable, Snapshot
 use openframe_agent_api::table;
 use openframe_clock::ManualClock;
 use openframe_ids::{DeviceId, SessionId, TenantId, UserId};
-use openframe_tokens::{Caller, Role, Subject};
+use openframe_tokens::{Caller, Grants, Role, Subject};
 use proptest::prelude::*;
 use prost::Message as _;
 
@@ -47,8 +47,12 @@ impl World {
     }
 
     fn owner(&self) -> Caller {
-        let subject =
-            Subject::User { user: UserId::new(), session: SessionId::new(), role: Role::Owner };
+        let subject = Subject::User {
+            user: UserId::new(),
+            session: SessionId::new(),
+            role: Role::Owner,
+            grants: Grants::default(),
+        };
         Caller { tenant: self.tenant, subject }
     }
 

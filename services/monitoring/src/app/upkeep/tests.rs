@@ -4,7 +4,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use openframe_clock::ManualClock;
 use openframe_ids::{SessionId, TenantId, UserId};
-use openframe_tokens::{Caller, Role, Subject};
+use openframe_tokens::{Caller, Grants, Role, Subject};
 use prost::Message as _;
 
 use super::*;
@@ -35,7 +35,12 @@ struct World {
 impl World {
     fn new(config: Config) -> Self {
         let role = Role::Owner;
-        let subject = Subject::User { user: UserId::new(), session: SessionId::new(), role };
+        let subject = Subject::User {
+            user: UserId::new(),
+            session: SessionId::new(),
+            role,
+            grants: Grants::default(),
+        };
         let caller = Caller { tenant: TenantId::new(), subject };
         let clock = ManualClock::new(Timestamp::from_millisecond(START_MS).unwrap());
         Self { log: MemoryLog::default(), clock, caller, config }

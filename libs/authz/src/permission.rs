@@ -88,7 +88,7 @@ impl FromStr for Permission {
 }
 
 /// A set of permissions with a name. Each role holds all that the next holds, and more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Everything.
@@ -97,22 +97,30 @@ pub enum Role {
     Technician,
     /// Looks, and changes nothing.
     ReadOnly,
+    /// Nothing: such a person has what grants at places give.
+    None,
 }
 
 impl Role {
+    /// Every role, the one that permits most first.
+    pub const ALL: [Self; 4] = [Self::Owner, Self::Technician, Self::ReadOnly, Self::None];
+
     /// Its text form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Owner => "owner",
             Self::Technician => "technician",
             Self::ReadOnly => "read_only",
+            Self::None => "none",
         }
     }
 
     /// Whether this role permits `permission`.
     pub fn permits(self, permission: Permission) -> bool {
         match permission {
-            Permission::DevicesRead | Permission::TelemetryRead | Permission::PlatformRead => true,
+            Permission::DevicesRead | Permission::TelemetryRead | Permission::PlatformRead => {
+                matches!(self, Self::Owner | Self::Technician | Self::ReadOnly)
+            }
             Permission::DevicesWrite
             | Permission::CommandsRun
             | Permission::TelemetryWrite
@@ -134,8 +142,7 @@ impl FromStr for Role {
     type Err = UnknownName;
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
-        let all = [Self::Owner, Self::Technician, Self::ReadOnly];
-        let found = all.into_iter().find(|role| role.as_str() == text);
+        let found = Self::ALL.into_iter().find(|role| role.as_str() == text);
         found.ok_or_else(|| UnknownName(text.to_owned()))
     }
 }
@@ -151,6 +158,7 @@ mod tests {
             if Role::ReadOnly.permits(permission) {
                 assert!(Role::Technician.permits(permission));
             }
+            assert!(!Role::None.permits(permission));
         }
     }
 
@@ -183,6 +191,9 @@ mod tests {
     fn names_read_back() {
         for permission in Permission::ALL {
             assert_eq!(permission.as_str().parse(), Ok(permission));
+        }
+        for role in Role::ALL {
+            assert_eq!(role.as_str().parse(), Ok(role));
         }
         assert!("root".parse::<Role>().is_err());
     }

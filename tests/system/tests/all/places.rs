@@ -1,0 +1,236 @@
+//! Two customers and their devices: who was let in at one sees nothing of the other.
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use openframe_auth_api::{
+    AccessQuery, Grant, NewEnrolmentToken, NewGrant, NewPlace, NewUser, Place, User,
+};
+use openframe_devices_api::{Device, DeviceChange, DeviceQuery};
+use openframe_ids::{PlaceId, UserId};
+use openframe_system::program::{answer_of, ask};
+use openframe_system::{Agent, Server, script, until};
+
+use crate::cli::Operator;
+use crate::roles::{PASSWORD, log_in, session};
+
+async fn organisation(server: &Server, name: &str) -> Place {
+    let new = NewPlace { name: name.to_owned(), within: None };
+    server.auth().unwrap().create_place(&new).await.unwrap()
+}
+
+/// A person without a role who has just signed in.
+async fn person(server: &Server, name: &str, role: &str) -> (User, HeaderMap) {
+    let email = format!("{name}@example.org");
+    let (name, role, password) = (name.to_owned(), role.to_owned(), PASSWORD.to_owned());
+    let new = NewUser { email: email.clone(), name, role, password };
+    let user = server.auth().unwrap().create_user(&new).await.unwrap();
+    let mut headers = session(log_in(server, &email, PASSWORD).await).await;
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    (user, headers)
+}
+
+async fn grant(server: &Server, user: UserId, role: &str, place: PlaceId, effect: &str) -> Grant {
+    let (role, effect) = (role.to_owned(), Some(effect.to_owned()));
+    let new = NewGrant { role, place: Some(place), effect, until: None };
+    server.auth().unwrap().create_grant(user, &new).await.unwrap()
+}
+
+/// Enrols a device at a place, and waits until it is there.
+async fn device_at(server: &Server, place: &Place) -> (Agent, Device) {
+    let wanted = NewEnrolmentToken { place: Some(place.id), ..NewEnrolmentToken::default() };
+    let token = server.auth().unwrap().create_enrolment_token(&wanted).await.unwrap().secret;
+    let agent = Agent::enrol(&server.agents_url, &token).unwrap();
+    let filter = Some(format!("place:{},presence:online", place.id));
+    let wanted = DeviceQuery { filter, ..DeviceQuery::default() };
+    let devices = server.devices().unwrap();
+    let device = until("a device at the place", || async {
+        devices.devices(&wanted).await.ok()?.items.into_iter().next()
+    })
+    .await;
+    assert_eq!(device.place, [place.id]);
+    (agent, device)
+}
+
+async fn status(server: &Server, asked: (&str, &str), who: &HeaderMap, body: &str) -> StatusCode {
+    ask(server, asked, who, body).await.status()
+}
+
+/// The ids of the devices that somebody finds, and how many are said to be there.
+async fn found(server: &Server, who: &HeaderMap, query: &str) -> (Vec<String>, u64) {
+    let path = format!("/api/devices/v1/devices{query}");
+    let answer = ask(server, ("GET", &path), who, "").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let page = answer_of(answer).await;
+    let of = |value: &serde_json::Value, name: &str| value.get(name).cloned().unwrap();
+    let items = of(&page, "items");
+    let ids = items.as_array().unwrap().iter();
+    let ids = ids.map(|device| of(device, "id").as_str().unwrap().to_owned()).collect();
+    (ids, of(&page, "total").as_u64().unwrap())
+}
+
+/// Each operation on one device or its command: the method, the path behind the device's or the
+/// command's, and a body.
+const POINTS: [(&str, &str, &str); 12] = [
+    ("GET", "", ""),
+    ("GET", "/inventory", ""),
+    ("GET", "/inventory/os", ""),
+    ("GET", "/inventory/os/history", ""),
+    ("GET", "/commands", ""),
+    ("GET", "C", ""),
+    ("GET", "C/output", ""),
+    ("GET", "C/output/raw", ""),
+    ("GET", "C/stream", ""),
+    ("POST", "C/cancel", ""),
+    ("POST", "/commands", r#"{"script":"true"}"#),
+    ("PATCH", "", r#"{"name":"x"}"#),
+];
+
+async fn points(server: &Server, who: &HeaderMap, (device, command): (&str, &str)) -> Vec<u16> {
+    let mut answers = Vec::new();
+    for (method, behind, body) in POINTS {
+        let path = match behind.strip_prefix('C') {
+            Some(behind) => format!("/api/devices/v1/commands/{command}{behind}"),
+            None => format!("/api/devices/v1/devices/{device}{behind}"),
+        };
+        answers.push(status(server, (method, &path), who, body).await.as_u16());
+    }
+    answers
+}
+
+// ASVS 8.2.2, 8.3.1
+#[tokio::test]
+async fn a_technician_of_one_customer_sees_nothing_of_another() {
+    let server = Server::start().unwrap();
+    let (auth, devices) = (server.auth().unwrap(), server.devices().unwrap());
+    let [north, south] =
+        [organisation(&server, "North").await, organisation(&server, "South").await];
+    let (ann, anns) = person(&server, "ann", "none").await;
+    let (bob, bobs) = person(&server, "bob", "read_only").await;
+    let (_, cats) = person(&server, "cat", "none").await;
+    let held = grant(&server, ann.id, "technician", north.id, "allow").await;
+    grant(&server, bob.id, "owner", south.id, "deny").await;
+    let (_one, here) = device_at(&server, &north).await;
+    let (_two, there) = device_at(&server, &south).await;
+    let mut commands = Vec::new();
+    for device in [&here, &there] {
+        let run = devices.run(device.id, &script("true")).await.unwrap();
+        until("the end of a command", || async {
+            devices.command(run.id).await.ok()?.finished.then_some(())
+        })
+        .await;
+        commands.push(run.id.to_string());
+    }
+    let [here, there] = [here, there].map(|device| device.id.to_string());
+    let near = (here.as_str(), commands[0].as_str());
+    let far = (there.as_str(), commands[1].as_str());
+
+    for (name, who) in [("ann", &anns), ("bob", &bobs)] {
+        for query in ["", "?facets=place,os", "?q=1", "?filter=presence:online", "?sort=-enrolled"]
+        {
+            let (ids, total) = found(&server, who, query).await;
+            assert!(!ids.contains(&there) && total <= 1, "{name} {query}: {ids:?}");
+        }
+        assert_eq!(found(&server, who, "").await.0, [here.as_str()], "{name}");
+        let (elsewhere, total) = found(&server, who, &format!("?filter=place:{}", south.id)).await;
+        assert_eq!((elsewhere.len(), total), (0, 0));
+        assert_eq!(points(&server, who, far).await, [404; 12], "{name}");
+    }
+    assert_eq!(points(&server, &anns, near).await, [200; 12]);
+    let reads = [vec![200; 9], vec![403; 3]].concat();
+    assert_eq!(points(&server, &bobs, near).await, reads);
+    let list = ("GET", "/api/devices/v1/devices");
+    assert_eq!(status(&server, list, &cats, "").await, StatusCode::FORBIDDEN);
+    // What knows of no places is for those who may everywhere.
+    for path in [
+        "/api/auth/v1/users",
+        "/api/auth/v1/audit",
+        "/api/monitoring/v1/rules",
+        "/api/monitoring/v1/alerts",
+        &format!("/api/monitoring/v1/devices/{here}/latest"),
+        "/prometheus/api/v1/query?query=1",
+    ] {
+        for who in [&anns, &cats] {
+            assert_eq!(
+                status(&server, ("GET", path), who, "").await,
+                StatusCode::FORBIDDEN,
+                "{path}"
+            );
+        }
+    }
+    let latest = format!("/api/monitoring/v1/devices/{there}/latest");
+    assert_eq!(status(&server, ("GET", &latest), &bobs, "").await, StatusCode::FORBIDDEN);
+    let places = answer_of(ask(&server, ("GET", "/api/auth/v1/places"), &anns, "").await).await;
+    assert_eq!(places["items"].as_array().unwrap().len(), 1, "{places}");
+
+    // Nobody moves a device out of what they hold, nor gives what they do not hold.
+    let path = format!("/api/devices/v1/devices/{here}");
+    let to = format!(r#"{{"place":"{}"}}"#, south.id);
+    assert_eq!(status(&server, ("PATCH", &path), &anns, &to).await, StatusCode::NOT_FOUND);
+    let out = r#"{"place":""}"#;
+    assert_eq!(status(&server, ("PATCH", &path), &anns, out).await, StatusCode::FORBIDDEN);
+    let grants = format!("/api/auth/v1/users/{}/grants", ann.id);
+    let more = format!(r#"{{"role":"technician","place":"{}"}}"#, south.id);
+    assert_eq!(status(&server, ("POST", &grants), &anns, &more).await, StatusCode::FORBIDDEN);
+
+    // A moved device and a grant taken back are out of sight at once.
+    let change = DeviceChange { place: Some(south.id.to_string()), ..DeviceChange::default() };
+    devices.change(here.parse().unwrap(), &change).await.unwrap();
+    assert_eq!(found(&server, &anns, "").await, (Vec::new(), 0));
+    assert_eq!(points(&server, &anns, near).await, [404; 12]);
+    let back = DeviceChange { place: Some(north.id.to_string()), ..DeviceChange::default() };
+    devices.change(here.parse().unwrap(), &back).await.unwrap();
+    assert_eq!(found(&server, &anns, "").await.1, 1);
+    auth.remove_grant(ann.id, held.id).await.unwrap();
+    until("the end of a grant", || async {
+        (status(&server, list, &anns, "").await == StatusCode::FORBIDDEN).then_some(())
+    })
+    .await;
+    // A place goes when nothing is in it.
+    assert_eq!(auth.remove_place(south.id).await.unwrap_err().code(), "place_in_use");
+    let asked = |place| {
+        let permission = Some("devices:read".to_owned());
+        AccessQuery { user: Some(bob.id), permission, place }
+    };
+    assert!(auth.access(&asked(Some(north.id))).await.unwrap().allowed);
+    let denied = auth.access(&asked(Some(south.id))).await.unwrap();
+    assert!(!denied.allowed && denied.grants.iter().all(|grant| grant.effect == "deny"));
+    assert!(!auth.access(&asked(None)).await.unwrap().allowed, "not all of the tenant is left");
+}
+
+#[tokio::test]
+async fn places_are_managed_from_the_command_line() {
+    let server = Server::start().unwrap();
+    let operator = Operator::of(&server);
+    let (ann, _) = person(&server, "ann", "none").await;
+    operator.says(&["place", "add", "North"]);
+    operator.says(&["place", "add", "Berlin", "--within", "North"]);
+    operator.fails(6, &["place", "add", "Berlin", "--within", "North"]);
+    let listed = operator.says(&["place", "list"]);
+    assert!(listed.contains("North/Berlin") && listed.contains("site"), "{listed}");
+    operator.says(&["user", "grant", "add", "ann@example.org", "technician", "North"]);
+    let deny = ["user", "grant", "add", "ann@example.org", "owner", "North/Berlin", "--deny"];
+    operator.says(&[&deny[..], &["--until", "2099-01-01T00:00:00Z"]].concat());
+    let why = |place| operator.says(&["access", "why", "ann@example.org", "commands:run", place]);
+    assert!(why("North").starts_with("yes"), "{}", why("North"));
+    assert!(why("North/Berlin").starts_with("no: these grants deny it"), "{}", why("North/Berlin"));
+    let wrong = ["user", "grant", "add", "ann@example.org", "technician", "/", "--deny"];
+    operator.fails(2, &wrong);
+    operator.fails(6, &["place", "remove", "North"]);
+
+    let (_agent, device) = server.agent().await.unwrap();
+    let id = device.id.to_string();
+    let moved = operator.json(&["device", "move", &id, "North/Berlin"]);
+    assert_eq!(moved["place"].as_array().unwrap().len(), 2);
+    let there = operator.json(&["device", "list", "--place", "North"]);
+    assert_eq!(there["total"], 1);
+    operator.says(&["device", "move", &id, "/"]);
+    assert_eq!(operator.json(&["device", "list", "--place", "North"])["total"], 0);
+
+    let id = ann.id.to_string();
+    let grants = operator.json(&["user", "grant", "list", &id]);
+    for grant in grants["items"].as_array().unwrap() {
+        operator.says(&["user", "grant", "remove", &id, grant["id"].as_str().unwrap()]);
+    }
+    operator.says(&["place", "rename", "North/Berlin", "Hamburg"]);
+    operator.says(&["place", "remove", "North/Hamburg"]);
+    operator.says(&["place", "remove", "North"]);
+}
