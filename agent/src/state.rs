@@ -263,7 +263,7 @@ mod tests {
         assert_eq!(folder.key().unwrap().to_pem(), folder.key().unwrap().to_pem());
     }
 
-    // B47
+    // B47.lost
     #[test]
     fn a_request_is_the_same_until_there_is_a_new_state() {
         let dir = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 
-use crate::asvs;
+use crate::evidence;
 use crate::run::root;
 use crate::say::line;
 
@@ -25,7 +25,9 @@ pub(crate) fn golden(write: bool) -> anyhow::Result<()> {
     for (path, arguments) in DOCUMENTS {
         stale.extend(compared(path, &document(arguments)?, write)?);
     }
-    stale.extend(compared(asvs::DOCUMENT, &asvs::document()?, write)?);
+    for catalogue in &evidence::CATALOGUES {
+        stale.extend(compared(catalogue.document, &evidence::document(catalogue)?, write)?);
+    }
     if !stale.is_empty() {
         bail!("out of date: {}; run `cargo xtask golden --write` and look", stale.join(", "));
     }

@@ -1,6 +1,6 @@
-//! The project's chores: `cargo xtask setup|test|tidy|golden|asvs|mutants|lab|chaos`.
+//! The project's chores: `cargo xtask setup|test|tidy|golden|evidence|mutants|lab|chaos`.
 
-mod asvs;
+mod evidence;
 mod golden;
 mod lab;
 mod mutants;
@@ -42,10 +42,10 @@ enum Chore {
         #[arg(long)]
         write: bool,
     },
-    /// Compare `ASVS.md` with what tests say of OWASP ASVS 5.0.0
-    #[command(group = clap::ArgGroup::new("what"))]
-    Asvs {
-        /// Write it instead
+    /// Compare `ASVS.md` and `BLACK_BOX.md` with what comments above tests say
+    #[command(alias = "asvs", group = clap::ArgGroup::new("what"))]
+    Evidence {
+        /// Write them instead
         #[arg(long, group = "what")]
         write: bool,
         /// Only compare, which is what happens by default
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
         Chore::Setup => setup::setup(),
         Chore::Test(choice) => test::test(choice),
         Chore::Golden { write } => golden::golden(write),
-        Chore::Asvs { write, check: _ } => asvs::asvs(write),
+        Chore::Evidence { write, check: _ } => evidence::evidence(write),
         Chore::Mutants(choice) => mutants::mutants(&choice),
         Chore::Lab { what } => lab::lab(&what),
         Chore::Chaos { only } => lab::chaos(&only),

@@ -36,6 +36,7 @@ async function add(page) {
   await page.getByRole('table', { name: 'People' }).getByText(CAROL.email).waitFor();
 }
 
+// B24
 /** A person enrols an app, signs in with it and with a recovery code, and has it reset. */
 export async function secondFactor({ page, browser, origin, shots }) {
   await add(page);

@@ -46,7 +46,8 @@ async function started(given, port, root, more = {}) {
   return program;
 }
 
-/** A program with a key: it shows who it is by it, pushes its requests, and binds its tokens (B09, B10, B12). */
+// B02.openid-client, B10.key
+/** A program with a key: it shows who it is by it, pushes its requests, and binds its tokens. */
 export async function boundProgram({ page, browser, root }) {
   const port = await freePort();
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
@@ -80,6 +81,7 @@ export async function boundProgram({ page, browser, root }) {
   }
 }
 
+// B01, B02.openid-client, B11.consent
 /** A person comes from a program, signs in, lets it in, and takes that back. */
 export async function program({ page, browser, root, shots }) {
   const port = await freePort();

@@ -120,6 +120,7 @@ mod tests {
     }
 
     // ASVS 10.4.10
+    // B10.audience, B73.programs
     #[test]
     fn a_client_signs_for_itself_for_us_and_for_a_short_time() {
         let world = World::new();
@@ -152,6 +153,7 @@ mod tests {
     }
 
     // ASVS 9.1.2, 9.1.3
+    // B10.none, B10.hmac
     #[test]
     fn only_the_clients_own_key_signs() {
         let (world, other) = (World::new(), World::new());

@@ -271,6 +271,7 @@ mod tests {
     }
 
     // ASVS 10.4.10
+    // B10.basic, B10.post, B10.secret
     #[test]
     fn a_secret_is_shown_in_the_header_or_in_the_form() {
         let id = ClientId::new();

@@ -237,6 +237,7 @@ mod tests {
         assert_eq!(format!("{code:?}"), "UserCode(***)");
     }
 
+    // B13.slow-down, B13.denied, B13.expired
     #[test]
     fn who_asks_too_often_waits_longer() {
         let client = client();

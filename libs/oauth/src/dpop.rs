@@ -116,6 +116,7 @@ mod tests {
         check(proof, ("GET", URL), token, Timestamp::from_second(NOW).unwrap())
     }
 
+    // B12.method, B12.url, B12.old
     #[test]
     fn a_proof_is_for_one_request() {
         let signer = Signer::new();
@@ -167,6 +168,7 @@ mod tests {
         assert_eq!(checked(&shown, None), Err(WRONG), "it has given its key away");
     }
 
+    // B12.hash
     #[test]
     fn a_proof_is_of_the_token_that_it_comes_with() {
         let (signer, none) = (Signer::new(), json!({}));

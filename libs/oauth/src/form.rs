@@ -124,6 +124,7 @@ mod tests {
         assert_eq!(Form::read(b""), Ok(Form::default()));
     }
 
+    // B19.duplicates, B19.json, B19.percent, B19.nul, B19.utf8
     #[test]
     fn what_is_strange_is_refused() {
         let long = [b"a=".as_slice(), &b"x".repeat(VALUE + 1)].concat();

@@ -41,6 +41,7 @@ mod tests {
     }
 
     // ASVS 10.4.6
+    // B03.short
     #[test]
     fn short_long_and_strange_verifiers_prove_nothing() {
         for bad in ["a".repeat(42), "a".repeat(129), format!("{}+", "a".repeat(43)), String::new()]

@@ -100,6 +100,7 @@ mod tests {
     }
 
     // ASVS 10.4.1
+    // B04.prefix, B04.suffix, B04.case, B04.query, B04.dots, B04.fragment, B04.userinfo, B04.port
     #[test]
     fn nothing_but_the_same_letters_will_do() {
         let own = "https://app.example.org/cb?x=1";
@@ -125,6 +126,7 @@ mod tests {
         }
     }
 
+    // B04.loopback
     #[test]
     fn a_loopback_address_may_have_any_port() {
         check("http://127.0.0.1/cb", "http://127.0.0.1:49152/cb", true);

@@ -96,6 +96,7 @@ fn the_page_of_another_site_gets_nobody_in() {
     }
 }
 
+// B25.party
 #[test]
 fn the_passkey_of_another_site_gets_nobody_in() {
     for other in ["evil.example", "example", "sub.of.example"] {

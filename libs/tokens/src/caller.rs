@@ -258,6 +258,7 @@ mod tests {
     }
 
     // ASVS 8.2.1
+    // B34.scope
     #[test]
     fn a_key_may_do_what_both_its_scopes_and_its_owner_may() {
         let scoped = key(Role::Owner, &["devices:read"]);
@@ -283,6 +284,7 @@ mod tests {
         assert!(!app(None, "devices:read").may(Permission::CommandsRun));
     }
 
+    // B54.device, B55.read
     #[test]
     fn a_device_holds_no_permission() {
         let subject = Subject::Device { device: DeviceId::new() };

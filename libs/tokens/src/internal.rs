@@ -297,6 +297,7 @@ mod tests {
     }
 
     // ASVS 9.2.1
+    // B64.expired
     #[test]
     fn a_token_carries_its_caller() {
         let minter = Minter::generate();
@@ -328,6 +329,7 @@ mod tests {
     }
 
     // ASVS 9.2.1, 9.2.3
+    // B64.audience, B64.expired
     #[test]
     fn a_token_is_refused_elsewhere_and_at_other_times() {
         let minter = Minter::generate();
@@ -340,6 +342,7 @@ mod tests {
     }
 
     // ASVS 9.1.1, 9.1.2
+    // B64.algorithm
     #[test]
     fn a_token_of_another_key_or_algorithm_is_refused() {
         let token = Minter::generate().mint(&caller(), "devices", at(1000));
@@ -366,6 +369,7 @@ mod tests {
     }
 
     // ASVS 9.2.2, 9.2.3
+    // B64.audience
     #[test]
     fn a_token_of_the_right_key_is_still_one_of_this_kind_only() {
         let minter = Minter::generate();
@@ -387,6 +391,7 @@ mod tests {
     }
 
     // ASVS 9.1.3
+    // B64.replay
     #[test]
     fn a_service_speaks_for_itself_and_the_gateway_for_all() {
         let start = at(1_000_000);

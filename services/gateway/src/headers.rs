@@ -153,6 +153,7 @@ pub(crate) fn secure(headers: &mut HeaderMap, api: bool, insist: bool) {
 mod tests {
     use super::*;
 
+    // B53.client, B61.user, B61.certificate, B61.address, B61.token
     #[test]
     fn forged_headers_do_not_come_in() {
         let mut headers = HeaderMap::new();
@@ -203,6 +204,7 @@ mod tests {
         assert_eq!(of("/", None), "");
     }
 
+    // B62.target
     #[test]
     fn doubtful_paths_are_refused() {
         for path in ["/a/%", "/a/%2", "/a/%zz", "/a/../b", "/a/%2E%2e/b", "/."] {

@@ -75,6 +75,7 @@ mod tests {
         assert_eq!(found.to_string(), want, "{socket} {forwarded:?}");
     }
 
+    // B61.proxy
     #[test]
     fn the_client_is_the_rightmost_that_is_no_proxy() {
         check("192.0.2.1", &["198.51.100.1"], "192.0.2.1");

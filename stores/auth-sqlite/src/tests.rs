@@ -23,6 +23,7 @@ fn event() -> Event {
     }
 }
 
+// B36.database
 #[tokio::test]
 async fn nothing_writes_over_the_audit_trail() {
     let folder = tempfile::tempdir().unwrap();

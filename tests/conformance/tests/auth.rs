@@ -32,6 +32,7 @@ async fn a_secret_counts_once_it_is_confirmed() {
     factors::a_secret_counts_once_it_is_confirmed(&engines.sqlite).await;
 }
 
+// B23.once, B23.race
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_used_once() {
     let engines = engines().await;
@@ -53,6 +54,7 @@ async fn half_a_sign_in_becomes_whole_once() {
     factors::half_a_sign_in_becomes_whole_once(&engines.sqlite).await;
 }
 
+// B27.once
 #[tokio::test(flavor = "multi_thread")]
 async fn a_passkey_is_registered_once() {
     let engines = engines().await;
@@ -145,6 +147,7 @@ async fn a_family_is_changed_from_the_version_that_was_seen() {
 }
 
 // ASVS 7.6.1
+// B11.session
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_allowed_ends_with_the_session() {
     let engines = engines().await;
@@ -181,6 +184,7 @@ async fn a_waiting_program_gets_one_answer() {
     device_grants::a_waiting_program_gets_one_answer(&engines.sqlite).await;
 }
 
+// B13.guessed
 #[tokio::test(flavor = "multi_thread")]
 async fn codes_cannot_be_guessed() {
     let engines = engines().await;
@@ -188,6 +192,7 @@ async fn codes_cannot_be_guessed() {
     device_grants::codes_cannot_be_guessed(&engines.sqlite).await;
 }
 
+// B09.again, B09.expired
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pushed_request_is_answered_once() {
     let engines = engines().await;
@@ -195,6 +200,7 @@ async fn a_pushed_request_is_answered_once() {
     proofs::a_pushed_request_is_answered_once(&engines.sqlite).await;
 }
 
+// B10.replay, B12.replay
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_good_once_is_used_once() {
     let engines = engines().await;
@@ -209,6 +215,7 @@ async fn one_signing_key_is_made() {
     oauth::one_signing_key_is_made(&engines.sqlite).await;
 }
 
+// B40, B42.expired, B42.used
 #[tokio::test(flavor = "multi_thread")]
 async fn a_single_use_token_lets_one_in() {
     let engines = engines().await;
@@ -244,6 +251,7 @@ async fn changes_of_a_person_add_up() {
     rules::changes_of_a_person_add_up(&engines.sqlite).await;
 }
 
+// B47.twice
 #[tokio::test(flavor = "multi_thread")]
 async fn a_generation_is_followed_once() {
     let engines = engines().await;

@@ -151,6 +151,7 @@ async fn certificates_are_replaced_while_requests_go_on() {
     }
 }
 
+// B63
 #[tokio::test]
 async fn another_services_certificate_is_refused_on_either_side() {
     let mesh = Mesh::new("monitoring");
@@ -203,6 +204,7 @@ async fn what_nobody_waits_for_any_more_is_given_up() {
     GIVEN_UP.acquire().await.unwrap().forget();
 }
 
+// B63
 /// As where a mesh around the processes encrypts, chooses and tries again.
 #[tokio::test]
 async fn without_tls_a_service_is_known_by_its_tokens() {

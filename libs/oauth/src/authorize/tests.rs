@@ -65,6 +65,7 @@ fn sent(answer: Result<Ask, Refused>, code: &str) {
     assert_eq!(got("iss").as_deref(), Some(ISSUER));
 }
 
+// B07.issuer
 #[test]
 fn a_good_request_is_answered_with_code_state_and_issuer() {
     let ask = ask(&[]).unwrap();
@@ -77,6 +78,7 @@ fn a_good_request_is_answered_with_code_state_and_issuer() {
 }
 
 // ASVS 10.4.1
+// B04.unknown
 #[test]
 fn where_the_client_is_must_be_known_before_anything_is_sent_there() {
     for redirect in ["", "https://evil.example/cb", "https://app.example.org/cb?x=1&y=2"] {
@@ -88,6 +90,7 @@ fn where_the_client_is_must_be_known_before_anything_is_sent_there() {
 }
 
 // ASVS 10.4.4, 10.6.1
+// B06.token, B06.id-token, B06.hybrid, B06.mode
 #[test]
 fn what_is_not_spoken_here_is_said() {
     for kind in ["token", "id_token", "code id_token", "code token", "none", "x"] {
@@ -107,6 +110,7 @@ fn what_is_not_spoken_here_is_said() {
 }
 
 // ASVS 10.4.6
+// B03.absent, B03.plain
 #[test]
 fn a_code_needs_proof_by_s256() {
     sent(ask(&[("code_challenge", ""), ("code_challenge_method", "")]), "invalid_request");
@@ -145,6 +149,7 @@ fn a_client_is_given_what_it_may_have_of_what_it_asks() {
     sent(Ask::read(&form(&[]), &other, (ISSUER, None)), "unauthorized_client");
 }
 
+// B07.long
 #[test]
 fn a_state_and_nonce_of_four_kibibytes_are_kept() {
     let long = "x".repeat(4096);
@@ -153,6 +158,7 @@ fn a_state_and_nonce_of_four_kibibytes_are_kept() {
 }
 
 // ASVS 7.6.1, 10.7.1
+// B08.none, B08.login, B08.max-age
 #[test]
 fn sign_in_and_consent_come_first_where_they_are_needed() {
     let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(100);

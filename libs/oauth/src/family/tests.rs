@@ -13,6 +13,7 @@ use crate::Code as Refused;
 use world::{VERIFIER, World};
 
 // ASVS 10.4.2
+// B05.again
 #[test]
 fn a_code_becomes_tokens_once() {
     let mut world = World::new();
@@ -26,6 +27,7 @@ fn a_code_becomes_tokens_once() {
 }
 
 // ASVS 10.4.6
+// B03.absent, B03.wrong, B03.short, B05.client, B05.redirect
 #[test]
 fn a_code_is_worth_nothing_without_all_that_goes_with_it() {
     let other_verifier = "b".repeat(43);
@@ -43,6 +45,7 @@ fn a_code_is_worth_nothing_without_all_that_goes_with_it() {
     assert!(world.exchange(VERIFIER).is_ok(), "what was refused has not used it up");
 }
 
+// B03.unasked
 #[test]
 fn a_verifier_for_a_code_without_a_challenge_is_refused() {
     let mut world = World::with_challenge(None);
@@ -51,6 +54,7 @@ fn a_verifier_for_a_code_without_a_challenge_is_refused() {
 }
 
 // ASVS 10.4.3
+// B05.expired
 #[test]
 fn a_code_lives_a_minute() {
     let mut world = World::new();
@@ -61,6 +65,7 @@ fn a_code_lives_a_minute() {
 }
 
 // ASVS 10.4.8
+// B11.absolute
 #[test]
 fn tokens_end_in_time() {
     let mut world = World::new();
@@ -82,6 +87,7 @@ fn tokens_end_in_time() {
 }
 
 // ASVS 10.4.8
+// B11.absolute
 #[test]
 fn what_is_over_answers_nobody_again() {
     let mut world = World::new();
@@ -129,6 +135,7 @@ fn two_windows_that_refresh_at_once_get_the_same() {
     assert!(one == two);
 }
 
+// B11.lost
 #[test]
 fn a_lost_answer_is_replaced_and_dies() {
     let mut world = World::new();
@@ -155,6 +162,7 @@ fn answers_are_not_lost_for_ever() {
 }
 
 // ASVS 10.4.5
+// B11.rotate, B11.replay
 #[test]
 fn a_used_token_ends_all_once_its_successor_was_used() {
     // By the access token, and by the refresh token.
@@ -209,6 +217,7 @@ fn without_offline_access_there_is_no_refresh_token() {
     assert_eq!(world.family.unwrap().expires, issued.expires);
 }
 
+// B15.access
 #[test]
 fn a_revoked_access_token_is_dead_and_the_rest_lives() {
     let mut world = World::new();

@@ -80,6 +80,7 @@ fn a_hint_says_whose_session_is_meant_however_old_it_is() {
     assert!(without.client.is_none() && !without.means(world.session));
 }
 
+// B17.forged
 #[test]
 fn a_hint_that_is_not_ours_is_refused() {
     let world = World::new();

@@ -68,6 +68,7 @@ fn a_device_is_known_by_its_certificate() {
     assert_eq!(identity.not_after.as_second(), issued.not_after.as_second());
 }
 
+// B43
 #[test]
 fn an_enrolling_device_trusts_the_pinned_root_only() {
     let (ours, other) = (create(), create());
@@ -87,6 +88,7 @@ fn a_certificate_of_another_authority_is_refused() {
     handshake(client, agents(&ours), "localhost").unwrap_err();
 }
 
+// B46.expired
 #[test]
 fn an_expired_certificate_is_refused() {
     let authority = create();
@@ -110,6 +112,7 @@ impl rustls::time_provider::TimeProvider for Off {
     }
 }
 
+// B73.devices
 #[test]
 fn a_device_or_server_whose_clock_is_off_by_ten_minutes_connects() {
     for minutes in [-10, 0, 10] {
@@ -164,6 +167,7 @@ fn an_authority_reads_back() {
     assert_eq!(read.pin().len(), 43);
 }
 
+// B44.signature, B44.weak, B44.size
 #[test]
 fn bad_requests_are_refused() {
     let authority = create();
@@ -225,6 +229,7 @@ fn a_certificate_names_one_device_of_ours_or_none() {
     assert!(!names(&[]));
 }
 
+// B44.size
 #[test]
 fn a_request_has_a_longest_size() {
     let authority = create();

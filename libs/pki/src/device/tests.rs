@@ -92,7 +92,7 @@ fn is_refused(csr: &str) -> bool {
     matches!(csr_spki_sha256(csr), Err(Error::BadRequest(_)))
 }
 
-// B44
+// B44.signature
 #[test]
 fn a_request_with_a_bit_of_its_signature_flipped_is_refused() {
     let good = der(&DeviceKey::generate().unwrap().csr_pem("host").unwrap());
@@ -107,7 +107,7 @@ fn a_request_with_a_bit_of_its_signature_flipped_is_refused() {
     }
 }
 
-// B44
+// B44.weak
 #[test]
 fn a_request_for_a_weak_or_strange_key_is_refused() {
     for (what, csr) in [("RSA", RSA_1024), ("P-224", P224), ("K-256", K256), ("Ed25519", ED25519)] {
@@ -116,7 +116,7 @@ fn a_request_for_a_weak_or_strange_key_is_refused() {
     }
 }
 
-// B44
+// B44.name, B44.authority
 #[test]
 fn a_request_gets_no_name_or_use_that_it_asks_for() {
     let (authority, _) = Authority::create(now()).unwrap();
@@ -134,7 +134,7 @@ fn a_request_gets_no_name_or_use_that_it_asks_for() {
     }
 }
 
-// B44
+// B44.size, B44.bytes
 #[test]
 fn a_request_of_a_megabyte_or_of_a_deep_structure_is_refused() {
     assert!(is_refused(&pem(&vec![0x30; 1 << 20])));
@@ -147,13 +147,13 @@ fn a_request_of_a_megabyte_or_of_a_deep_structure_is_refused() {
 }
 
 proptest! {
-    // B44
+    // B44.bytes
     #[test]
     fn random_bytes_are_no_request(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         prop_assert!(is_refused(&pem(&bytes)));
     }
 
-    // B44
+    // B44.signature, B44.bytes
     #[test]
     fn a_request_with_a_byte_of_what_is_signed_changed_is_refused(
         at in any::<prop::sample::Index>(),
@@ -168,7 +168,7 @@ proptest! {
         prop_assert!(is_refused(&pem(&bytes)), "byte {at}");
     }
 
-    // B44
+    // B44.bytes
     #[test]
     fn a_request_cut_short_is_refused(at in any::<prop::sample::Index>()) {
         let good = der(ANOTHER_NAME);

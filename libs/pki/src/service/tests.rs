@@ -23,6 +23,7 @@ fn meet(
     Ok(service_name(&shown).unwrap())
 }
 
+// B63
 #[test]
 fn services_know_each_other_by_name() {
     let (ours, _) = Authority::create(now()).unwrap();

@@ -182,6 +182,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    // B22.account
     #[test]
     fn tries_run_out_and_come_back_one_by_one() {
         let limits = Limits::of_sign_ins(&Config::default());
@@ -206,6 +207,7 @@ mod tests {
         }
     }
 
+    // B22.network
     #[test]
     fn spraying_accounts_ends_with_the_networks_budget_and_hurts_no_other() {
         let config = Config { login_network_burst: 20, ..Config::default() };
@@ -218,6 +220,7 @@ mod tests {
         assert_eq!(spray("other net"), 20);
     }
 
+    // B22.all
     #[test]
     fn many_networks_end_with_the_budget_of_all() {
         let config = Config { login_total_burst: 30, ..Config::default() };

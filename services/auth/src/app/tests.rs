@@ -131,6 +131,7 @@ async fn row(app: &Auth, asked: &Asked) -> String {
 }
 
 // ASVS 8.2.1
+// B33.person
 #[tokio::test]
 async fn each_operation_is_open_to_whom_it_should_be() {
     let world = world();
@@ -212,6 +213,7 @@ async fn a_bootstrap_key_does_everything_and_people_can_still_come() {
 }
 
 // ASVS 8.2.1, 8.2.2
+// B33.key, B34.manage
 #[tokio::test]
 async fn a_key_makes_no_key_of_more_rights_and_an_owner_revokes_it() {
     let world = world();
@@ -279,6 +281,7 @@ async fn refusals_of_services_are_told_together() {
 }
 
 // ASVS 6.3.1
+// B21.sign-in, B22.account
 #[tokio::test]
 async fn a_wrong_password_and_a_stranger_get_the_same_answer_until_the_budget_is_spent() {
     let world = world();
@@ -351,6 +354,7 @@ async fn whoever_found_an_open_browser_may_not_guess_on() {
 }
 
 // ASVS 6.3.1, 16.3.3
+// B22.network
 #[tokio::test]
 async fn strangers_are_refused_before_any_work_and_cost_few_lines() {
     let world = world();

@@ -124,6 +124,7 @@ mod tests {
         }
     }
 
+    // B23.step
     #[test]
     fn a_code_is_good_one_step_early_and_one_late() {
         let totp = Totp::new(b"12345678901234567890", "ann@example.org").unwrap();

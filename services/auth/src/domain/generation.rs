@@ -75,7 +75,7 @@ mod tests {
         Generation { number, shown: true, request: Some(ONE) }
     }
 
-    // B47, B48
+    // B47.lost, B48
     #[test]
     fn a_number_is_good_once_and_its_answer_may_be_lost() {
         let next = at(5).next(Showing::Number(5), TWO).unwrap();

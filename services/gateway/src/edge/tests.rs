@@ -45,6 +45,7 @@ async fn heads_and_bodies_have_limits() {
     world.counted("openframe_gateway_refused_connections_total{reason=\"head_too_large\"} 2").await;
 }
 
+// B62.target
 #[tokio::test]
 async fn doubtful_heads_are_refused() {
     let world = World::start(Config::default()).await;
@@ -105,6 +106,7 @@ const THROUGH_A_PROXY: &str = "POST /api/auth/v1/login HTTP/1.1\nhost: of.exampl
     origin: https://of.example\nx-forwarded-proto: https\n\
     x-forwarded-for: 203.0.113.9, 198.51.100.7\ncontent-length: 2";
 
+// B20.hsts
 #[tokio::test]
 async fn a_named_proxy_speaks_for_its_clients() {
     let world = World::start(proxied(&["127.0.0.1"])).await;
@@ -122,6 +124,7 @@ async fn a_named_proxy_speaks_for_its_clients() {
     assert!(!check(&world, 200, (&local, "{}")).await.contains("strict-transport"));
 }
 
+// B61.proxy
 #[tokio::test]
 async fn a_proxy_that_is_not_named_is_a_client_like_any() {
     let world = World::start(proxied(&["192.0.2.1"])).await;
@@ -155,6 +158,7 @@ async fn a_change_is_done_although_nobody_waits_for_it() {
     assert_eq!(world.services.done.load(Ordering::Acquire), 1);
 }
 
+// B45.tenant, B46.expired
 #[tokio::test]
 async fn a_certificate_of_another_tenant_or_time_counts_for_nobody() {
     let world = World::start(Config::default()).await;
@@ -185,6 +189,7 @@ async fn open_stream(world: &World) -> TcpStream {
 }
 
 // ASVS 7.4.1
+// B34.revoked
 #[tokio::test]
 async fn an_event_stream_ends_with_its_key() {
     // Hours pass until it is asked by itself: it hears of the end.

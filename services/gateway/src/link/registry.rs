@@ -133,6 +133,7 @@ mod tests {
         assert_eq!(push(tenant).await, Pushed::NoLink);
     }
 
+    // B50.cut
     #[test]
     fn a_device_that_left_the_fleet_is_cut_off() {
         let registry = Arc::new(Registry::default());

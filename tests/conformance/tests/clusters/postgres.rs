@@ -237,6 +237,7 @@ fn postgres_and_the_model_find_the_same_on_the_audit_trail() {
     agree.unwrap();
 }
 
+// B36.database
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab"]
 async fn nothing_writes_over_the_audit_trail() {

@@ -142,6 +142,7 @@ async fn refreshes(
     (id, tokens)
 }
 
+// B70
 /// What was answered is there, and each program goes on with its newest token and with none before.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab, and takes its primary down"]

@@ -241,11 +241,13 @@ async fn a_clock_that_is_off(clock: &str) {
     assert_eq!(command.state, "succeeded", "{}", command.status_reason);
 }
 
+// B73.devices
 #[tokio::test]
 async fn a_clock_ten_minutes_ahead_costs_nothing() {
     a_clock_that_is_off("+10m").await;
 }
 
+// B73.devices
 #[tokio::test]
 async fn a_clock_ten_minutes_behind_costs_nothing() {
     a_clock_that_is_off("-10m").await;

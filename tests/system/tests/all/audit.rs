@@ -191,6 +191,7 @@ fn event(entry: &AuditEntry) -> Event {
 }
 
 // ASVS 16.4.2
+// B36.chain
 /// What somebody does to the trail who owns its database and knows how hashes are made, but has no key
 /// of the platform.
 #[tokio::test]
@@ -253,6 +254,7 @@ fn bytes_of(hex: &str) -> [u8; 32] {
 }
 
 // ASVS 16.4.2
+// B36.chain
 /// Every hash of it follows from the one before; what gives it away is what the platform has sealed.
 #[tokio::test]
 async fn a_trail_that_was_written_anew_is_found_out() {

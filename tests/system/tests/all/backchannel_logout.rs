@@ -133,6 +133,7 @@ async fn oidcc_backchannel_logout_discovery_endpoint_verification() {
     }
 }
 
+// B17.back-channel
 #[tokio::test]
 async fn oidcc_backchannel_rp_initiated_logout() {
     let world = World::new().await;
@@ -147,6 +148,7 @@ async fn oidcc_backchannel_rp_initiated_logout() {
     check(&world, &token, &id_token).await;
 }
 
+// B17.back-channel
 #[tokio::test]
 async fn whatever_ends_a_session_is_told() {
     let world = World::new().await;

@@ -46,6 +46,7 @@ async fn people_can_come_after_a_key() {
     assert!(!server.auth_process().said().contains("set up"), "an owner can sign in");
 }
 
+// B34.manage
 #[tokio::test]
 async fn the_owners_key_manages_people_and_keys_and_a_scoped_one_does_not() {
     let server = Server::start().unwrap();

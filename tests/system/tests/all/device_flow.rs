@@ -74,6 +74,7 @@ fn text_of(value: &Value, name: &str) -> String {
     found.unwrap().to_owned()
 }
 
+// B13.slow-down, B13.page
 #[tokio::test]
 async fn a_program_without_a_browser_gets_what_a_person_allows() {
     let world = World::new().await;
@@ -122,6 +123,7 @@ async fn a_program_without_a_browser_gets_what_a_person_allows() {
     assert_eq!(refreshed["error"], "invalid_grant");
 }
 
+// B13.denied
 #[tokio::test]
 async fn a_person_says_no() {
     let world = World::new().await;
@@ -136,6 +138,7 @@ async fn a_person_says_no() {
     assert!(trail.iter().any(|entry| entry.action == "device_code.create"));
 }
 
+// B13.guessed
 #[tokio::test]
 async fn codes_of_strangers_cannot_be_guessed() {
     let world = World::new().await;

@@ -43,7 +43,7 @@ fn self_signed(key: &DeviceKey, identity: &Identity) -> String {
     String::from_utf8(made.output().unwrap().stdout).unwrap()
 }
 
-// B45, B46
+// B45.tenant, B46.expired, B46.early, B46.usage, B46.self-signed
 #[tokio::test]
 async fn certificates_that_are_over_or_of_another_kind_open_nothing() {
     let server = Server::start().unwrap();
@@ -76,7 +76,7 @@ async fn certificates_that_are_over_or_of_another_kind_open_nothing() {
     link::connection::open(&door, enrol::tls(&own, &key).unwrap()).await.unwrap();
 }
 
-// B54
+// B54.device, B54.person
 #[tokio::test]
 async fn a_device_is_nobody_to_people_s_paths_and_a_person_is_no_device() {
     let server = Server::start().unwrap();

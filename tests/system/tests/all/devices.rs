@@ -60,6 +60,7 @@ async fn a_character_written_in_two_pieces_is_read_whole() {
     assert_eq!(raw.as_ref(), b"caf\xc3\xa9 \xff");
 }
 
+// B36.devices, B46.revoked, B50.refused
 #[tokio::test]
 async fn a_retired_device_is_out_at_once_and_stays_out() {
     let server = Server::start().unwrap();
@@ -93,7 +94,7 @@ async fn a_retired_device_is_out_at_once_and_stays_out() {
     }
 }
 
-// B48
+// B36.devices, B48
 #[tokio::test]
 async fn two_copies_of_a_device_are_out_until_it_is_readmitted() {
     let server = Server::start_with(&["gateway.device_check_s=100000"]).unwrap();

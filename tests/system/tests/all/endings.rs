@@ -10,6 +10,7 @@ use openframe_system::program::bearer;
 
 const NEVER: [&str; 2] = ["gateway.device_check_s=100000", "gateway.caller_check_s=100000"];
 
+// B50.cut
 #[tokio::test]
 async fn a_revoked_device_is_cut_off() {
     let server = Server::start_with(&NEVER).unwrap();
@@ -20,6 +21,7 @@ async fn a_revoked_device_is_cut_off() {
     agent.process().line_with("this device was retired").unwrap();
 }
 
+// B34.revoked
 #[tokio::test]
 async fn an_event_stream_ends_with_its_key() {
     let server = Server::start_with(&NEVER).unwrap();

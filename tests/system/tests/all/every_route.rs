@@ -65,6 +65,7 @@ async fn status(
 }
 
 // ASVS 8.2.1, 8.3.1
+// B30.nobody
 #[tokio::test]
 async fn nobody_is_told_anything() {
     let server = Server::start().unwrap();

@@ -98,6 +98,7 @@ async fn begun(server: &Server) -> HeaderMap {
     half
 }
 
+// B23.once, B24, B26.password, B36.factors
 #[tokio::test]
 async fn a_sign_in_takes_two_steps() {
     let server = Server::start().unwrap();
@@ -142,7 +143,8 @@ async fn a_sign_in_takes_two_steps() {
 }
 
 // ASVS 6.3.4
-/// B26: the page that programs send people to, and a link for a new password.
+// B26.password, B26.link, B26.programs, B26.key
+/// The page that programs send people to, and a link for a new password.
 #[tokio::test]
 async fn no_way_in_gets_past_the_second_factor() {
     let server = Server::start().unwrap();
@@ -203,6 +205,7 @@ async fn page_of(answer: Response) -> String {
     page
 }
 
+// B20.csp, B20.see-other
 #[tokio::test]
 async fn a_program_sends_people_to_a_page_without_scripts() {
     let server = Server::start().unwrap();
@@ -296,6 +299,7 @@ async fn owners_ask_it_of_everybody_and_let_in_who_has_lost_it() {
     .await;
 }
 
+// B24
 #[tokio::test]
 async fn a_session_is_made_fresh_by_a_code_and_has_another_secret() {
     let server = Server::start().unwrap();

@@ -165,6 +165,7 @@ impl Impostor {
     }
 }
 
+// B43
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_tells_nothing_to_a_server_with_another_key() {
     let (ours, impostor) = (Server::start().unwrap(), Impostor::start().await);

@@ -80,7 +80,7 @@ async fn fails(server: &Server) -> String {
 }
 
 // ASVS 6.4.1, 6.4.3
-/// B27.
+// B27.host, B27.once, B27.older
 #[tokio::test]
 async fn a_mailed_link_leads_here_and_is_good_once() {
     let place = MailServer::place().unwrap();
@@ -103,7 +103,7 @@ async fn a_mailed_link_leads_here_and_is_good_once() {
     assert!(!said.contains("evil.example") && !said.contains(NEW), "{said}");
 }
 
-/// B21.
+// B21.mail
 #[tokio::test]
 async fn whoever_asks_is_not_told_who_is_here() {
     let place = MailServer::place().unwrap();

@@ -24,6 +24,7 @@ async fn reaches(server: &Server, token: &str) -> StatusCode {
 }
 
 // ASVS 10.3.2, 10.7.1
+// B01, B02.flow, B07.issuer, B14.client
 #[tokio::test]
 async fn a_program_acts_for_a_person_who_allows_it() {
     let server = Server::start().unwrap();
@@ -79,6 +80,7 @@ fn none() -> HeaderMap {
 }
 
 // ASVS 10.4.2
+// B03.absent, B03.wrong, B05.again, B05.client, B05.redirect, B36.programs
 #[tokio::test]
 async fn a_code_is_good_once_for_who_asked_for_it() {
     let server = Server::start().unwrap();
@@ -123,6 +125,7 @@ async fn refused(answer: axum::response::Response, code: &str) {
 }
 
 // ASVS 10.4.1, 10.4.4, 10.4.10, 10.6.1
+// B03.absent, B03.plain, B04.unknown, B06.token, B08.none, B08.login, B10.secret, B20.csp
 #[tokio::test]
 async fn requests_that_are_not_safe_are_refused() {
     let server = Server::start().unwrap();
@@ -187,6 +190,7 @@ async fn requests_that_are_not_safe_are_refused() {
 }
 
 // ASVS 10.4.5
+// B11.rotate, B11.replay, B36.programs
 #[tokio::test]
 async fn a_refresh_token_is_used_once_and_an_answer_may_be_lost() {
     let server = Server::start().unwrap();
@@ -211,6 +215,7 @@ async fn a_refresh_token_is_used_once_and_an_answer_may_be_lost() {
     assert!(trail.iter().any(|entry| entry.action == "token.refresh_replay"));
 }
 
+// B10.basic, B15.access
 #[tokio::test]
 async fn a_program_acts_for_itself() {
     let server = Server::start().unwrap();
@@ -236,6 +241,7 @@ async fn a_program_acts_for_itself() {
 }
 
 // ASVS 7.6.1, 10.4.9, 10.7.3
+// B11.session, B11.password, B11.consent
 #[tokio::test]
 async fn whatever_ends_a_session_ends_what_was_allowed_in_it() {
     let server = Server::start().unwrap();
@@ -269,6 +275,7 @@ async fn whatever_ends_a_session_ends_what_was_allowed_in_it() {
 }
 
 // ASVS 10.4.6
+// B03.absent, B04.loopback
 #[tokio::test]
 async fn a_program_without_a_secret_needs_proof_and_gets_it() {
     let server = Server::start().unwrap();

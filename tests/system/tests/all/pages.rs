@@ -31,6 +31,7 @@ async fn the_sign_in_page_hides_a_password_and_lets_a_manager_fill_it_in() {
 }
 
 // ASVS 7.4.4, 10.7.2
+// B13.page
 #[tokio::test]
 async fn the_page_that_asks_says_who_wants_what_for_how_long_and_leads_out() {
     let server = Server::start().unwrap();

@@ -106,6 +106,7 @@ async fn error_of(answer: Response) -> String {
 }
 
 // ASVS 10.4.10
+// B10.key, B10.audience, B10.replay, B10.none
 #[tokio::test]
 async fn a_program_shows_who_it_is_by_its_own_key() {
     let world = World::new(&json!({ "own_behalf": true })).await;
@@ -151,6 +152,7 @@ async fn a_program_shows_who_it_is_by_its_own_key() {
     assert_eq!(refused.outcome, "refused");
 }
 
+// B09.again, B09.client
 #[tokio::test]
 async fn a_pushed_request_is_answered_once() {
     let world = World::new(&json!({ "demands": ["pushed_requests"] })).await;
@@ -194,6 +196,7 @@ async fn a_pushed_request_is_answered_once() {
     assert_eq!(foreign.status(), StatusCode::BAD_REQUEST);
 }
 
+// B09.get
 #[tokio::test]
 async fn what_would_be_refused_in_a_browser_cannot_be_pushed() {
     let world = World::new(&json!({})).await;
@@ -215,6 +218,7 @@ async fn what_would_be_refused_in_a_browser_cannot_be_pushed() {
     assert_eq!(error_of(world.send("par", &nobody, None).await).await, "invalid_client");
 }
 
+// B12.method, B12.url, B12.old, B12.replay, B12.key, B12.hash
 #[tokio::test]
 async fn a_bound_token_is_of_use_to_who_holds_the_key_only() {
     let world = World::new(&json!({ "demands": ["bound_tokens"] })).await;

@@ -10,6 +10,7 @@ fn identity(state: &std::path::Path) -> Value {
     serde_json::from_slice(&std::fs::read(state.join("identity.json")).unwrap()).unwrap()
 }
 
+// B36.devices, B49.within
 #[tokio::test]
 async fn a_device_whose_certificate_has_ended_comes_back_by_itself() {
     let server = Server::start().unwrap();

@@ -233,6 +233,7 @@ async fn ask(server: &Server, row: (&str, &str), caller: &HeaderMap) -> char {
 }
 
 // ASVS 8.2.1, 8.3.1, 16.3.2
+// B30.nobody, B30.role, B33.person, B34.scope, B36.refusals
 #[tokio::test]
 async fn each_operation_is_open_to_whom_it_should_be() {
     let mut server = Server::start().unwrap();

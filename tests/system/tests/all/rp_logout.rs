@@ -103,6 +103,7 @@ async fn oidcc_rp_initiated_logout_discovery_endpoint_verification() {
     assert_eq!(endpoint, format!("{}/logout", world.app.issuer));
 }
 
+// B17.front
 #[tokio::test]
 async fn oidcc_rp_initiated_logout() {
     let world = World::new().await;
@@ -138,6 +139,7 @@ async fn oidcc_rp_initiated_logout_query_added_to_post_logout_redirect_uri() {
     world.is_refused(&[hint, ("post_logout_redirect_uri", &to)]).await;
 }
 
+// B17.forged
 #[tokio::test]
 async fn oidcc_rp_initiated_logout_modified_id_token_hint() {
     let world = World::new().await;
@@ -148,6 +150,7 @@ async fn oidcc_rp_initiated_logout_modified_id_token_hint() {
     world.is_refused(&[("id_token_hint", &hint), ("post_logout_redirect_uri", AFTER)]).await;
 }
 
+// B17.forged
 #[tokio::test]
 async fn oidcc_rp_initiated_logout_bad_id_token_hint() {
     let world = World::new().await;
@@ -159,6 +162,7 @@ async fn oidcc_rp_initiated_logout_bad_id_token_hint() {
     world.is_refused(&[hint, client]).await;
 }
 
+// B17.forced, B20.see-other
 #[tokio::test]
 async fn oidcc_rp_initiated_logout_no_id_token_hint() {
     let world = World::new().await;
@@ -175,6 +179,7 @@ async fn oidcc_rp_initiated_logout_no_id_token_hint() {
     world.is_over(&answer).await;
 }
 
+// B17.forced
 #[tokio::test]
 async fn oidcc_rp_initiated_logout_no_params() {
     let world = World::new().await;
@@ -216,6 +221,7 @@ async fn oidcc_rp_initiated_logout_only_state() {
     assert!(world.is_signed_in().await, "she has said so");
 }
 
+// B17.forced
 #[tokio::test]
 async fn nobody_is_logged_out_by_others() {
     let world = World::new().await;

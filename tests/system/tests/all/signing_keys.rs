@@ -54,6 +54,7 @@ fn kid(of: &Value) -> String {
     of.pointer("/kid").and_then(Value::as_str).unwrap().to_owned()
 }
 
+// B74
 #[tokio::test]
 async fn keys_are_rotated_and_revoked() {
     let server = Server::start().unwrap();

@@ -8,6 +8,7 @@ use crate::{Code, Demand};
 const ONE: &str = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
 const OTHER: &str = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs";
 
+// B12.key
 #[test]
 fn tokens_need_the_key_that_was_shown_for_them() {
     for confidential in [true, false] {

@@ -176,6 +176,7 @@ async fn an_export_is_what_there_was_when_it_began_or_fails() {
 }
 
 // ASVS 16.4.2
+// B36.chain
 #[tokio::test]
 async fn a_changed_removed_or_inserted_entry_is_found() {
     let cases: [(Tamper, Option<(u64, Finding)>); 5] = [

@@ -87,7 +87,7 @@ impl World {
     }
 }
 
-// B41
+// B41, B42.used, B47.renewed
 #[tokio::test]
 async fn a_device_enrols_renews_and_is_revoked() {
     let world = world();
@@ -153,7 +153,7 @@ async fn another_key_takes_over_by_the_word_of_the_old_one_only() {
     assert!(world.renew(device.id, &device.key, None).await.is_err());
 }
 
-// B49
+// B49.within, B49.beyond
 #[tokio::test]
 async fn a_device_recovers_by_its_bound_key_within_the_grace() {
     let world = world();
@@ -247,7 +247,7 @@ async fn two_copies_of_a_device_are_put_into_quarantine() {
     assert_eq!((told("device.quarantine"), told("device.readmit")), (2, 1));
 }
 
-// B41, B47
+// B41, B47.twice, B47.lost
 #[tokio::test]
 async fn an_answer_that_was_lost_is_given_again_and_two_at_once_are_one() {
     let world = world();
@@ -273,7 +273,7 @@ async fn an_answer_that_was_lost_is_given_again_and_two_at_once_are_one() {
     assert_eq!(world.in_quarantine(&owner).await, []);
 }
 
-// B47
+// B47.last-second
 #[tokio::test]
 async fn a_certificate_is_renewed_in_its_last_second() {
     let world = world();
@@ -307,7 +307,7 @@ async fn a_device_of_before_gets_a_state_and_must_show_it_from_then_on() {
     assert_eq!(world.in_quarantine(&owner).await, [device.id]);
 }
 
-// B48, B49
+// B48, B49.beyond
 #[tokio::test]
 async fn nobody_is_put_into_quarantine_by_who_has_not_the_key_or_a_state_of_ours() {
     let world = world();

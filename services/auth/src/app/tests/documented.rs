@@ -54,6 +54,7 @@ fn every_limit_and_timeout_is_on_the_page_with_its_default() {
 }
 
 // ASVS 6.1.1, 6.3.1
+// B22.known
 #[tokio::test]
 async fn who_guesses_from_one_network_locks_nobody_out_elsewhere() {
     let world = world();

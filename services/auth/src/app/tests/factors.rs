@@ -68,7 +68,7 @@ impl World {
 }
 
 // ASVS 6.5.1, 6.5.5
-/// B23.
+// B23.once, B23.step, B23.race
 #[tokio::test]
 async fn a_code_is_good_once_and_for_a_step_before_and_after() {
     let world = world();
@@ -104,7 +104,7 @@ async fn a_code_is_good_once_and_for_a_step_before_and_after() {
 }
 
 // ASVS 6.5.1
-/// B24.
+// B24
 #[tokio::test]
 async fn each_recovery_code_is_good_once_and_a_new_set_ends_the_old() {
     let world = world();
@@ -124,7 +124,8 @@ async fn each_recovery_code_is_good_once_and_a_new_set_ends_the_old() {
     assert_eq!(used.count(), 2);
 }
 
-/// T9, B22.
+// B22.codes
+/// T9.
 #[tokio::test]
 async fn wrong_codes_are_few_for_each_person_wherever_they_come_from() {
     let world = world();
@@ -149,7 +150,8 @@ async fn wrong_codes_are_few_for_each_person_wherever_they_come_from() {
 }
 
 // ASVS 6.3.4
-/// B26, T8: every way in that knows a person by something else than an API key.
+// B26.password, B26.link, B26.factor
+/// T8: every way in that knows a person by something else than an API key.
 #[tokio::test]
 async fn no_way_in_gets_past_the_second_factor() {
     let world = world();
@@ -200,7 +202,7 @@ async fn no_way_in_gets_past_the_second_factor() {
 }
 
 // ASVS 7.5.1
-/// B29.
+// B29
 #[tokio::test]
 async fn what_gives_authority_wants_a_person_who_has_just_shown_it() {
     let world = world();

@@ -12,6 +12,7 @@ fn forged(purpose: Purpose, secret: &str) -> String {
 }
 
 // ASVS 7.2.1
+// B34.expired
 #[tokio::test]
 async fn a_session_or_key_is_known_by_its_secret_and_not_by_its_id() {
     let world = world();
@@ -135,6 +136,7 @@ async fn no_text_moves_from_one_field_of_an_entry_to_the_next() {
 }
 
 // ASVS 16.4.2
+// B36.chain
 #[tokio::test]
 async fn a_trail_that_was_rewritten_as_a_whole_does_not_fit_its_checkpoint() {
     let mut world = world();
@@ -190,6 +192,7 @@ async fn a_password_is_taken_as_it_was_typed() {
 }
 
 // ASVS 16.2.1, 16.3.1
+// B36.sign-in
 #[tokio::test]
 async fn a_sign_in_is_on_the_trail_whether_it_succeeds_or_not() {
     let world = world();

@@ -52,7 +52,7 @@ impl World {
 }
 
 // ASVS 6.4.1
-/// B28.
+// B28.once
 #[tokio::test]
 async fn an_invitation_is_accepted_once_within_three_days_by_whoever_reads_the_mail() {
     let (world, server) = mailing();
@@ -85,7 +85,7 @@ async fn an_invitation_is_accepted_once_within_three_days_by_whoever_reads_the_m
     }
 }
 
-/// B28, T11.
+// B28.bound
 #[tokio::test]
 async fn an_invitation_is_bound_to_its_person_and_ends_with_what_it_rests_on() {
     let (world, server) = mailing();
@@ -225,7 +225,6 @@ async fn what_is_chosen_is_judged_like_any_and_a_needed_factor_is_enrolled() {
 }
 
 // ASVS 6.4.1
-/// B27.
 #[tokio::test]
 async fn an_address_is_ones_own_once_its_mail_was_read() {
     let (world, server) = mailing();
@@ -286,7 +285,6 @@ async fn a_link_for_an_address_ends_with_time_a_password_and_its_person() {
     }
 }
 
-/// B21, T15.
 #[tokio::test]
 async fn an_address_of_somebody_else_is_told_to_who_reads_its_mail_only() {
     let (world, server) = mailing();

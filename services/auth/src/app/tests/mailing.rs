@@ -81,7 +81,7 @@ impl World {
 }
 
 // ASVS 6.4.1, 6.4.3
-/// B27.
+// B27.once, B27.older, B27.expired
 #[tokio::test]
 async fn a_mailed_link_is_good_once_for_a_quarter_of_an_hour_until_the_next() {
     let (world, server) = mailing();
@@ -114,7 +114,7 @@ fn token_if(letter: &Letter) -> Option<String> {
 }
 
 // ASVS 6.4.3
-/// B26.
+// B26.link
 #[tokio::test]
 async fn a_mailed_link_does_not_stand_for_the_second_factor() {
     let (world, server) = mailing();
@@ -132,7 +132,7 @@ async fn a_mailed_link_does_not_stand_for_the_second_factor() {
     assert!(matches!(entered, Entered::Half(..)), "a code is wanted");
 }
 
-/// B21.
+// B21.mail
 #[tokio::test]
 async fn nobody_gets_no_letter_and_whoever_asks_is_not_told() {
     let (world, server) = mailing();

@@ -146,7 +146,7 @@ async fn a_passkey_alone_signs_in_and_is_two_factors() {
 }
 
 // ASVS 6.3.4
-/// B26: whoever has a passkey and no app is asked for it after the password, and has recovery codes.
+/// Whoever has a passkey and no app is asked for it after the password, and has recovery codes.
 #[tokio::test]
 async fn after_a_password_a_passkey_takes_the_place_of_a_code() {
     let world = at_a_name();

@@ -47,7 +47,6 @@ impl Company {
     }
 }
 
-// ASVS 8.3.2
 #[tokio::test]
 async fn a_grant_counts_at_once_and_until_its_end() {
     let it = company().await;
@@ -134,6 +133,7 @@ async fn tokens_and_places_are_seen_from_where_one_is() {
 }
 
 // ASVS 8.2.1, 8.2.2
+// B33.grant
 #[tokio::test]
 async fn nobody_gives_what_they_do_not_hold() {
     let it = company().await;

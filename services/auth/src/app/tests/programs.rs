@@ -83,6 +83,7 @@ fn shown(made: &MadeClient) -> String {
 }
 
 // ASVS 10.4.2, 10.4.10, 16.3.1
+// B05.again, B05.client, B36.programs
 #[tokio::test]
 async fn a_code_is_good_once_for_the_program_that_shows_its_secret() {
     let world = world();
@@ -104,6 +105,7 @@ async fn a_code_is_good_once_for_the_program_that_shows_its_secret() {
     assert!(has("token.open") && has("token.code_replay") && has("client.authenticate"));
 }
 
+// B14.client
 #[tokio::test]
 async fn a_program_sees_and_ends_its_own_tokens_only() {
     let world = world();
@@ -126,6 +128,7 @@ async fn a_program_sees_and_ends_its_own_tokens_only() {
     assert!(!world.is_good(&access).await);
 }
 
+// B16.scope
 #[tokio::test]
 async fn a_token_says_who_somebody_is_where_it_was_asked_for() {
     let world = world();

@@ -8,6 +8,7 @@ async fn kids(app: &Auth) -> Vec<String> {
     app.signing_keys().await.unwrap().iter().map(|key| key.kid().to_owned()).collect()
 }
 
+// B74
 #[tokio::test]
 async fn a_revoked_key_is_shown_by_no_replica_after_fifteen_seconds() {
     let clock = ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap());

@@ -3,6 +3,7 @@
 use super::*;
 
 // ASVS 8.2.1
+// B55.read
 #[tokio::test]
 async fn every_operation_asks_for_its_own_permission() {
     let world = world();
@@ -42,6 +43,7 @@ async fn nothing_of_another_tenant_is_found() {
 }
 
 // ASVS 8.2.2
+// B55.act
 #[tokio::test]
 async fn a_device_says_nothing_of_the_commands_of_others() {
     let world = world();

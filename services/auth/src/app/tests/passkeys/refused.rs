@@ -5,7 +5,7 @@ use futures::future::join_all;
 use super::super::mailing;
 use super::*;
 
-/// B25.
+// B25.origin
 #[tokio::test]
 async fn the_page_of_another_site_gets_nobody_in() {
     let world = at_a_name();
@@ -22,7 +22,7 @@ async fn the_page_of_another_site_gets_nobody_in() {
     }
 }
 
-/// B25.
+// B25.verified
 #[tokio::test]
 async fn a_person_who_was_not_verified_does_not_get_in() {
     let world = at_a_name();
@@ -36,7 +36,7 @@ async fn a_person_who_was_not_verified_does_not_get_in() {
     wrong(world.register(&asked, &mut other).await.err());
 }
 
-/// B25.
+// B25.kind
 #[tokio::test]
 async fn a_key_of_an_unknown_kind_is_not_registered() {
     let world = at_a_name();
@@ -49,7 +49,8 @@ async fn a_key_of_an_unknown_kind_is_not_registered() {
     assert!(world.app.passkeys(&asked).await.unwrap().is_empty());
 }
 
-/// B25: the first answer uses a challenge up, right or wrong, and five minutes do.
+// B25.challenge
+/// The first answer uses a challenge up, right or wrong, and five minutes do.
 #[tokio::test]
 async fn a_challenge_is_good_once() {
     let world = at_a_name();
@@ -84,7 +85,8 @@ async fn a_challenge_is_good_once() {
     late(world.app.add_passkey(&asked, "b", answer(&made, &wanted.held)).await.err());
 }
 
-/// B25: a challenge opens for what it was made for: not for another person or session, nor for anything
+// B25.session
+/// A challenge opens for what it was made for: not for another person or session, nor for anything
 /// else of the same one.
 #[tokio::test]
 async fn a_challenge_of_another_session_or_person_is_none() {
@@ -126,7 +128,7 @@ async fn a_challenge_of_another_session_or_person_is_none() {
     }
 }
 
-/// B25, B26.
+// B25.person
 #[tokio::test]
 async fn another_persons_passkey_gets_nobody_in() {
     let world = at_a_name();
@@ -160,7 +162,8 @@ async fn another_persons_passkey_gets_nobody_in() {
     assert!(matches!(taken.err(), Some(Error::PasskeyTaken)));
 }
 
-/// B25: refused, on the trail, and its person is told.
+// B25.counter
+/// Refused, on the trail, and its person is told.
 #[tokio::test]
 async fn a_counter_that_goes_back_is_refused_and_told() {
     let world = at_a_name();
