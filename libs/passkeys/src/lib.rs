@@ -96,10 +96,13 @@ impl fmt::Debug for Passkeys {
 
 impl Passkeys {
     /// Those of the site at this address, and of no other: neither its subdomains nor other ports. `None`
-    /// for an address without TLS, or whose host is no name: browsers have no passkeys there.
+    /// for an address whose host is no name, or without TLS unless it is this machine: browsers have no
+    /// passkeys there (W3C Secure Contexts, 3.1).
     pub fn of(url: &str) -> Option<Self> {
-        let url = Url::parse(url).ok().filter(|url| url.scheme() == "https")?;
-        let builder = WebauthnBuilder::new(url.domain()?, &url).ok()?;
+        let url = Url::parse(url).ok()?;
+        let name = url.domain()?;
+        let secure = url.scheme() == "https" || (url.scheme() == "http" && name == "localhost");
+        let builder = WebauthnBuilder::new(name, &url).ok().filter(|_| secure)?;
         let webauthn = builder.rp_name("OpenFrame").timeout(TIMEOUT).build().ok()?;
         Some(Self(Arc::new(webauthn)))
     }

@@ -49,10 +49,20 @@ fn a_passkey_is_known_again() {
 
 #[test]
 fn a_site_has_a_name_and_tls() {
-    for url in ["http://of.example", "https://192.0.2.1", "https://[::1]:8443", "of.example", ""] {
+    for url in [
+        "http://of.example",
+        "http://localhost.of.example",
+        "ftp://localhost",
+        "https://192.0.2.1",
+        "https://[::1]:8443",
+        "of.example",
+        "",
+    ] {
         assert!(Passkeys::of(url).is_none(), "{url}");
     }
-    assert!(Passkeys::of("https://localhost:8443").is_some());
+    for url in ["https://localhost:8443", "http://localhost:8080"] {
+        assert!(Passkeys::of(url).is_some(), "{url}");
+    }
     assert!(Passkeys::of("https://of.example:8443/below").is_some());
 }
 

@@ -16,12 +16,7 @@ use crate::factors::{ME, cookie, post, signed_in, submit};
 use crate::roles::{PASSWORD, log_in, person};
 use soft::SoftPasskey;
 
-const URL: &str = "https://of.example";
 const EMAIL: &str = "technician@example.org";
-
-fn server() -> Server {
-    Server::start_with(&["url=https://of.example"]).unwrap()
-}
 
 /// A browser that was asked to show a passkey: its headers, and what it was asked.
 async fn asked(server: &Server, path: &str, who: &HeaderMap) -> (HeaderMap, Value) {
@@ -53,7 +48,7 @@ fn holding(who: &HeaderMap, held: &str) -> HeaderMap {
 /// A person with a passkey: the session's headers, the passkey, and the answer to it.
 async fn keyed(server: &Server) -> (HeaderMap, SoftPasskey, Value) {
     let here = person(server, "technician").await;
-    let mut passkey = SoftPasskey::new(URL);
+    let mut passkey = SoftPasskey::new(&server.url);
     let (options, held) = asked_here(server, "/me/passkeys/options", &here).await;
     let credential = passkey.make(&options);
     let new = json!({ "name": "my ring", "credential": credential, "held": held });
@@ -77,7 +72,7 @@ async fn by_passkey(server: &Server, passkey: &mut SoftPasskey) -> Response {
 
 #[tokio::test]
 async fn a_passkey_signs_in_without_a_password() {
-    let server = server();
+    let server = Server::start().unwrap();
     let (here, mut passkey, added) = keyed(&server).await;
     let codes = added["recovery_codes"].as_array().unwrap();
     assert_eq!(codes.len(), 10, "it is the first factor");
@@ -95,7 +90,7 @@ async fn a_passkey_signs_in_without_a_password() {
     assert_eq!(id_token["amr"], json!(["pop", "user", "mfa"]));
     assert_eq!(id_token["acr"], "aal2");
     // The answers of strangers are refused alike, whether or not there is such a passkey.
-    let mut stranger = SoftPasskey::new(URL);
+    let mut stranger = SoftPasskey::new(&server.url);
     stranger.user.clone_from(&passkey.user);
     let mut refused = Vec::new();
     for _ in 0..2 {
@@ -112,7 +107,7 @@ async fn a_passkey_signs_in_without_a_password() {
 
 #[tokio::test]
 async fn after_a_password_and_in_a_session_a_passkey_takes_the_place_of_a_code() {
-    let server = server();
+    let server = Server::start().unwrap();
     let (here, mut passkey, _) = keyed(&server).await;
     let answer = log_in(&server, EMAIL, PASSWORD).await;
     assert_eq!(answer.status(), StatusCode::ACCEPTED);
@@ -151,7 +146,7 @@ async fn after_a_password_and_in_a_session_a_passkey_takes_the_place_of_a_code()
 /// A challenge is good once, also across a restart; what is no passkey at all breaks nothing.
 #[tokio::test]
 async fn a_challenge_is_used_up_for_good() {
-    let mut server = server();
+    let mut server = Server::start().unwrap();
     let (_, mut passkey, _) = keyed(&server).await;
     let nobody = HeaderMap::new();
     let (holds, options) = asked(&server, "/login/passkey/options", &nobody).await;
@@ -186,16 +181,17 @@ async fn a_challenge_is_used_up_for_good() {
 }
 
 /// What the sign-in page asks of a passkey, and the challenge that comes with it.
-async fn offered(answer: Response) -> (String, Value, String) {
+async fn offered(server: &Server, answer: Response) -> (String, Value, String) {
     let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
-    let script = format!("script-src {URL}/t/main/passkey.js; require-trusted-types-for 'script';");
+    let url = &server.url;
+    let script = format!("script-src {url}/t/main/passkey.js; require-trusted-types-for 'script';");
     assert!(policy.starts_with("default-src 'none'; ") && policy.contains(&script), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
     let held = cookie(&answer, PASSKEY_COOKIE).unwrap();
     let page = body::read(answer.into_body(), 1 << 18).await.unwrap();
     let page = String::from_utf8(page.to_vec()).unwrap();
     assert_eq!(page.matches("<script").count(), 1, "{page}");
-    assert!(page.contains(&format!("<script src=\"{URL}/t/main/passkey.js\" defer></script>")));
+    assert!(page.contains(&format!("<script src=\"{url}/t/main/passkey.js\" defer></script>")));
     let (_, options) = page.split_once("data-options=\"").unwrap();
     let options = options.split('"').next().unwrap().replace("&quot;", "\"");
     let options = serde_json::from_str(&options).unwrap();
@@ -210,14 +206,15 @@ fn typed<'a>(step: &'a str, next: &'a str, credential: &'a str) -> [(&'a str, &'
 /// The page for programs: one script of our own, from one place; without it the other ways are there.
 #[tokio::test]
 async fn the_page_for_programs_takes_passkeys() {
-    let server = server();
+    let server = Server::start().unwrap();
     let (_, mut passkey, added) = keyed(&server).await;
     let app = Program::register(&server, &json!({ "name": "Wiki" })).await;
     let nobody = HeaderMap::new();
     let to = program::location(&app.authorize(&server, &[], &nobody).await);
     let next = url::form_urlencoded::parse(to.split_once('?').unwrap().1.as_bytes());
     let next = next.into_iter().next().unwrap().1.into_owned();
-    let (page, options, held) = offered(ask(&server, ("GET", &to), &nobody, "").await).await;
+    let (page, options, held) =
+        offered(&server, ask(&server, ("GET", &to), &nobody, "").await).await;
     assert!(page.contains("type=\"password\"") && page.contains(" hidden data-options="), "{page}");
     let shown = passkey.show(&options).to_string();
     let done = submit(&server, &holding(&nobody, &held), &typed("passkey", &next, &shown)).await;
@@ -232,7 +229,7 @@ async fn the_page_for_programs_takes_passkeys() {
         let again =
             submit(&server, &holding(&nobody, &held), &typed("passkey", &next, credential)).await;
         assert_eq!(again.status().as_u16(), status);
-        let (page, _, other) = offered(again).await;
+        let (page, _, other) = offered(&server, again).await;
         assert!(page.contains("role=\"alert\"") && other != held);
     }
     // After a password.
@@ -242,7 +239,7 @@ async fn the_page_for_programs_takes_passkeys() {
     let mut half = HeaderMap::new();
     let own = format!("{HALF_COOKIE}={}", cookie(&answer, HALF_COOKIE).unwrap());
     half.insert(header::COOKIE, HeaderValue::from_str(&own).unwrap());
-    let (page, options, held) = offered(answer).await;
+    let (page, options, held) = offered(&server, answer).await;
     assert!(page.contains("Show your passkey") && page.contains("one-time-code"), "{page}");
     let shown = passkey.show(&options).to_string();
     let holds = holding(&half, &held);
@@ -264,7 +261,7 @@ async fn the_page_for_programs_takes_passkeys() {
 
 #[tokio::test]
 async fn owners_remove_a_passkey_that_somebody_has_lost() {
-    let server = server();
+    let server = Server::start().unwrap();
     let (here, mut passkey, added) = keyed(&server).await;
     let path = |rest: &str| format!("/api/auth/v1/me/passkeys/{rest}");
     let id = added["passkey"]["id"].as_str().unwrap().to_owned();
@@ -291,17 +288,4 @@ async fn owners_remove_a_passkey_that_somebody_has_lost() {
     let mut refused = trail.iter().filter(|it| it.outcome == "refused");
     let why = refused.find(|it| it.action == "session.create").unwrap();
     assert_eq!(why.detail, "nobody's passkey");
-}
-
-/// Without a name there are none, and nothing offers them.
-#[tokio::test]
-async fn where_the_platform_has_no_name_there_are_no_passkeys() {
-    let server = Server::start().unwrap();
-    let here = person(&server, "technician").await;
-    let setup = ask(&server, ("GET", "/api/auth/v1/setup"), &here, "").await;
-    assert_eq!(answer_of(setup).await["passkeys"], false);
-    for path in ["/me/passkeys/options", "/login/passkey/options"] {
-        let refused = answer_of(post(&server, path, &here, &json!({})).await).await;
-        assert_eq!(refused["code"], "no_passkeys", "{path}");
-    }
 }
