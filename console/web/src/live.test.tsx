@@ -33,7 +33,7 @@ it('reads again what the platform tells, and says when it does not hear', () => 
   const client = new QueryClient();
   const read = vi.spyOn(client, 'invalidateQueries').mockResolvedValue();
   const keys = () => read.mock.calls.map(([filters]) => JSON.stringify(filters?.queryKey));
-  const { result } = renderHook(() => useLive(), {
+  const { result } = renderHook(() => useLive(true), {
     wrapper: ({ children }) => (
       <QueryClientProvider client={client}>{children}</QueryClientProvider>
     ),

@@ -80,8 +80,11 @@ function follow(path: string, on: (data: string | null) => void, open: (is: bool
 
 const EVERYTHING = ['devices', 'device', 'commands', 'inventory', 'alerts', 'rules', 'range'];
 
-/** Reads again what the platform says has changed. Returns whether its streams are open. */
-export function useLive(): boolean {
+/**
+ * Reads again what the platform says has changed; of telemetry for who may read it. Returns whether its
+ * streams are open.
+ */
+export function useLive(telemetry: boolean): boolean {
   const client = useQueryClient();
   const [open, setOpen] = useState({ devices: true, live: true });
   useEffect(() => {
@@ -100,14 +103,12 @@ export function useLive(): boolean {
           if (is) everything();
         },
       );
-    const stops = [
-      stream('devices', '/api/devices/v1/events', concernedByDevice),
-      stream('live', '/api/monitoring/v1/live', concernedByLive),
-    ];
+    const stops = [stream('devices', '/api/devices/v1/events', concernedByDevice)];
+    if (telemetry) stops.push(stream('live', '/api/monitoring/v1/live', concernedByLive));
     return () => {
       stops.forEach((stop) => stop());
       again.stop();
     };
-  }, [client]);
+  }, [client, telemetry]);
   return open.devices && open.live;
 }

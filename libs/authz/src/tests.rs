@@ -18,7 +18,7 @@ fn tree() -> &'static [Place] {
         let mut places = vec![Place::ROOT];
         let mut at = 0;
         while let Some(place) = places.get(at).copied() {
-            let ids = [1, 2].map(|n| PlaceId(Uuid::from_u128(2 * at as u128 + n)));
+            let ids = [1, 2].map(|n| PlaceId(Uuid::from_u128((at as u128) * 2 + n)));
             places.extend(ids.into_iter().filter_map(|id| place.child(id)));
             at += 1;
         }
@@ -65,6 +65,7 @@ proptest! {
         role in 0..4usize,
         grants in grants(),
         now in 0..4i64,
+        asked in proptest::collection::vec((0..Permission::ALL.len(), 0..tree().len()), 3),
     ) {
         let role = Role::ALL[role];
         let held = Grants::try_from(grants.clone()).unwrap().at(at(now));
@@ -85,8 +86,7 @@ proptest! {
             prop_assert_eq!(whole, reach == Reach::Everywhere);
             prop_assert_eq!(tree().iter().any(|it| reach.contains(it)), reach != Reach::Nowhere);
         }
-        let moment = usize::try_from(now).unwrap();
-        for (permission, place) in [(moment, grants.len()), (grants.len(), moment)] {
+        for (permission, place) in asked {
             let (permission, place) = (Permission::ALL[permission], tree()[place]);
             prop_assert_eq!(access.permits(permission, &place), policies.permits(permission, &place));
         }

@@ -113,7 +113,8 @@ pub async fn a_grant_is_given_and_taken_back(store: &Stores) {
     let change =
         async |now| store.people.change(bob.tenant, bob.id, &promoted, &event(now)).await.unwrap();
     assert_eq!(change(49).await, Changed::Denied);
-    assert_eq!(grants.of(bob.tenant, bob.id, at(49)).await.unwrap(), std::slice::from_ref(&denied));
+    let held = grants.of(bob.tenant, bob.id, at(49)).await.unwrap();
+    assert_eq!(held, std::slice::from_ref(&denied));
     assert_eq!(grants.of(bob.tenant, bob.id, at(50)).await.unwrap(), []);
     assert_eq!(grants.of(tenant(1), bob.id, at(2)).await.unwrap(), []);
     let remove = async |whose, id| grants.remove(whose, id, &event(3)).await.unwrap();

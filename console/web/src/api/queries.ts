@@ -7,6 +7,7 @@ import type {
   Device,
   Me,
   Page,
+  Place,
   QuarantinedDevice,
   RuleList,
 } from './types';
@@ -33,18 +34,41 @@ export function signedIn(client: QueryClient, me: Me) {
   client.setQueryData(['me'], me);
 }
 
-/** Tells whether the one who is signed in may do something, such as `commands:run`. */
+/**
+ * Tells whether the one who is signed in may do something, such as `alerts:write`, in the whole tenant,
+ * no place left out.
+ */
 export function useCan(): (permission: string) => boolean {
   const me = useMe();
   return (permission) => me.data?.permissions.includes(permission) ?? false;
 }
 
-export const useAlerts = () =>
-  useQuery({
+/** Tells whether the one who is signed in may do something at some place at least. */
+export function useCanSomewhere(): (permission: string) => boolean {
+  const me = useMe();
+  return (permission) => me.data?.permissions_somewhere?.includes(permission) ?? false;
+}
+
+export function useAlerts() {
+  const can = useCan();
+  return useQuery({
     queryKey: ['alerts'],
+    enabled: can('telemetry:read'),
     refetchInterval: AGAIN_MS,
     queryFn: () => get<AlertList>('/api/monitoring/v1/alerts'),
   });
+}
+
+/** The places whose devices one may read, and those that they lie in. */
+export function usePlaces() {
+  const can = useCanSomewhere();
+  return useQuery({
+    queryKey: ['places'],
+    enabled: can('devices:read'),
+    refetchInterval: AGAIN_MS,
+    queryFn: () => get<Page<Place>>('/api/auth/v1/places'),
+  });
+}
 
 export const useRules = () =>
   useQuery({
@@ -70,12 +94,15 @@ export const useDevice = (id: string) =>
   });
 
 /** Devices that do not count until somebody re-admits them. */
-export const useQuarantine = () =>
-  useQuery({
+export function useQuarantine() {
+  const can = useCan();
+  return useQuery({
     queryKey: ['quarantine'],
+    enabled: can('devices:read'),
     refetchInterval: AGAIN_MS,
     queryFn: () => get<Page<QuarantinedDevice>>('/api/auth/v1/quarantine'),
   });
+}
 
 /** A change of what a list shows: the list is read again once it is done. */
 export function useChange<T, R = unknown>(list: string, change: (what: T) => Promise<R>) {

@@ -6,6 +6,8 @@ import type { components as Platform } from '../../generated/platform';
 
 export type Me = Auth['schemas']['Me'];
 export type User = Auth['schemas']['User'];
+export type Place = Auth['schemas']['Place'];
+export type Grant = Auth['schemas']['Grant'];
 export type Session = Auth['schemas']['Session'];
 export type ApiKey = Auth['schemas']['ApiKey'];
 export type MadeApiKey = Auth['schemas']['MadeApiKey'];

@@ -1,4 +1,4 @@
-import { useCan } from '../api/queries';
+import { useCan, useCanSomewhere } from '../api/queries';
 import { Page } from '../parts/page';
 import { Consents } from './access/consents';
 import { Email } from './access/email';
@@ -7,6 +7,7 @@ import { Keys } from './access/keys';
 import { Passkeys } from './access/passkeys';
 import { Password } from './access/password';
 import { People } from './access/people';
+import { Places } from './access/places';
 import { Programs } from './access/programs';
 import { Sessions } from './access/sessions';
 import { Everybody } from './access/settings';
@@ -15,9 +16,11 @@ import { Tokens } from './access/tokens';
 
 export function AccessPage() {
   const can = useCan();
+  const canSomewhere = useCanSomewhere();
   return (
     <Page title="Access">
-      {can('enrolment:manage') && <Tokens />}
+      {canSomewhere('enrolment:manage') && <Tokens />}
+      {can('users:manage') && <Places />}
       {can('users:manage') && <People />}
       {can('keys:manage') && <Keys />}
       {can('users:manage') && <Programs />}

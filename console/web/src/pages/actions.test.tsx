@@ -2,7 +2,8 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { expect, it } from 'vitest';
 import { showConsole, type Request } from '../testing/console';
-import { COMMAND, HOSTILE, ME } from '../testing/answers';
+import { COMMAND, ME } from '../testing/answers';
+import { HOSTILE } from '../testing/hostile';
 import { Stream } from '../testing/stream';
 import { act } from '@testing-library/react';
 
@@ -244,7 +245,9 @@ it('runs a command and shows what it writes as text, while it writes', async () 
 
 it('does not offer what one may not do', async () => {
   const permissions = ['devices:read', 'telemetry:read'];
-  showConsole('/devices/d1', { 'GET /api/auth/v1/me': { ...ME, permissions } });
+  showConsole('/devices/d1', {
+    'GET /api/auth/v1/me': { ...ME, permissions, permissions_somewhere: permissions },
+  });
   await screen.findByText('Your role may not run commands.');
   expect(screen.queryByRole('button', { name: /Retire/ })).toBeNull();
 });

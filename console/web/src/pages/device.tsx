@@ -2,7 +2,16 @@ import { NativeSelect } from '@mantine/core';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { call } from '../api/client';
-import { devicePath, useAlerts, useCan, useChange, useDevice, useQuarantine } from '../api/queries';
+import {
+  devicePath,
+  useAlerts,
+  useCan,
+  useCanSomewhere,
+  useChange,
+  useDevice,
+  usePlaces,
+  useQuarantine,
+} from '../api/queries';
 import type { Device } from '../api/types';
 import { ago, bytes, instant, quoted } from '../format';
 import { useNow } from '../live';
@@ -14,6 +23,7 @@ import { InventoryOf } from '../parts/inventory';
 import { NameAndTags } from '../parts/name-and-tags';
 import { Page } from '../parts/page';
 import { Answer, Panel } from '../parts/panel';
+import { placeName } from '../parts/places';
 import { RANGES } from '../parts/ranges';
 import { State } from '../parts/state';
 import { BYTES, BYTES_PER_SECOND, PLAIN, RATIO, type Unit } from '../parts/units';
@@ -53,7 +63,7 @@ export function DevicePage() {
 }
 
 function Actions({ device }: { device: Device }) {
-  const can = useCan();
+  const can = useCanSomewhere();
   const navigate = useNavigate();
   const retire = useChange('devices', async () => {
     await call('DELETE', devicePath(device.id));
@@ -103,6 +113,7 @@ function Quarantine({ device }: { device: Device }) {
 }
 
 function Facts({ device }: { device: Device }) {
+  const places = usePlaces().data?.items ?? [];
   const drift = Math.abs(device.clock_offset_ms) > 2000;
   const facts = [
     ['System', `${device.os_name} ${device.os_version}`],
@@ -118,6 +129,7 @@ function Facts({ device }: { device: Device }) {
     ['Enrolled', instant(device.enrolled_at)],
     ['Clock', `${device.clock_offset_ms} ms off${drift ? ': set it right' : ''}`],
     ['Tags', device.tags.join(', ')],
+    ['Place', placeName(places, device.place ?? [])],
     ['Id', device.id],
   ] as const;
   return (
@@ -203,6 +215,8 @@ function drawn(id: string): Drawn[] {
 
 function Charts({ device }: { device: string }) {
   const [minutes, setMinutes] = useState('15');
+  const can = useCan();
+  if (!can('telemetry:read')) return null;
   return (
     <section className="panel" aria-label="Live">
       <header>

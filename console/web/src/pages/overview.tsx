@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { get, query } from '../api/client';
-import { AGAIN_MS, useAlerts } from '../api/queries';
+import { AGAIN_MS, useAlerts, useCan } from '../api/queries';
 import type { Alert, DevicePage, Series } from '../api/types';
 import { ago, count, percent } from '../format';
 import { useNow } from '../live';
@@ -12,22 +12,27 @@ import { Panel } from '../parts/panel';
 import { Rows } from '../parts/table';
 
 export function OverviewPage() {
+  const telemetry = useCan()('telemetry:read');
   return (
     <Page title="Overview">
       <Numbers />
-      <Firing />
+      {telemetry && <Firing />}
       <Lost />
       <div className="columns">
-        <Most
-          title="Busiest processors"
-          metric="device_id"
-          expr="topk(5, max by (device_id) (avg_over_time(system_cpu_utilization_ratio[5m])))"
-        />
-        <Most
-          title="Fullest filesystems"
-          metric="mountpoint"
-          expr="topk(5, max by (device_id, mountpoint) (system_filesystem_utilization_ratio))"
-        />
+        {telemetry && (
+          <>
+            <Most
+              title="Busiest processors"
+              metric="device_id"
+              expr="topk(5, max by (device_id) (avg_over_time(system_cpu_utilization_ratio[5m])))"
+            />
+            <Most
+              title="Fullest filesystems"
+              metric="mountpoint"
+              expr="topk(5, max by (device_id, mountpoint) (system_filesystem_utilization_ratio))"
+            />
+          </>
+        )}
         <Systems />
       </div>
     </Page>
@@ -54,6 +59,7 @@ function Tile(props: { name: string; value: number | undefined; tone?: string; l
 
 function Numbers() {
   const counts = useCounts();
+  const telemetry = useCan()('telemetry:read');
   const alerts = useAlerts();
   const presence = counts.data?.facets?.presence;
   const of = (value: string) =>
@@ -88,12 +94,14 @@ function Numbers() {
               </Link>
             }
           />
-          <Tile
-            name="firing"
-            value={alerts.data && firingOf(alerts.data.items).length}
-            tone="bad"
-            link={<Link to="/alerts">Show alerts</Link>}
-          />
+          {telemetry && (
+            <Tile
+              name="firing"
+              value={alerts.data && firingOf(alerts.data.items).length}
+              tone="bad"
+              link={<Link to="/alerts">Show alerts</Link>}
+            />
+          )}
         </ul>
       )}
     </Panel>

@@ -1,7 +1,8 @@
 /** Every page in each of its main states: waiting, refused, nothing there, and the answer. */
 import { screen, waitFor } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
-import { ANSWERS, HOSTILE } from '../testing/answers';
+import { ANSWERS } from '../testing/answers';
+import { HOSTILE } from '../testing/hostile';
 import { showConsole, type Answers, type Said } from '../testing/console';
 
 /** A page: its address, what it asks, what it says when there is nothing, what it shows. */

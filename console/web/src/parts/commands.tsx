@@ -3,7 +3,7 @@ import { Button, NumberInput, Textarea } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { call, get, query } from '../api/client';
-import { AGAIN_MS, devicePath, useCan, useChange } from '../api/queries';
+import { AGAIN_MS, devicePath, useCanSomewhere, useChange } from '../api/queries';
 import type { Command, CommandPage, Device } from '../api/types';
 import { ago } from '../format';
 import { useNow } from '../live';
@@ -14,7 +14,7 @@ import { State } from './state';
 import { Rows } from './table';
 
 export function Commands({ device }: { device: Device }) {
-  const can = useCan();
+  const can = useCanSomewhere();
   const now = useNow();
   const [followed, setFollowed] = useState<string>();
   const path = `${devicePath(device.id)}/commands`;

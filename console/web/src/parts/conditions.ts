@@ -8,6 +8,7 @@ export const ATTRIBUTES = {
   arch: 'Architecture',
   agent_version: 'Agent',
   tag: 'Tag',
+  place: 'Place',
   vendor: 'Vendor',
   model: 'Model',
 } as const;

@@ -1,4 +1,5 @@
 import { Button, Checkbox } from '@mantine/core';
+import { usePlaces } from '../api/queries';
 import type { FacetValue } from '../api/types';
 import { ATTRIBUTES, conditionsOf, toggled, type Attribute } from './conditions';
 
@@ -13,6 +14,10 @@ export function Facets(props: {
 }) {
   const { facets, filter, onChange } = props;
   const chosen = conditionsOf(filter);
+  const places = usePlaces().data?.items ?? [];
+  // A place is counted by its id.
+  const shown = (attribute: Attribute, value: string) =>
+    attribute === 'place' ? (places.find((place) => place.id === value)?.name ?? value) : value;
   return (
     <div className="facets" role="group" aria-label="Narrow the list">
       {(Object.keys(ATTRIBUTES) as Attribute[]).map((attribute) => {
@@ -28,7 +33,7 @@ export function Facets(props: {
             {values.map((facet) => (
               <Checkbox
                 key={facet.value}
-                label={`${facet.value} (${facet.count})`}
+                label={`${shown(attribute, facet.value)} (${facet.count})`}
                 checked={on.includes(facet.value)}
                 onChange={() => onChange(toggled(filter, [attribute, facet.value]))}
               />

@@ -1,10 +1,11 @@
-import { Button, TextInput } from '@mantine/core';
+import { Button, NativeSelect, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { call } from '../api/client';
-import { devicePath, useChange } from '../api/queries';
+import { devicePath, useChange, usePlaces } from '../api/queries';
 import type { Device } from '../api/types';
 import { Dialog } from './dialog';
+import { placeName, sortedPlaces } from './places';
 import { Problem } from './problem';
 
 /** Renames and tags a device. */
@@ -25,9 +26,20 @@ const words = (text: string) => text.split(/[\s,]+/).filter((word) => word !== '
 function Form({ device, close }: { device: Device; close: () => void }) {
   const [name, setName] = useState(device.name);
   const [tags, setTags] = useState(device.tags.join(' '));
+  const here = device.place?.at(-1) ?? '';
+  const [place, setPlace] = useState(here);
+  const places = usePlaces().data?.items ?? [];
+  const choices = sortedPlaces(places).map((it) => ({
+    value: it.id,
+    label: placeName(places, it.path),
+  }));
   const client = useQueryClient();
   const save = useChange('devices', async () => {
-    const now = await call<Device>('PATCH', devicePath(device.id), { name, tags: words(tags) });
+    const now = await call<Device>('PATCH', devicePath(device.id), {
+      name,
+      tags: words(tags),
+      place: place === here ? undefined : place,
+    });
     client.setQueryData(['device', device.id], now);
     close();
   });
@@ -54,6 +66,15 @@ function Form({ device, close }: { device: Device; close: () => void }) {
           value={tags}
           onChange={(event) => setTags(event.currentTarget.value)}
         />
+        {choices.length > 0 && (
+          <NativeSelect
+            label="Place"
+            description="To move a device one must be allowed to change devices at both places"
+            data={[{ value: '', label: 'the whole tenant' }, ...choices]}
+            value={place}
+            onChange={(event) => setPlace(event.currentTarget.value)}
+          />
+        )}
         <Problem error={save.error} />
         <div className="actions">
           <Button variant="default" onClick={close}>

@@ -2,11 +2,11 @@
 export const PAGES = [
   { to: '/', name: 'Overview' },
   { to: '/devices', name: 'Devices' },
-  { to: '/explore', name: 'Metrics' },
-  { to: '/alerts', name: 'Alerts' },
+  { to: '/explore', name: 'Metrics', needs: 'telemetry:read' },
+  { to: '/alerts', name: 'Alerts', needs: 'telemetry:read' },
   { to: '/access', name: 'Access' },
   { to: '/audit', name: 'Audit', needs: 'audit:read' },
-  { to: '/health', name: 'Platform' },
+  { to: '/health', name: 'Platform', needs: 'platform:read' },
 ] as const;
 
 /** The pages for somebody who may do what `can` says. */

@@ -2,7 +2,8 @@ import { act, cleanup, fireEvent, screen, waitFor } from '@testing-library/react
 import { expect, it } from 'vitest';
 import { within as withinConsole } from '../pages/sign-in';
 import { makeRouter } from '../router';
-import { ANN, HOSTILE, ME } from '../testing/answers';
+import { ANN, ME } from '../testing/answers';
+import { HOSTILE } from '../testing/hostile';
 import { showConsole } from '../testing/console';
 import { Stream } from '../testing/stream';
 

@@ -33,7 +33,7 @@ export function Shell() {
 }
 
 function Inside({ me }: { me: Me }) {
-  const live = useLive();
+  const live = useLive(me.permissions.includes('telemetry:read'));
   const palette = usePalette();
   const [open, setOpen] = useState(false);
   return (

@@ -8,17 +8,16 @@ import type {
   Device,
   EnrolmentToken,
   Factors,
-  Health,
   Me,
   Passkey,
+  Place,
   Rule,
   Session,
   User,
 } from '../api/types';
 import type { Answers } from './console';
-
-/** Text that would be markup and turn the reading order round, if it were not only text. */
-export const HOSTILE = '<img src=x onerror=alert(1)>\u202e';
+import { HEALTH } from './health';
+import { HOSTILE } from './hostile';
 
 const long = '2099-01-01T00:00:00Z';
 const once = '2026-01-01T00:00:00Z';
@@ -41,14 +40,34 @@ export const BOB: User = {
   role: 'technician',
 };
 
+const PERMISSIONS = [
+  ...['devices:read', 'devices:write', 'commands:run', 'telemetry:read', 'alerts:write'],
+  ...['users:manage', 'keys:manage', 'enrolment:manage', 'audit:read', 'platform:read'],
+];
+
 export const ME: Me = {
   user: ANN,
   tenant_id: 't1',
   csrf_token: 'csrf',
-  permissions: [
-    ...['devices:read', 'devices:write', 'commands:run', 'telemetry:read', 'alerts:write'],
-    ...['users:manage', 'keys:manage', 'enrolment:manage', 'audit:read', 'platform:read'],
-  ],
+  permissions: PERMISSIONS,
+  permissions_somewhere: PERMISSIONS,
+  grants: [],
+};
+
+export const NORTH: Place = {
+  id: 'p1',
+  kind: 'organisation',
+  name: 'North',
+  path: ['p1'],
+  created_at: once,
+};
+
+export const BERLIN: Place = {
+  ...NORTH,
+  id: 'p2',
+  kind: 'site',
+  name: 'Berlin',
+  path: ['p1', 'p2'],
 };
 
 export const FACTORS: Factors = {
@@ -185,45 +204,6 @@ export const ENTRY: AuditEntry = {
   hash: 'ff',
 };
 
-const health: Health = {
-  version: '9.9.9',
-  ready: false,
-  replicas: [
-    {
-      service: 'monitoring',
-      address: '10.0.0.7:9443',
-      version: '9.9.9',
-      uptime_s: 7200,
-      parts: [
-        {
-          name: 'monitoring.log',
-          ready: false,
-          waiting_for: 'a disk that can be written',
-          detail: HOSTILE,
-        },
-      ],
-    },
-    {
-      service: 'auth',
-      address: '10.0.0.8:9443',
-      parts: [{ name: 'auth', ready: false, waiting_for: 'an answer', detail: '' }],
-    },
-  ],
-  edges: [
-    {
-      from: 'gateway',
-      to: 'auth',
-      requests_per_s: 12.5,
-      success: 0.9987,
-      retries_per_s: 0.2,
-      p50_ms: 1.2,
-      p95_ms: 4.8,
-      p99_ms: 9.6,
-    },
-    { from: 'gateway', to: 'devices', requests_per_s: 0, retries_per_s: 0 },
-  ],
-};
-
 const PROGRAM = {
   id: 'c1',
   name: 'wiki',
@@ -273,6 +253,7 @@ export const ANSWERS: Answers = {
   'GET /api/auth/v1/me/consents': list(CONSENT),
   'GET /api/auth/v1/enrolment-tokens': list(TOKEN),
   'GET /api/auth/v1/quarantine': list(),
+  'GET /api/auth/v1/places': list(NORTH, BERLIN),
   'GET /api/auth/v1/sessions': list(SESSION, { ...SESSION, id: 's2', current: true }),
   'GET /api/auth/v1/audit/verify': { entries: 7, checkpoints: 0 },
   'GET /api/auth/v1/audit': list(ENTRY),
@@ -284,7 +265,7 @@ export const ANSWERS: Answers = {
     error: 'invalid peer certificate',
     failing_since: once,
   }),
-  'GET /api/platform/v1/health': health,
+  'GET /api/platform/v1/health': HEALTH,
   'GET /api/devices/v1/devices': {
     ...list(DEVICE),
     total: 1,

@@ -3,7 +3,6 @@
 //! whatever is asked about must lie.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use cedar_policy::{
@@ -22,33 +21,31 @@ struct Rules {
 fn rules() -> &'static Rules {
     static RULES: OnceLock<Rules> = OnceLock::new();
     RULES.get_or_init(|| {
-        let (mut policies, mut sets, mut actions) = (String::new(), String::new(), String::new());
-        for role in Role::ALL {
-            write!(
-                policies,
+        let policies = Role::ALL.map(|role| {
+            format!(
                 "permit(principal, action in Action::\"{role}\", resource)
                  when {{ resource in principal.allow_{role} }};
                  forbid(principal, action in Action::\"{role}\", resource)
                  when {{ resource in principal.deny_{role} }};"
             )
-            .unwrap();
-            write!(sets, "allow_{role}: Set<Place>, deny_{role}: Set<Place>, ").unwrap();
-            write!(actions, "action \"{role}\";").unwrap();
-        }
-        for permission in Permission::ALL {
+        });
+        let groups = Role::ALL.map(|role| format!("action \"{role}\";")).concat();
+        let sets = Role::ALL
+            .map(|role| format!("allow_{role}: Set<Place>, deny_{role}: Set<Place>, "))
+            .concat();
+        let actions = Permission::ALL.map(|permission| {
             let roles = Role::ALL.into_iter().filter(|role| role.permits(permission));
             let roles: Vec<String> = roles.map(|role| format!("\"{role}\"")).collect();
             let roles = roles.join(", ");
-            write!(
-                actions,
+            format!(
                 "action \"{permission}\" in [{roles}]
                  appliesTo {{ principal: [Person], resource: [Place] }};"
             )
-            .unwrap();
-        }
+        });
+        let actions = groups + &actions.concat();
         let schema = format!("entity Place in [Place]; entity Person {{ {sets} }}; {actions}");
         let (schema, _) = Schema::from_cedarschema_str(&schema).unwrap();
-        Rules { schema, policies: policies.parse().unwrap() }
+        Rules { schema, policies: policies.concat().parse().unwrap() }
     })
 }
 

@@ -103,8 +103,8 @@ impl Auth {
             last_used: None,
         };
         let mut event = self.event(asked, "enrolment_token.create", id);
-        let at = if place.is_root() { String::new() } else { format!(", place {place}") };
-        event.detail = format!("uses {uses_left}, minutes {minutes}{at}");
+        let there = if place.is_root() { String::new() } else { format!(", place {place}") };
+        event.detail = format!("uses {uses_left}, minutes {minutes}{there}");
         self.store.enrolment.add_token(&token, &event).await?;
         let secret = format!("{}.{}", minted.text, self.authority.pin());
         let server = &self.config.agents_url;

@@ -10,6 +10,7 @@ use crate::domain::{KeptGrant, User};
 use crate::store::Granted;
 
 /// A grant to give.
+#[derive(Debug, Clone, Copy)]
 pub struct NewGrant {
     /// What it is about.
     pub role: Role,

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use openframe_clock::{ManualClock, SignedDuration, Timestamp};
 use openframe_fault::{BoxError, Fault, Kind};
-use openframe_ids::{PlaceId, SessionId, UserId};
+use openframe_ids::{SessionId, UserId};
 use openframe_tokens::{Caller, Grant, Grants, Role, Subject};
 
 use super::*;
@@ -92,22 +92,6 @@ impl Certificates for Wire {
     async fn revoke(&self, _: Whose) -> Result<(), Fault> {
         self.cut.lock().unwrap().push("certificates");
         Ok(())
-    }
-}
-
-/// The auth service, as far as it knows places.
-#[async_trait::async_trait]
-impl Places for Wire {
-    async fn of_device(&self, _: DeviceId) -> Result<Option<Place>, Fault> {
-        Ok(Some(*self.enrolled_at.lock().unwrap()))
-    }
-
-    async fn find(&self, id: PlaceId) -> Result<Option<Place>, Fault> {
-        Ok(self.places.lock().unwrap().iter().find(|place| place.id() == Some(id)).copied())
-    }
-
-    async fn move_device(&self, _: DeviceId, to: &Place) -> Result<bool, Fault> {
-        Ok(to.is_root() || self.places.lock().unwrap().contains(to))
     }
 }
 

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use openframe_auth_api::{
     AccessQuery, Grant, NewEnrolmentToken, NewGrant, NewPlace, NewUser, Place, User,
 };
-use openframe_devices_api::{Device, DeviceChange, DeviceQuery};
+use openframe_devices_api::{Device, DeviceChange, DevicePage, DeviceQuery};
 use openframe_ids::{PlaceId, UserId};
 use openframe_system::program::{answer_of, ask};
 use openframe_system::{Agent, Server, script, until};
@@ -59,12 +59,8 @@ async fn found(server: &Server, who: &HeaderMap, query: &str) -> (Vec<String>, u
     let path = format!("/api/devices/v1/devices{query}");
     let answer = ask(server, ("GET", &path), who, "").await;
     assert_eq!(answer.status(), StatusCode::OK);
-    let page = answer_of(answer).await;
-    let of = |value: &serde_json::Value, name: &str| value.get(name).cloned().unwrap();
-    let items = of(&page, "items");
-    let ids = items.as_array().unwrap().iter();
-    let ids = ids.map(|device| of(device, "id").as_str().unwrap().to_owned()).collect();
-    (ids, of(&page, "total").as_u64().unwrap())
+    let page: DevicePage = serde_json::from_value(answer_of(answer).await).unwrap();
+    (page.items.iter().map(|device| device.id.to_string()).collect(), page.total)
 }
 
 /// Each operation on one device or its command: the method, the path behind the device's or the
@@ -84,7 +80,7 @@ const POINTS: [(&str, &str, &str); 12] = [
     ("PATCH", "", r#"{"name":"x"}"#),
 ];
 
-async fn points(server: &Server, who: &HeaderMap, (device, command): (&str, &str)) -> Vec<u16> {
+async fn points(server: &Server, who: &HeaderMap, [device, command]: &[String; 2]) -> Vec<u16> {
     let mut answers = Vec::new();
     for (method, behind, body) in POINTS {
         let path = match behind.strip_prefix('C') {
@@ -96,73 +92,94 @@ async fn points(server: &Server, who: &HeaderMap, (device, command): (&str, &str
     answers
 }
 
+/// A server with two customers, and a device of each that has run a command.
+struct Two {
+    server: Server,
+    north: Place,
+    south: Place,
+    /// Ids of the device in the north and of its command, and the same of the south.
+    here: [String; 2],
+    there: [String; 2],
+    _agents: [Agent; 2],
+}
+
+async fn two() -> Two {
+    let server = Server::start().unwrap();
+    let north = organisation(&server, "North").await;
+    let south = organisation(&server, "South").await;
+    let (one, here) = device_at(&server, &north).await;
+    let (other, there) = device_at(&server, &south).await;
+    let devices = server.devices().unwrap();
+    let run = async |device: Device| {
+        let command = devices.run(device.id, &script("true")).await.unwrap();
+        until("the end of a command", || async {
+            devices.command(command.id).await.ok()?.finished.then_some(())
+        })
+        .await;
+        [device.id.to_string(), command.id.to_string()]
+    };
+    let (here, there) = (run(here).await, run(there).await);
+    Two { server, north, south, here, there, _agents: [one, other] }
+}
+
 // ASVS 8.2.2, 8.3.1
 #[tokio::test]
 async fn a_technician_of_one_customer_sees_nothing_of_another() {
-    let server = Server::start().unwrap();
-    let (auth, devices) = (server.auth().unwrap(), server.devices().unwrap());
-    let [north, south] =
-        [organisation(&server, "North").await, organisation(&server, "South").await];
+    let Two { server, north, south, here, there, _agents } = two().await;
     let (ann, anns) = person(&server, "ann", "none").await;
     let (bob, bobs) = person(&server, "bob", "read_only").await;
     let (_, cats) = person(&server, "cat", "none").await;
-    let held = grant(&server, ann.id, "technician", north.id, "allow").await;
+    grant(&server, ann.id, "technician", north.id, "allow").await;
     grant(&server, bob.id, "owner", south.id, "deny").await;
-    let (_one, here) = device_at(&server, &north).await;
-    let (_two, there) = device_at(&server, &south).await;
-    let mut commands = Vec::new();
-    for device in [&here, &there] {
-        let run = devices.run(device.id, &script("true")).await.unwrap();
-        until("the end of a command", || async {
-            devices.command(run.id).await.ok()?.finished.then_some(())
-        })
-        .await;
-        commands.push(run.id.to_string());
-    }
-    let [here, there] = [here, there].map(|device| device.id.to_string());
-    let near = (here.as_str(), commands[0].as_str());
-    let far = (there.as_str(), commands[1].as_str());
-
-    for (name, who) in [("ann", &anns), ("bob", &bobs)] {
+    // Whoever may do a thing nowhere is told so, wherever the device is.
+    let hidden = |may: usize| [vec![404; may], vec![403; 12 - may]].concat();
+    for (name, who, may) in [("ann", &anns, 12), ("bob", &bobs, 9)] {
         for query in ["", "?facets=place,os", "?q=1", "?filter=presence:online", "?sort=-enrolled"]
         {
             let (ids, total) = found(&server, who, query).await;
-            assert!(!ids.contains(&there) && total <= 1, "{name} {query}: {ids:?}");
+            assert!(!ids.contains(&there[0]) && total <= 1, "{name} {query}: {ids:?}");
         }
-        assert_eq!(found(&server, who, "").await.0, [here.as_str()], "{name}");
+        assert_eq!(found(&server, who, "").await.0, here[..1], "{name}");
         let (elsewhere, total) = found(&server, who, &format!("?filter=place:{}", south.id)).await;
         assert_eq!((elsewhere.len(), total), (0, 0));
-        assert_eq!(points(&server, who, far).await, [404; 12], "{name}");
+        assert_eq!(points(&server, who, &there).await, hidden(may), "{name}");
     }
-    assert_eq!(points(&server, &anns, near).await, [200; 12]);
+    assert_eq!(points(&server, &anns, &here).await, [200; 12]);
     let reads = [vec![200; 9], vec![403; 3]].concat();
-    assert_eq!(points(&server, &bobs, near).await, reads);
-    let list = ("GET", "/api/devices/v1/devices");
-    assert_eq!(status(&server, list, &cats, "").await, StatusCode::FORBIDDEN);
+    assert_eq!(points(&server, &bobs, &here).await, reads);
     // What knows of no places is for those who may everywhere.
-    for path in [
-        "/api/auth/v1/users",
-        "/api/auth/v1/audit",
-        "/api/monitoring/v1/rules",
-        "/api/monitoring/v1/alerts",
-        &format!("/api/monitoring/v1/devices/{here}/latest"),
-        "/prometheus/api/v1/query?query=1",
+    let latest = [&here, &there].map(|it| format!("/api/monitoring/v1/devices/{}/latest", it[0]));
+    for (path, all) in [
+        ("/api/devices/v1/devices", false),
+        ("/api/auth/v1/users", true),
+        ("/api/auth/v1/audit", true),
+        ("/api/monitoring/v1/rules", true),
+        ("/api/monitoring/v1/alerts", true),
+        (latest[0].as_str(), true),
+        (latest[1].as_str(), true),
+        ("/prometheus/api/v1/query?query=1", true),
     ] {
-        for who in [&anns, &cats] {
-            assert_eq!(
-                status(&server, ("GET", path), who, "").await,
-                StatusCode::FORBIDDEN,
-                "{path}"
-            );
+        let closed = if all { vec![&anns, &bobs, &cats] } else { vec![&cats] };
+        for who in closed {
+            let status = status(&server, ("GET", path), who, "").await;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
         }
     }
-    let latest = format!("/api/monitoring/v1/devices/{there}/latest");
-    assert_eq!(status(&server, ("GET", &latest), &bobs, "").await, StatusCode::FORBIDDEN);
     let places = answer_of(ask(&server, ("GET", "/api/auth/v1/places"), &anns, "").await).await;
     assert_eq!(places["items"].as_array().unwrap().len(), 1, "{places}");
+}
 
+// ASVS 8.2.2
+#[tokio::test]
+async fn what_is_moved_or_taken_back_is_out_of_sight_at_once() {
+    let Two { server, north, south, here, _agents, .. } = two().await;
+    let (auth, devices) = (server.auth().unwrap(), server.devices().unwrap());
+    let (ann, anns) = person(&server, "ann", "none").await;
+    let (bob, _) = person(&server, "bob", "read_only").await;
+    let held = grant(&server, ann.id, "technician", north.id, "allow").await;
+    grant(&server, bob.id, "owner", south.id, "deny").await;
     // Nobody moves a device out of what they hold, nor gives what they do not hold.
-    let path = format!("/api/devices/v1/devices/{here}");
+    let path = format!("/api/devices/v1/devices/{}", here[0]);
     let to = format!(r#"{{"place":"{}"}}"#, south.id);
     assert_eq!(status(&server, ("PATCH", &path), &anns, &to).await, StatusCode::NOT_FOUND);
     let out = r#"{"place":""}"#;
@@ -171,20 +188,22 @@ async fn a_technician_of_one_customer_sees_nothing_of_another() {
     let more = format!(r#"{{"role":"technician","place":"{}"}}"#, south.id);
     assert_eq!(status(&server, ("POST", &grants), &anns, &more).await, StatusCode::FORBIDDEN);
 
-    // A moved device and a grant taken back are out of sight at once.
-    let change = DeviceChange { place: Some(south.id.to_string()), ..DeviceChange::default() };
-    devices.change(here.parse().unwrap(), &change).await.unwrap();
+    let move_to = async |place: PlaceId| {
+        let change = DeviceChange { place: Some(place.to_string()), ..DeviceChange::default() };
+        devices.change(here[0].parse().unwrap(), &change).await.unwrap();
+    };
+    move_to(south.id).await;
     assert_eq!(found(&server, &anns, "").await, (Vec::new(), 0));
-    assert_eq!(points(&server, &anns, near).await, [404; 12]);
-    let back = DeviceChange { place: Some(north.id.to_string()), ..DeviceChange::default() };
-    devices.change(here.parse().unwrap(), &back).await.unwrap();
+    assert_eq!(points(&server, &anns, &here).await, [404; 12]);
+    move_to(north.id).await;
     assert_eq!(found(&server, &anns, "").await.1, 1);
     auth.remove_grant(ann.id, held.id).await.unwrap();
     until("the end of a grant", || async {
+        let list = ("GET", "/api/devices/v1/devices");
         (status(&server, list, &anns, "").await == StatusCode::FORBIDDEN).then_some(())
     })
     .await;
-    // A place goes when nothing is in it.
+
     assert_eq!(auth.remove_place(south.id).await.unwrap_err().code(), "place_in_use");
     let asked = |place| {
         let permission = Some("devices:read".to_owned());

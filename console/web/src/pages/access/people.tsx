@@ -12,9 +12,10 @@ import { Problem } from '../../parts/problem';
 import { Secret } from '../../parts/secret';
 import { State } from '../../parts/state';
 import { Rows } from '../../parts/table';
+import { Grants } from './grants';
 import { Invite, Invited } from './invitations';
-import { ROLES } from './roles';
 import { PasskeysOf } from './passkeys';
+import { ROLES } from './roles';
 
 const API = '/api/auth/v1/users';
 
@@ -107,6 +108,7 @@ function Changes({
   if (user.invited_until) return <Invited user={user} />;
   return (
     <span className="actions">
+      <Grants user={user} />
       <Button
         size="compact-xs"
         variant="default"

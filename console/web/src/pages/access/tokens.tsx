@@ -1,13 +1,14 @@
 /** Tokens with which devices enrol. */
-import { Button, NumberInput, TextInput } from '@mantine/core';
+import { Button, NativeSelect, NumberInput, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { call } from '../../api/client';
-import { useAccessList, useChange } from '../../api/queries';
+import { useAccessList, useChange, usePlaces } from '../../api/queries';
 import type { EnrolmentToken, MadeEnrolmentToken } from '../../api/types';
 import { ago, count, until } from '../../format';
 import { useNow } from '../../live';
 import { Danger } from '../../parts/dialog';
 import { Panel } from '../../parts/panel';
+import { placeName, sortedPlaces } from '../../parts/places';
 import { Problem } from '../../parts/problem';
 import { Secret } from '../../parts/secret';
 import { Rows } from '../../parts/table';
@@ -55,11 +56,18 @@ function NewToken() {
   const [name, setName] = useState('');
   const [uses, setUses] = useState<number | string>(1);
   const [minutes, setMinutes] = useState<number | string>(60);
+  const [place, setPlace] = useState('');
+  const places = usePlaces().data?.items ?? [];
+  const choices = sortedPlaces(places).map((it) => ({
+    value: it.id,
+    label: placeName(places, it.path),
+  }));
   const make = useChange('enrolment-tokens', () =>
     call<MadeEnrolmentToken>('POST', '/api/auth/v1/enrolment-tokens', {
       name: name || undefined,
       uses: Number(uses),
       expires_in_minutes: Number(minutes),
+      place: place || undefined,
     }),
   );
   return (
@@ -90,6 +98,14 @@ function NewToken() {
         value={minutes}
         onChange={setMinutes}
       />
+      {choices.length > 0 && (
+        <NativeSelect
+          label="Where the devices are"
+          data={[{ value: '', label: 'the whole tenant' }, ...choices]}
+          value={place}
+          onChange={(event) => setPlace(event.currentTarget.value)}
+        />
+      )}
       <Button type="submit" loading={make.isPending}>
         Make a token
       </Button>

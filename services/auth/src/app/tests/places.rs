@@ -47,6 +47,7 @@ impl Company {
     }
 }
 
+// ASVS 7.4.2
 #[tokio::test]
 async fn a_grant_counts_at_once_and_until_its_end() {
     let it = company().await;

@@ -1,9 +1,26 @@
 //! What a caller may do with a device depends on where it is.
 
+use openframe_ids::PlaceId;
 use openframe_tokens::Effect;
 
 use super::*;
 use crate::http::seen;
+
+/// The auth service, as far as it knows places.
+#[async_trait::async_trait]
+impl Places for Wire {
+    async fn of_device(&self, _: DeviceId) -> Result<Option<Place>, Fault> {
+        Ok(Some(*self.enrolled_at.lock().unwrap()))
+    }
+
+    async fn find(&self, id: PlaceId) -> Result<Option<Place>, Fault> {
+        Ok(self.places.lock().unwrap().iter().find(|place| place.id() == Some(id)).copied())
+    }
+
+    async fn move_device(&self, _: DeviceId, to: &Place) -> Result<bool, Fault> {
+        Ok(to.is_root() || self.places.lock().unwrap().contains(to))
+    }
+}
 
 /// An organisation, a site and a group in it, and another organisation.
 struct Tree {

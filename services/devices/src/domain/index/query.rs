@@ -241,8 +241,7 @@ impl Index {
             match place.id() {
                 None => inside |= &self.live,
                 Some(id) => {
-                    let there = known.and_then(|known| known.get(id.to_string().as_str()));
-                    if let Some(there) = there {
+                    if let Some(there) = known.and_then(|it| it.get(id.to_string().as_str())) {
                         inside |= there;
                     }
                 }
