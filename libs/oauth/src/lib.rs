@@ -19,6 +19,8 @@ mod device;
 pub mod dpop;
 pub mod family;
 mod form;
+#[cfg(test)]
+mod hostile;
 pub mod id_token;
 mod jose;
 pub mod keys;

@@ -100,7 +100,7 @@ mod tests {
     }
 
     // ASVS 10.4.1
-    // B04.prefix, B04.suffix, B04.case, B04.query, B04.dots, B04.fragment, B04.userinfo, B04.port
+    // B04.prefix, B04.suffix, B04.case, B04.query, B04.dots, B04.fragment, B04.userinfo, B04.idn, B04.port
     #[test]
     fn nothing_but_the_same_letters_will_do() {
         let own = "https://app.example.org/cb?x=1";
@@ -118,6 +118,13 @@ mod tests {
             "https://u@app.example.org/cb?x=1",
             "https://app.example.org.evil.example/cb?x=1",
             "https://evil.example/https://app.example.org/cb?x=1",
+            "https://evil.example/cb?x=1",
+            // An "a" of another script, the same as it is written in the name system, and wide letters.
+            "https://\u{430}pp.example.org/cb?x=1",
+            "https://xn--pp-6kc.example.org/cb?x=1",
+            "https://\u{ff41}pp.example.org/cb?x=1",
+            "https://app.example.org\u{3002}/cb?x=1",
+            "https://app.example.org:444/cb?x=1",
             "http://app.example.org/cb?x=1",
             "https://app.example.org/cb?x=1 ",
             "",

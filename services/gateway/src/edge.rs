@@ -16,7 +16,7 @@ use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE};
+use http::header::{CONNECTION, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use openframe_agent_api::LINK_PATH;
 use openframe_agent_api::enrolment::{ENROL_PATH, RECOVER_PATH, RENEW_PATH};
@@ -138,6 +138,9 @@ pub(crate) async fn answer(
     request.extensions_mut().insert(client);
     // A connection of HTTP/1.1 cannot say otherwise that it is about to end (RFC 9112, 9.6).
     let one_at_a_time = request.version() < http::Version::HTTP_2;
+    // A second length of a body in chunks is gone by now. Whoever is in front may have believed it, and
+    // what follows may be part of this body (RFC 9112, 6.1).
+    let doubtful = request.headers().contains_key(TRANSFER_ENCODING);
     let mut response = match tower::ServiceExt::oneshot(router, request).await {
         Ok(response) => response,
         Err(never) => match never {},
@@ -145,7 +148,7 @@ pub(crate) async fn answer(
     response.extensions_mut().clear();
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         headers::remove_hop(response.headers_mut());
-        if one_at_a_time && shared.agents.drain.has_begun() {
+        if one_at_a_time && (doubtful || shared.agents.drain.has_begun()) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
     }

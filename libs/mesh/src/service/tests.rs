@@ -13,7 +13,8 @@ use openframe_pki::{
 };
 use openframe_tokens::internal::{Minter, Verifier};
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Handle, Runtime};
 
 use super::*;
@@ -164,6 +165,26 @@ async fn another_services_certificate_is_refused_on_either_side() {
     let false_one = mesh.replica("monitoring").await;
     let refused = ask(&mesh.find(vec![false_one.address.clone()]).await).await.unwrap_err();
     assert_eq!(refused.code(), "peer_down");
+}
+
+// B63
+#[tokio::test]
+async fn who_shows_no_certificate_is_nobody() {
+    let mesh = Mesh::new("gateway");
+    let replica = mesh.replica("devices").await;
+    let root = ServiceRoot::new(mesh.authority.root_pem()).unwrap();
+    let tls = Some(service_client(None, root, "devices").unwrap());
+    let addresses = vec![replica.address.clone()];
+    let upstream = Upstream { name: "devices", addresses, each: Vec::new(), tls, balanced: true };
+    let answer = ask(&mesh.upstream(upstream).await).await.unwrap();
+    assert!(answer.starts_with("403 ") && answer.contains("service_not_allowed"), "{answer}");
+    assert_eq!(*replica.refused.lock().unwrap(), [" /"]);
+    // Nor is anything said in the clear.
+    let mut stream = TcpStream::connect(&replica.address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut said = Vec::new();
+    stream.read_to_end(&mut said).await.ok();
+    assert!(!said.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&said));
 }
 
 #[tokio::test]

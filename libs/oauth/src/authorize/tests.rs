@@ -77,6 +77,19 @@ fn a_good_request_is_answered_with_code_state_and_issuer() {
     assert_eq!(pairs, want);
 }
 
+// B07.state
+#[test]
+fn who_has_sent_no_state_gets_none() {
+    let without = ask(&[("state", "")]).unwrap();
+    let to = Url::parse(&without.code_address(ISSUER, "of_ac_1")).unwrap();
+    let names: Vec<String> = to.query_pairs().map(|(name, _)| name.into_owned()).collect();
+    assert_eq!(names, ["x", "code", "iss"]);
+    let Err(Refused::Sent { to, .. }) = ask(&[("state", ""), ("response_type", "token")]) else {
+        panic!("it is not sent")
+    };
+    assert!(!to.contains("state") && to.contains("iss="), "{to}");
+}
+
 // ASVS 10.4.1
 // B04.unknown
 #[test]

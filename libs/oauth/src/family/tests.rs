@@ -26,6 +26,21 @@ fn a_code_becomes_tokens_once() {
     assert!(!world.reaches(&issued.access), "the tokens of the first use are dead");
 }
 
+// B05.second, B05.later
+#[test]
+fn a_code_that_comes_again_later_ends_what_came_of_it() {
+    for seconds in [1, 30, 59, 60, 300] {
+        let mut world = World::new();
+        let issued = world.exchange(VERIFIER).unwrap();
+        world.wait(SignedDuration::from_secs(seconds));
+        assert!(world.reaches(&issued.access));
+        let again = world.exchange(VERIFIER).unwrap_err();
+        assert_eq!(again.code, Refused::InvalidGrant, "after {seconds} s");
+        assert!(!world.reaches(&issued.access), "after {seconds} s");
+        assert!(world.refresh(&issued).is_err(), "after {seconds} s");
+    }
+}
+
 // ASVS 10.4.6
 // B03.absent, B03.wrong, B03.short, B05.client, B05.redirect
 #[test]

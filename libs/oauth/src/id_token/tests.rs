@@ -68,6 +68,20 @@ fn it_is_signed_with_es256_for_the_client_that_asked() {
     }
 }
 
+// B07.nonce
+#[test]
+fn it_has_no_nonce_where_none_was_sent() {
+    let (key, client) = (SigningKey::generate(), ClientId::new());
+    let with = issued("openid");
+    let about = with.about.clone().map(|about| About { nonce: None, ..about });
+    let without = Issued { about, ..issued("openid") };
+    for (issued, has) in [(with, true), (without, false)] {
+        let token = key.sign((ISSUER, client), &issued, ANN, at(1000)).unwrap();
+        let claims = read(&token, &key, client).unwrap();
+        assert_eq!(claims.get("nonce").is_some(), has);
+    }
+}
+
 #[test]
 fn it_tells_of_the_person_what_the_scopes_allow() {
     let (key, client) = (SigningKey::generate(), ClientId::new());

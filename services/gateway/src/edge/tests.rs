@@ -55,6 +55,30 @@ async fn doubtful_heads_are_refused() {
     check(&world, 400, ("GET /api/auth/v1/%zz HTTP/1.1\nhost: a", "")).await;
 }
 
+// B62.cl-te, B62.te-cl
+#[tokio::test]
+async fn nothing_is_taken_behind_a_body_in_chunks() {
+    let world = World::start(Config::default()).await;
+    for lengths in [
+        "content-length: 90\r\ntransfer-encoding: chunked",
+        "transfer-encoding: chunked\r\ncontent-length: 4",
+        "transfer-encoding: chunked",
+    ] {
+        let mut stream = world.connect().await;
+        let asked = format!(
+            "POST /api/devices/v1/seen HTTP/1.1\r\nhost: x\r\nauthorization: Bearer k\r\n{lengths}\r\n\r\n\
+             4\r\n1234\r\n0\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n"
+        );
+        stream.write_all(asked.as_bytes()).await.unwrap();
+        let said = rest(&mut stream).await;
+        assert_eq!(said.matches("HTTP/1.1 ").count(), 1, "{lengths}: {said}");
+        assert!(
+            said.contains("connection: close") && said.ends_with("4 bytes"),
+            "{lengths}: {said}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_connection_that_says_nothing_ends() {
     let world = World::start(Config { header_timeout_s: 1, ..Config::default() }).await;

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
-use openframe_auth_api::CSRF_HEADER;
+use openframe_auth_api::{CSRF_HEADER, UserChange};
 use openframe_devices_api::DeviceQuery;
 use openframe_fault::body;
 use openframe_system::{Server, until};
@@ -89,6 +89,38 @@ async fn asks(
     *request.headers_mut() = of.clone();
     request.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
     server.peer().unwrap().call(request).await.unwrap()
+}
+
+// B21.sign-in
+#[tokio::test]
+async fn a_stranger_is_told_what_a_wrong_password_is_told() {
+    let server = Server::start().unwrap();
+    person(&server, "technician").await;
+    let people = server.auth().unwrap().users().await.unwrap().items;
+    let technician = people.iter().find(|user| user.email == "technician@example.org").unwrap();
+    let mut told = Vec::new();
+    let mut sign_in = async |email: &str, password: &str| {
+        let answer = log_in(&server, email, password).await;
+        let status = answer.status();
+        let mut headers: Vec<String> = answer.headers().keys().map(ToString::to_string).collect();
+        headers.sort_unstable();
+        let text = body::read(answer.into_body(), 4096).await.unwrap();
+        let mut problem: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        problem.as_object_mut().unwrap().remove("request_id").unwrap();
+        told.push((status, headers, problem));
+    };
+    sign_in("technician@example.org", "a wrong one").await;
+    sign_in("nobody@example.org", "a wrong one").await;
+    sign_in("nobody@example.org", PASSWORD).await;
+    sign_in("technician@example.org", "").await;
+    // Somebody who was there.
+    let change = UserChange { disabled: Some(true), ..UserChange::default() };
+    server.auth().unwrap().change_user(technician.id, &change).await.unwrap();
+    sign_in("technician@example.org", PASSWORD).await;
+    assert!(
+        told.iter().all(|one| one.0 == StatusCode::UNAUTHORIZED && one == &told[0]),
+        "{told:?}"
+    );
 }
 
 // ASVS 6.2.2, 6.2.3, 7.4.1, 7.4.3

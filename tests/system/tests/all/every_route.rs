@@ -2,8 +2,12 @@
 
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
+use openframe_auth_api::NewApiKey;
 use openframe_system::Server;
-use serde_json::Value;
+use openframe_system::program::{Program, answer_of};
+use serde_json::{Value, json};
+
+use crate::roles::person;
 
 /// What a client sees when the server hangs up on a body that it does not want.
 const HUNG_UP: StatusCode = StatusCode::PAYLOAD_TOO_LARGE;
@@ -83,6 +87,51 @@ async fn nobody_is_told_anything() {
     }
 }
 
+/// Secrets that were good, or are good elsewhere.
+async fn worthless(server: &mut Server) -> Vec<(&'static str, String)> {
+    let auth = server.auth().unwrap();
+    let key = async |name: &str| {
+        let scopes = vec!["devices:read".to_owned()];
+        let wanted = NewApiKey { name: name.to_owned(), scopes, expires_in_days: Some(1) };
+        auth.create_api_key(&wanted).await.unwrap()
+    };
+    let (revoked, over) = (key("revoked").await, key("over").await);
+    auth.revoke_api_key(revoked.key.id).await.unwrap();
+    let database = server.auth_database().await.unwrap();
+    database.run("update api_keys set expires_ms = 1 where name = 'over'").await.unwrap();
+    let ann = person(server, "technician").await;
+    let app = Program::register(server, &json!({})).await;
+    let tokens = answer_of(app.exchange(server, &app.code(server, &ann).await).await).await;
+    let text = |name: &str| tokens.get(name).and_then(Value::as_str).unwrap().to_owned();
+    let cookie = ann.get("cookie").unwrap().to_str().unwrap().split_once('=').unwrap().1.to_owned();
+    vec![
+        ("a revoked key", revoked.secret),
+        ("a key that is over", over.secret),
+        ("an ID token", text("id_token")),
+        ("a refresh token", text("refresh_token")),
+        ("a session that is shown as a key", cookie),
+        ("an enrolment token", server.enrolment_token(1).await.unwrap()),
+        ("a program's secret", app.secret.unwrap()),
+    ]
+}
+
+// B30.revoked, B30.expired, B30.audience
+#[tokio::test]
+async fn what_is_over_or_good_elsewhere_opens_nothing() {
+    let mut server = Server::start().unwrap();
+    let secrets = worthless(&mut server).await;
+    for operation in operations(&server).await {
+        let (_, path) = &operation;
+        if OPEN.contains(&path.as_str()) || path == "/agent/v1/renew" {
+            continue;
+        }
+        for (what, secret) in &secrets {
+            let status = status(&server, &operation, Some(secret), Vec::new()).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{operation:?} with {what}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn no_body_breaks_a_route() {
     let server = Server::start().unwrap();
@@ -104,7 +153,8 @@ async fn no_body_breaks_a_route() {
             let status = status(&server, &operation, Some(&server.key), body.clone()).await;
             assert!(!status.is_server_error(), "{operation:?}, {what}: {status}");
             let changes = *method == Method::POST || *method == Method::PUT;
-            if changes && *what != "nothing" && !path.ends_with("/cancel") {
+            let bodiless = ["/cancel", "/options"].iter().any(|end| path.ends_with(end));
+            if changes && *what != "nothing" && !bodiless {
                 assert!(status.is_client_error(), "{operation:?}, {what}: {status}");
             }
         }

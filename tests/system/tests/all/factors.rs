@@ -143,7 +143,7 @@ async fn a_sign_in_takes_two_steps() {
 }
 
 // ASVS 6.3.4
-// B26.password, B26.link, B26.programs, B26.key
+// B26.password, B26.link, B26.programs, B26.key, B26.device
 /// The page that programs send people to, and a link for a new password.
 #[tokio::test]
 async fn no_way_in_gets_past_the_second_factor() {
@@ -157,6 +157,8 @@ async fn no_way_in_gets_past_the_second_factor() {
     let silent = app.authorize(&server, &[("prompt", "none")], &half).await;
     let refused = program::value_of(&silent, "error");
     assert_eq!(refused.as_deref(), Some("login_required"));
+    let device = ask(&server, ("GET", "/t/main/device?user_code=BCDF-GHJK"), &half, "").await;
+    assert!(program::location(&device).starts_with("/t/main/sign-in?next="));
     for path in ["/api-keys", "/me/password", "/me/step-up", "/me/factors/totp"] {
         let answer = post(&server, path, &half, &json!({})).await;
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{path}");

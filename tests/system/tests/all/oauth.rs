@@ -189,8 +189,30 @@ async fn requests_that_are_not_safe_are_refused() {
     refused(thief.post(&server, "token", &[("grant_type", "x")]).await, "invalid_client").await;
 }
 
+// B08.acr
+#[tokio::test]
+async fn wishes_that_need_not_be_met_refuse_nobody() {
+    let server = Server::start().unwrap();
+    let ann = person(&server, "technician").await;
+    let app = Program::register(&server, &json!({})).await;
+    app.code(&server, &ann).await;
+    let wishes = [
+        ("acr_values", "aal2 aal3"),
+        ("display", "popup"),
+        ("ui_locales", "de fr"),
+        ("claims_locales", "de"),
+        ("login_hint", "somebody@example.org"),
+        ("extra", "foobar"),
+    ];
+    let answer = app.authorize(&server, &wishes, &ann).await;
+    let code = value_of(&answer, "code").unwrap();
+    let tokens = answer_of(app.exchange(&server, &code).await).await;
+    let id_token = program::claims(tokens["id_token"].as_str().unwrap());
+    assert_eq!((&id_token["acr"], &id_token["amr"]), (&json!("aal1"), &json!(["pwd"])));
+}
+
 // ASVS 10.4.5
-// B11.rotate, B11.replay, B36.programs
+// B11.rotate, B11.replay, B11.parallel, B36.programs
 #[tokio::test]
 async fn a_refresh_token_is_used_once_and_an_answer_may_be_lost() {
     let server = Server::start().unwrap();
@@ -199,7 +221,7 @@ async fn a_refresh_token_is_used_once_and_an_answer_may_be_lost() {
     let first = answer_of(app.exchange(&server, &app.code(&server, &ann).await).await).await;
     let refresh = |tokens: &Value| tokens["refresh_token"].as_str().unwrap().to_owned();
     // Many windows of one program, each on another connection and another replica.
-    let all = (0..20).map(|_| app.refresh(&server, first["refresh_token"].as_str().unwrap()));
+    let all = (0..50).map(|_| app.refresh(&server, first["refresh_token"].as_str().unwrap()));
     let mut second = Value::Null;
     for answer in futures::future::join_all(all).await {
         let tokens = answer_of(answer).await;

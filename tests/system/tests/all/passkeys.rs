@@ -155,6 +155,7 @@ async fn a_challenge_is_used_up_for_good() {
     let first = post(&server, "/login/passkey", &holds, &shown).await;
     assert_eq!(first.status(), StatusCode::OK);
     server.stop_and_restart().unwrap();
+    passkey.origin.clone_from(&server.url);
     let again = post(&server, "/login/passkey", &holds, &shown).await;
     assert_eq!(again.status(), StatusCode::BAD_REQUEST);
     assert_eq!(answer_of(again).await["code"], "late_passkey");

@@ -120,6 +120,52 @@ async fn a_device_enrols_renews_and_is_revoked() {
     assert!(page.iter().any(|it| it.event.outcome == "refused"));
 }
 
+// B42.expired
+#[tokio::test]
+async fn a_token_enrols_nobody_after_its_time() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let new = NewToken { uses: Some(3), minutes: Some(10), ..NewToken::default() };
+    let made = world.app.create_enrolment_token(&owner, new).await.unwrap();
+    let (token, _) = made.secret.split_once('.').unwrap();
+    let key = DeviceKey::generate().unwrap();
+    let enrol = async |key| world.app.enrol(token, &csr(key), "host", &Origin::default()).await;
+    world.clock.advance(SignedDuration::from_millis(10 * 60_000 - 1));
+    enrol(&key).await.unwrap();
+    world.clock.advance(SignedDuration::from_millis(1));
+    let other = DeviceKey::generate().unwrap();
+    for key in [&key, &other] {
+        assert!(matches!(enrol(key).await, Err(Error::BadEnrolmentToken)));
+    }
+}
+
+// B57
+#[tokio::test]
+async fn each_certificate_is_on_the_trail_once_where_it_was_issued() {
+    let world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let new = NewToken { uses: Some(2), ..NewToken::default() };
+    let made = world.app.create_enrolment_token(&owner, new).await.unwrap();
+    let (token, _) = made.secret.split_once('.').unwrap();
+    let (key, new) = (DeviceKey::generate().unwrap(), DeviceKey::generate().unwrap());
+    let enrol = async |key| world.app.enrol(token, &csr(key), "host", &Origin::default()).await;
+    let first = enrol(&key).await.unwrap();
+    let device = first.device;
+    let mut issued = vec![("device.enrol", first), ("device.certify", enrol(&key).await.unwrap())];
+    issued.push(("device.renew", world.renew(device, &key, None).await.unwrap()));
+    let recovered = world.recover(device, (&key, &key), SignedDuration::ZERO).await;
+    issued.push(("device.recover", recovered.unwrap()));
+    issued.push(("device.roll_key", world.renew(device, &new, Some(&key)).await.unwrap()));
+    let (page, _) = world.app.audit(&owner, Filter::default(), None, None).await.unwrap();
+    for (action, certificate) in issued {
+        let said = format!("serial {} ", serial(&certificate));
+        let told: Vec<_> = page.iter().filter(|it| it.event.detail.contains(&said)).collect();
+        let [entry] = told.as_slice() else { panic!("{action}: {told:?}") };
+        let event = (entry.event.action.as_str(), entry.event.outcome.as_str());
+        assert_eq!((event, &entry.event.target), ((action, "done"), &device.to_string()));
+    }
+}
+
 #[tokio::test]
 async fn a_certificate_counts_for_its_device_until_it_ends() {
     let world = world();

@@ -3,7 +3,7 @@
 use openframe_tokens::opaque::{Purpose, mint, read};
 
 use super::*;
-use crate::app::Finding;
+use crate::app::{Finding, Passwords};
 use crate::domain::link;
 
 /// A secret of the same row, with another random part.
@@ -67,6 +67,29 @@ async fn whoever_does_not_manage_people_ends_own_sessions_only() {
     world.resolve(&ann.secret).await.unwrap();
     world.app.revoke_session(&owner, bob.session).await.unwrap();
     assert!(world.resolve(&bob.secret).await.is_err());
+}
+
+// B21.work
+#[tokio::test]
+async fn a_stranger_costs_the_same_hash() {
+    let mut world = world();
+    let owner = world.resolve(&world.owner().await.secret).await.unwrap();
+    let bob = person("bob@example.org", Role::ReadOnly);
+    let bob = world.app.create_user(&owner, bob).await.unwrap();
+    let disabled = PersonChange { disabled: Some(true), ..PersonChange::default() };
+    world.app.change_user(&owner, bob.id, disabled).await.unwrap();
+    let config = Config { password_wait_seconds: 0, ..Config::default() };
+    world.app.passwords = Passwords::new(&config);
+    let all = world.app.passwords.occupy();
+    // Whoever gets another answer while nothing can be hashed was answered without a hash.
+    for email in ["ann@example.org", "bob@example.org", "nobody@example.org"] {
+        for password in ["a good long one", "wrong", ""] {
+            let answer = world.log_in(email, password).await;
+            assert!(matches!(answer, Err(Error::Busy)), "{email} {password}");
+        }
+    }
+    drop(all);
+    world.log_in("ann@example.org", "a good long one").await.unwrap();
 }
 
 #[tokio::test]
