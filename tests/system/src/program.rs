@@ -99,6 +99,14 @@ pub async fn text(answer: Response) -> String {
     String::from_utf8(text.to_vec()).unwrap()
 }
 
+/// A page, or the policy it comes with, without the one script that our pages may have: that of passkeys.
+pub fn without_own_script(server: &Server, text: &str) -> String {
+    let at = format!("{}/t/main/passkey.js", server.url);
+    let policy =
+        format!("script-src {at}; require-trusted-types-for 'script'; trusted-types 'none'; ");
+    text.replace(&format!("<script src=\"{at}\" defer></script>"), "").replace(&policy, "")
+}
+
 /// The token of a page that asks a person.
 pub async fn csrf_token(page: Response) -> String {
     let page = text(page).await;

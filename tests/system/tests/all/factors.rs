@@ -4,7 +4,7 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use openframe_auth_api::{CSRF_HEADER, HALF_COOKIE, SESSION_COOKIE};
 use openframe_fault::body;
-use openframe_system::program::{self, Program, answer_of, ask};
+use openframe_system::program::{self, Program, answer_of, ask, without_own_script};
 use openframe_system::{Server, until};
 use serde_json::{Value, json};
 
@@ -197,12 +197,13 @@ pub(crate) async fn submit(server: &Server, who: &HeaderMap, pairs: &[(&str, &st
     ask(server, ("POST", "/t/main/sign-in"), &headers, &form).await
 }
 
-async fn page_of(answer: Response) -> String {
-    let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+async fn page_of(server: &Server, answer: Response) -> String {
+    let policy = answer.headers()["content-security-policy"].to_str().unwrap();
+    let policy = without_own_script(server, policy);
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
     assert_eq!(answer.headers()["cache-control"], "no-store");
     let page = body::read(answer.into_body(), 1 << 18).await.unwrap();
-    let page = String::from_utf8(page.to_vec()).unwrap();
+    let page = without_own_script(server, std::str::from_utf8(&page).unwrap());
     assert!(!page.contains("<script") && !page.contains(" style="), "{page}");
     page
 }
@@ -218,7 +219,7 @@ async fn a_program_sends_people_to_a_page_without_scripts() {
     let shown = ask(&server, ("GET", &to), &nobody, "").await;
     let policy = shown.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.contains("form-action 'self' https://app.example.org;"), "{policy}");
-    let page = page_of(shown).await;
+    let page = page_of(&server, shown).await;
     assert!(page.contains("&lt;b&gt;Wiki&lt;/b&gt;") && page.contains("type=\"password\""));
     let next = url::form_urlencoded::parse(to.split_once('?').unwrap().1.as_bytes());
     let next = next.into_iter().next().unwrap().1.into_owned();
@@ -227,16 +228,16 @@ async fn a_program_sends_people_to_a_page_without_scripts() {
     };
     let wrong = submit(&server, &nobody, &typed("wrong wrong")).await;
     assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED);
-    assert!(page_of(wrong).await.contains("role=\"alert\""));
+    assert!(page_of(&server, wrong).await.contains("role=\"alert\""));
     let answer = submit(&server, &nobody, &typed(PASSWORD)).await;
     let half = with_cookie(HALF_COOKIE, &cookie(&answer, HALF_COOKIE).unwrap());
-    assert!(page_of(answer).await.contains("one-time-code"));
+    assert!(page_of(&server, answer).await.contains("one-time-code"));
     let again = ask(&server, ("GET", &to), &half, "").await;
-    assert!(page_of(again).await.contains("one-time-code"), "loaded anew it goes on");
+    assert!(page_of(&server, again).await.contains("one-time-code"), "loaded anew it goes on");
     let step = |code| [("step", "code"), ("next", next.as_str()), ("code", code)];
     let wrong = submit(&server, &half, &step("000000")).await;
     assert_eq!(wrong.status(), StatusCode::BAD_REQUEST);
-    assert!(page_of(wrong).await.contains("one-time-code"));
+    assert!(page_of(&server, wrong).await.contains("one-time-code"));
     let done = submit(&server, &half, &step(&code(&secret, 1))).await;
     assert_eq!((done.status(), program::location(&done)), (StatusCode::SEE_OTHER, next.clone()));
     let session = with_cookie(SESSION_COOKIE, &cookie(&done, SESSION_COOKIE).unwrap());
@@ -247,7 +248,7 @@ async fn a_program_sends_people_to_a_page_without_scripts() {
     let elsewhere = ["https://evil.example/", "//evil.example/", "/t/main/sign-in", ""];
     for elsewhere in elsewhere {
         let shown = submit(&server, &nobody, &[("step", "again"), ("next", elsewhere)]).await;
-        assert!(page_of(shown).await.contains("name=\"next\" value=\"/\""), "{elsewhere}");
+        assert!(page_of(&server, shown).await.contains("name=\"next\" value=\"/\""), "{elsewhere}");
     }
     let mut foreign = HeaderMap::new();
     foreign.insert(header::ORIGIN, HeaderValue::from_static("https://evil.example"));
@@ -276,16 +277,16 @@ async fn owners_ask_it_of_everybody_and_let_in_who_has_lost_it() {
     let typed = [("step", "password"), ("email", "read_only@example.org"), ("password", PASSWORD)];
     let answer = submit(&server, &HeaderMap::new(), &typed).await;
     let half = with_cookie(HALF_COOKIE, &cookie(&answer, HALF_COOKIE).unwrap());
-    assert!(page_of(answer).await.contains("you have none yet"));
-    let page = page_of(submit(&server, &half, &[("step", "enrol")]).await).await;
+    assert!(page_of(&server, answer).await.contains("you have none yet"));
+    let page = page_of(&server, submit(&server, &half, &[("step", "enrol")]).await).await;
     assert!(page.contains("<svg "), "{page}");
     let secret = page.split_once("Key: <code>").unwrap().1.split('<').next().unwrap();
     let wrong = submit(&server, &half, &[("step", "confirm"), ("code", "000000")]).await;
-    assert!(page_of(wrong).await.contains("role=\"alert\""));
+    assert!(page_of(&server, wrong).await.contains("role=\"alert\""));
     let shown = code(secret, 0);
     let done = submit(&server, &half, &[("step", "confirm"), ("code", &shown)]).await;
     let bob = with_cookie(SESSION_COOKIE, &cookie(&done, SESSION_COOKIE).unwrap());
-    assert_eq!(page_of(done).await.matches("<li>").count(), 10);
+    assert_eq!(page_of(&server, done).await.matches("<li>").count(), 10);
     assert_eq!(ask(&server, ME, &bob, "").await.status(), StatusCode::OK);
 
     auth.change_settings(required(false)).await.unwrap();

@@ -4,7 +4,7 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use openframe_auth_api::SESSION_COOKIE;
 use openframe_system::Server;
-use openframe_system::program::{Program, answer_of, ask, location, text};
+use openframe_system::program::{Program, answer_of, ask, location, text, without_own_script};
 use serde_json::{Value, json};
 
 use crate::roles::{PASSWORD, log_in, person};
@@ -19,6 +19,7 @@ async fn the_sign_in_page_hides_a_password_and_lets_a_manager_fill_it_in() {
     let nobody = HeaderMap::new();
     let to = location(&app.authorize(&server, &[], &nobody).await);
     let page = text(ask(&server, ("GET", &to), &nobody, "").await).await;
+    let page = without_own_script(&server, &page);
     let field = page.split("<input ").find(|it| it.contains("name=\"password\"")).unwrap();
     let field = field.split('>').next().unwrap();
     for part in ["type=\"password\"", "autocomplete=\"current-password\""] {
