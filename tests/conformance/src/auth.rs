@@ -310,6 +310,8 @@ impl Turn {
         let event = event(self.now);
         let mut owner = user(n, Role::Owner);
         match what {
+            // An id is somebody's once, also after the mail address was changed.
+            0 | 1 if people.get(owner.tenant, owner.id).await.unwrap().is_some() => String::new(),
             0 => format!("{:?}", people.add(&user(n, self.role()), &event).await.unwrap()),
             1 if value.is_multiple_of(2) && keys.get(self.key()).await.unwrap().is_none() => {
                 owner.password.clear();
@@ -390,6 +392,11 @@ impl Turn {
                 let mut joining = joining(n, value);
                 joining.first.device = device;
                 joining.first.serial = format!("first {now}");
+                let known = enrolment.device(joining.first.tenant, device).await.unwrap();
+                if known.is_some_and(|known| known.spki != joining.first.spki) {
+                    // It has another key by now, and an id is a device's once.
+                    return String::new();
+                }
                 format!("{:?}", enrolment.join(&joining, &event).await.unwrap())
             }
             10 => format!("{:?}", enrolment.revoke(tenant, device, &event).await.unwrap()),
