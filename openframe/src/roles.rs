@@ -38,7 +38,13 @@ impl Role {
         const AUTH: &[Rule] = &[
             REPORT,
             rule(openframe_auth_api::internal::JOIN, &[]),
-            rule(openframe_auth_api::internal::AUDIT, &["gateway", "devices", "monitoring"]),
+            // Its own door refuses as well, and says so like those of the others.
+            rule(
+                openframe_auth_api::internal::AUDIT,
+                &["gateway", "auth", "devices", "monitoring"],
+            ),
+            rule(openframe_auth_api::internal::FIND_PLACE, &["devices"]),
+            rule(openframe_auth_api::internal::MOVE_DEVICE, &["devices"]),
             rule("/api/auth/v1/devices/", &["gateway", "devices"]),
             rule("/", &["gateway"]),
         ];
