@@ -110,7 +110,8 @@ function Person({ me }: { me: Me }) {
     mutationFn: () => call('POST', '/api/auth/v1/logout'),
     onSuccess: async () => {
       await navigate({ to: '/sign-in' });
-      client.getQueryCache().clear();
+      // What this person was told goes; what the sign-in page asks by now is about nobody.
+      client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'setup' });
     },
   });
   return (
