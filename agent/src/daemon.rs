@@ -135,6 +135,8 @@ async fn stay_connected(
 
 /// Notes a failure; returns how long to wait.
 fn failed(shared: &Shared, error: &Error, backoff: &mut Backoff) -> Duration {
+    // Told by a close frame or, when it happened while this was away, by the refusal of the link.
+    let error = if error.is_retired() { &Error::Retired } else { error };
     let why = openframe_fault::chain(error);
     tracing::warn!("not connected: {why}");
     status::note(&shared.folder, LinkState::Disconnected { why }, &shared.time.clock());

@@ -64,7 +64,7 @@ async fn a_character_written_in_two_pieces_is_read_whole() {
 #[tokio::test]
 async fn a_retired_device_is_out_at_once_and_stays_out() {
     let server = Server::start().unwrap();
-    let (agent, device) = server.agent().await.unwrap();
+    let (mut agent, device) = server.agent().await.unwrap();
     let folder = Folder::open(agent.state()).unwrap();
     let (identity, key) = (folder.identity().unwrap().unwrap(), folder.key().unwrap());
     let devices = server.devices().unwrap();
@@ -87,6 +87,9 @@ async fn a_retired_device_is_out_at_once_and_stays_out() {
         said.contains("this device was retired").then_some(())
     })
     .await;
+    // One that was away meanwhile hears it when it comes back.
+    agent.crash_and_restart().unwrap();
+    agent.process().line_with("this device was retired").unwrap();
     let trail = server.auth().unwrap().audit(None, 50).await.unwrap();
     let actions: Vec<String> = trail.items.into_iter().map(|entry| entry.action).collect();
     for action in ["device.retire", "device.revoke"] {
