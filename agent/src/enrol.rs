@@ -1,19 +1,20 @@
 //! Enrolment, renewal and recovery. The same key in every request, so that asking twice is harmless.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use openframe_agent_api::enrolment::{
     Certified, ENROL_PATH, EnrolRequest, PinnedToken, RECOVER_PATH, RENEW_PATH, RecoverRequest,
-    RenewRequest,
+    RenewRequest, WAITS,
 };
 use openframe_clock::Clock;
 use openframe_pki::{DEVICE_LIFETIME, DeviceKey};
 use rustls::ClientConfig;
 
-use crate::Error;
 use crate::net::{Server, post};
 use crate::state::{Folder, Identity};
+use crate::{Error, facts};
 
 /// Asks for the first certificate of `key`. The token is sent only after the server's root key was
 /// found to be the one that the token pins.
@@ -26,8 +27,8 @@ pub async fn enrol(
 ) -> Result<Identity, Error> {
     let tls = Arc::new(openframe_pki::pinned_client(&token.pin));
     let csr_pem = key.csr_pem(hostname).map_err(|e| Error::Certificate(e.into()))?;
-    let request =
-        EnrolRequest { token: token.token.clone(), csr_pem, hostname: hostname.to_owned() };
+    let (token, hostname, serial) = (token.token.clone(), hostname.to_owned(), facts::serial());
+    let request = EnrolRequest { token, csr_pem, hostname, serial };
     let certified: Certified = post(server, tls, ENROL_PATH, &request).await?;
     identity(server, certified, key, clock)
 }
@@ -103,6 +104,9 @@ fn issued(now: Timestamp, not_after: Timestamp) -> Timestamp {
     }
 }
 
+/// How often a device that waits to be let in asks whether it is.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
 /// What `enrol` found.
 #[derive(Debug)]
 pub enum Enrolled {
@@ -113,13 +117,15 @@ pub enum Enrolled {
 }
 
 /// Enrols the device whose state is in `folder`. With `again`, an existing identity is replaced:
-/// for a device whose certificate has ended.
+/// for a device whose certificate has ended. Where somebody has to let each device in, this lasts until
+/// then; `waiting` is told once, with the SHA-256 of the device's key, hex.
 pub async fn enrol_folder(
     folder: &Folder,
     (server, token): (&str, &str),
     again: bool,
     hostname: &str,
     clock: &Clock,
+    waiting: impl Fn(&str),
 ) -> Result<Enrolled, Error> {
     if let Some(identity) = folder.identity()?
         && !again
@@ -129,7 +135,20 @@ pub async fn enrol_folder(
     let server = Server::read(server)?;
     let token = PinnedToken::read(token).ok_or(Error::BadToken)?;
     let key = folder.key()?;
-    let identity = enrol(&server, &token, &key, hostname, clock).await?;
+    let mut waits = false;
+    let identity = loop {
+        match enrol(&server, &token, &key, hostname, clock).await {
+            Err(Error::Refused(fault)) if fault.code() == WAITS => {
+                if !std::mem::replace(&mut waits, true) {
+                    waiting(&key.fingerprint());
+                }
+            }
+            // Whoever lets it in may be at work tomorrow, and the platform may restart until then.
+            Err(Error::Unreachable { .. }) if waits => {}
+            answer => break answer?,
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    };
     folder.keep_identity(&identity)?;
     Ok(Enrolled::New(identity))
 }

@@ -27,9 +27,17 @@ pub fn hello(clock: &Clock, config: &Config) -> Hello {
     }
 }
 
+/// Where the kernel tells the machine's serial number, which makers put into it.
+const SERIAL: &str = "/sys/class/dmi/id/product_serial";
+
 /// The name that the device calls itself.
 pub fn hostname() -> String {
     text("/proc/sys/kernel/hostname")
+}
+
+/// The serial number of the machine, which root may read.
+pub fn serial() -> Option<String> {
+    Some(text(SERIAL)).filter(|serial| !serial.is_empty())
 }
 
 fn facts() -> Facts {
@@ -48,7 +56,7 @@ fn facts() -> Facts {
         kernel: text("/proc/sys/kernel/osrelease"),
         arch: std::env::consts::ARCH.to_owned(),
         machine_id: text("/etc/machine-id"),
-        serial: text("/sys/class/dmi/id/product_serial"),
+        serial: text(SERIAL),
         vendor: text("/sys/class/dmi/id/sys_vendor"),
         model: text("/sys/class/dmi/id/product_name"),
         cpu_count: u32::try_from(cpus).unwrap_or(u32::MAX),

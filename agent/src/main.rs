@@ -134,7 +134,11 @@ async fn run(mut arguments: Arguments) -> Result<(), Error> {
                 None => token.unwrap_or_default(),
             };
             let names = (server.as_str(), token.as_str());
-            match enrol_folder(&folder, names, again, &facts::hostname(), &clock).await? {
+            let hostname = facts::hostname();
+            let waiting = |key: &str| {
+                say(&format!("waiting until somebody lets this device in; its key is {key}"));
+            };
+            match enrol_folder(&folder, names, again, &hostname, &clock, waiting).await? {
                 Enrolled::New(identity) => say(&format!("enrolled as {}", identity.device_id)),
                 Enrolled::Already(identity) => {
                     say(&format!("already enrolled as {}", identity.device_id));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use openframe_auth_api::QuarantinedDevice;
+use openframe_auth_api::{QuarantinedDevice, WaitingDevice};
 use openframe_devices_api::{Device, DeviceChange, DevicePage, DeviceQuery, DevicesClient};
 use openframe_fault::{Fault, Kind};
 use openframe_ids::DeviceId;
@@ -57,6 +57,18 @@ pub enum DeviceCommand {
     Retire {
         /// The device's id or name
         device: String,
+    },
+    /// List the devices that have enrolled and wait to be let in
+    Waiting,
+    /// Let a device in that waits: compare the key with what its agent prints
+    Admit {
+        /// The device's id
+        device: DeviceId,
+    },
+    /// Turn a device away that waits
+    TurnAway {
+        /// The device's id
+        device: DeviceId,
     },
     /// List the devices in quarantine: two copies of each one's identity were in use
     Quarantined,
@@ -120,6 +132,25 @@ pub(crate) async fn run(
             let id = find(&devices, &device).await?;
             devices.retire(id).await?;
             output::done(format, &id.to_string(), "retired")
+        }
+        DeviceCommand::Waiting => {
+            let page = connection.auth().waiting_devices().await?;
+            let row = |it: &WaitingDevice| {
+                let (id, since) = (it.device_id.to_string(), it.since.to_string());
+                let said = [&it.hostname, &it.serial, &it.remote_address, &it.key];
+                [vec![id, since], said.map(String::clone).to_vec()].concat()
+            };
+            let rows = page.items.iter().map(row).collect();
+            let head = ["ID", "SINCE", "HOST NAME", "SERIAL", "FROM", "KEY"];
+            output::print(format, &page, &head, rows)
+        }
+        DeviceCommand::Admit { device } => {
+            connection.auth().admit_device(device).await?;
+            output::done(format, &device.to_string(), "let in")
+        }
+        DeviceCommand::TurnAway { device } => {
+            connection.auth().turn_away_device(device).await?;
+            output::done(format, &device.to_string(), "turned away")
         }
         DeviceCommand::Quarantined => {
             let page = connection.auth().quarantined().await?;

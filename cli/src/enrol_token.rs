@@ -25,6 +25,16 @@ pub enum EnrolTokenCommand {
         /// The place where devices that enrol with it are
         #[arg(long, default_value = "/")]
         place: String,
+        /// A network that devices must enrol from, such as 192.0.2.0/24; may be repeated
+        #[arg(long = "network")]
+        networks: Vec<String>,
+        /// A serial number that machines must have, or the beginning of some with * behind; may be
+        /// repeated
+        #[arg(long = "serial")]
+        serials: Vec<String>,
+        /// Let each device wait until somebody lets it in: `openframe device waiting`
+        #[arg(long)]
+        approval: bool,
     },
     /// List the tokens that can still be used
     List,
@@ -42,12 +52,23 @@ pub(crate) async fn run(
 ) -> Result<(), Fault> {
     let auth = connection.auth();
     match command {
-        EnrolTokenCommand::Create { name, uses, expires_in_minutes, place } => {
+        EnrolTokenCommand::Create {
+            name,
+            uses,
+            expires_in_minutes,
+            place,
+            networks,
+            serials,
+            approval,
+        } => {
             let wanted = NewEnrolmentToken {
                 name,
                 uses: Some(uses),
                 expires_in_minutes: Some(expires_in_minutes),
                 place: place::find(&auth, &place).await?,
+                networks: Some(networks),
+                serials: Some(serials),
+                approval: Some(approval),
             };
             let made = auth.create_enrolment_token(&wanted).await?;
             match format {

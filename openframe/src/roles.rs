@@ -45,6 +45,7 @@ impl Role {
             ),
             rule(openframe_auth_api::internal::FIND_PLACE, &["devices"]),
             rule(openframe_auth_api::internal::MOVE_DEVICE, &["devices"]),
+            rule(openframe_auth_api::internal::DEVICES_WITHIN, &["monitoring"]),
             rule("/api/auth/v1/devices/", &["gateway", "devices"]),
             rule("/", &["gateway"]),
         ];

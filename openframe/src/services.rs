@@ -168,6 +168,7 @@ impl Services {
             clock: platform.clock.clone(),
             verifier: platform.verifier("monitoring"),
             audit: Arc::new(platform.auth("monitoring")),
+            places: Arc::new(platform.auth("monitoring")),
             sender: Arc::new(sender),
             metrics: start.metrics,
         };

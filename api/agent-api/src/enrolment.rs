@@ -23,7 +23,14 @@ pub struct EnrolRequest {
     pub csr_pem: String,
     /// What the device calls itself, for the audit trail.
     pub hostname: String,
+    /// The serial number of the machine, if it may be read: a token can be for some machines only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
 }
+
+/// The code of the answer to a device that has enrolled and waits until somebody lets it in: it asks
+/// again with the same token and key.
+pub const WAITS: &str = "device_waits";
 
 /// Asks for a new certificate for the device that the TLS client certificate names.
 #[derive(Debug, Clone, Serialize, Deserialize)]

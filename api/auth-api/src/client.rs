@@ -12,16 +12,17 @@ use openframe_ids::{
 use openframe_mesh::{Client, query};
 
 use crate::internal::{
-    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, DeviceMove, ENDED, Ended, EndedSince,
-    FIND_PLACE, JOIN, JoinAnswer, JoinRequest, MOVE_DEVICE, PlaceAsked, PlaceFound, RESOLVE,
-    ResolveRequest, Resolved, SERVER_CERTIFICATE, ServerAnswer, ServerRequest,
+    AUDIT, AuditRecord, CHECK_DEVICE, DEVICES_WITHIN, DeviceCheck, DeviceMove, DevicesFound,
+    DevicesWithin, ENDED, Ended, EndedSince, FIND_PLACE, JOIN, JoinAnswer, JoinRequest,
+    MOVE_DEVICE, PlaceAsked, PlaceFound, RESOLVE, ResolveRequest, Resolved, SERVER_CERTIFICATE,
+    ServerAnswer, ServerRequest,
 };
 use crate::{
     AccessAnswer, AccessQuery, ApiKey, AuditEntry, AuditFilter, AuditStream, AuditVerdict,
     EnrolmentToken, Grant, Invitation, MadeApiKey, MadeEnrolmentToken, MadeOAuthClient, Me,
     NewApiKey, NewEnrolmentToken, NewGrant, NewInvitation, NewOAuthClient, NewPlace, NewUser,
     OAuthClient, PREFIX, Page, Passkey, PasswordForgotten, PasswordLink, Place, PlaceChange,
-    QuarantinedDevice, RotateKeys, Session, Settings, SigningKey, User, UserChange,
+    QuarantinedDevice, RotateKeys, Session, Settings, SigningKey, User, UserChange, WaitingDevice,
 };
 
 /// Asks the auth service. Every method fails with the service's own refusal, or with `Unavailable`
@@ -280,6 +281,21 @@ impl AuthClient {
         self.api.get("/quarantine").await
     }
 
+    /// The devices that wait to be let in, the first first.
+    pub async fn waiting_devices(&self) -> Result<Page<WaitingDevice>, Fault> {
+        self.api.get("/waiting-devices").await
+    }
+
+    /// Lets a device in that waits.
+    pub async fn admit_device(&self, id: DeviceId) -> Result<(), Fault> {
+        self.api.tell(Method::POST, &format!("/waiting-devices/{id}"), &()).await
+    }
+
+    /// Turns a device away that waits.
+    pub async fn turn_away_device(&self, id: DeviceId) -> Result<(), Fault> {
+        self.api.delete(&format!("/waiting-devices/{id}")).await
+    }
+
     /// Takes a device out of quarantine.
     pub async fn readmit_device(&self, id: DeviceId) -> Result<(), Fault> {
         self.api.tell(Method::POST, &format!("/devices/{id}/readmit"), &()).await
@@ -323,6 +339,11 @@ impl AuthClient {
     /// Where a place is, or a device: for the devices service.
     pub async fn find_place(&self, of: PlaceAsked) -> Result<PlaceFound, Fault> {
         self.root.send(Method::POST, FIND_PLACE, &of).await
+    }
+
+    /// The devices in a place, in parts: for the monitoring service.
+    pub async fn devices_within(&self, of: &DevicesWithin) -> Result<DevicesFound, Fault> {
+        self.root.send(Method::POST, DEVICES_WITHIN, of).await
     }
 
     /// Says that a device is about to be moved: for the devices service.

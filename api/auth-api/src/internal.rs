@@ -20,6 +20,11 @@ pub const FIND_PLACE: &str = "/internal/v1/places/find";
 /// `POST /internal/v1/places/move`, body [`DeviceMove`], answer 204: the devices service is about to move
 /// a device.
 pub const MOVE_DEVICE: &str = "/internal/v1/places/move";
+/// `POST /internal/v1/places/devices`, body [`DevicesWithin`], answer [`DevicesFound`]: the monitoring
+/// service asks whose telemetry somebody may see who is let in at some places only.
+pub const DEVICES_WITHIN: &str = "/internal/v1/places/devices";
+/// Devices in one [`DevicesFound`] at most.
+pub const DEVICES_AT_ONCE: usize = 10_000;
 
 /// `POST /internal/v1/join`: a service of another process asks for its certificate, by its join key
 /// alone. What it then is in the mesh is its name.
@@ -164,6 +169,23 @@ pub enum PlaceAsked {
 pub struct PlaceFound {
     /// As `openframe_tokens::Place` writes itself.
     pub place: String,
+}
+
+/// Which devices are asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DevicesWithin {
+    /// Those in this place and in all that lies in it, as `openframe_tokens::Place` writes itself.
+    pub place: String,
+    /// Those with greater ids only: the last of the answer before.
+    #[serde(default)]
+    pub after: Option<DeviceId>,
+}
+
+/// The devices that were asked for, retired ones among them, by their ids.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DevicesFound {
+    /// Their ids, at most [`DEVICES_AT_ONCE`]; there may be more when it is as many.
+    pub items: Vec<DeviceId>,
 }
 
 /// A device that is about to be moved.

@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderName};
 pub use audit::{Ask, Audit, Entry, Outcome, REMOTE_ADDRESS};
 pub use client::AuthClient;
 pub use clients::*;
-pub use devices::QuarantinedDevice;
+pub use devices::{QuarantinedDevice, WaitingDevice};
 pub use factors::*;
 pub use invitations::*;
 pub use passkeys::*;

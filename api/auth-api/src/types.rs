@@ -276,6 +276,15 @@ pub struct EnrolmentToken {
     /// Where devices that enrol with it are: the ids on the way there; none is the whole tenant.
     #[serde(default)]
     pub place: Vec<PlaceId>,
+    /// The networks that devices must enrol from; none for any.
+    #[serde(default)]
+    pub networks: Vec<String>,
+    /// The serial numbers, or their beginnings with `*`, that machines must have; none for any.
+    #[serde(default)]
+    pub serials: Vec<String>,
+    /// Whether each device waits until somebody lets it in.
+    #[serde(default)]
+    pub approval: bool,
     /// How many devices may still enrol with it.
     pub uses_left: u32,
     /// How many devices have enrolled with it.
@@ -303,6 +312,14 @@ pub struct NewEnrolmentToken {
     pub expires_in_minutes: Option<u32>,
     /// Where devices that enrol with it are. Absent for the whole tenant.
     pub place: Option<PlaceId>,
+    /// The networks that devices must enrol from, such as `192.0.2.0/24`, at most 1,000. Absent or empty
+    /// for any. A token that is shown from elsewhere is revoked.
+    pub networks: Option<Vec<String>>,
+    /// The serial numbers that machines must have, at most 1,000; one that ends with `*` is the beginning
+    /// of some. Absent or empty for any.
+    pub serials: Option<Vec<String>>,
+    /// Whether each device waits until somebody lets it in.
+    pub approval: Option<bool>,
 }
 
 /// The answer to `POST /enrolment-tokens`: the only time the secret is shown.

@@ -3,7 +3,7 @@
 use crate::Place;
 
 /// Where a permission holds. Whatever is listed is filtered by it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reach {
     /// In the whole tenant.
     Everywhere,

@@ -59,6 +59,11 @@ impl DeviceKey {
         Ok(KeyProof { key: self.0.subject_public_key_info(), signature })
     }
 
+    /// The SHA-256 of the key, hex: what people compare.
+    pub fn fingerprint(&self) -> String {
+        hex(&Sha256::digest(self.0.subject_public_key_info()))
+    }
+
     /// A request for a certificate of this key, PEM. The name in it is a courtesy: the platform
     /// chooses what the certificate says.
     pub fn csr_pem(&self, hostname: &str) -> Result<String, Error> {

@@ -10,6 +10,7 @@ mod password;
 mod place;
 mod rate;
 mod search;
+mod terms;
 
 use jiff::{SignedDuration, Timestamp};
 use openframe_ids::{
@@ -33,6 +34,7 @@ pub use password::{
 pub use place::{KeptGrant, MOST_PLACES, NamedPlace, PlaceKind};
 pub use rate::Rate;
 pub use search::{Action, Filter, within};
+pub use terms::{Claims, Judged, Terms};
 
 /// How exact "last seen" and "last used" are: a use is written down at most this often.
 pub const SEEN_STEP: SignedDuration = SignedDuration::from_secs(60);
@@ -230,6 +232,8 @@ pub struct EnrolmentToken {
     pub name: String,
     /// Where devices that enrol with it are.
     pub place: Place,
+    /// What devices must meet beside.
+    pub terms: Terms,
     /// The hash of its secret.
     pub secret: SecretHash,
     /// How many devices may still enrol.
@@ -257,8 +261,10 @@ pub struct Device {
     pub spki: [u8; 32],
     /// Whether its certificates no longer count.
     pub revoked: bool,
-    /// Since when they do not count for as long as nobody re-admits it: there were two of it.
+    /// Since when they do not count: there were two of it, and nobody has re-admitted it, or it waits.
     pub quarantined: Option<Timestamp>,
+    /// Whether it has enrolled and waits to be let in.
+    pub waits: bool,
     /// Which of its certificates is the latest.
     pub generation: Generation,
     /// When the last of its certificates ends, or ended.
@@ -272,6 +278,23 @@ impl Device {
     pub fn is_in(&self) -> bool {
         !self.revoked && self.quarantined.is_none()
     }
+}
+
+/// A device that has enrolled and waits to be let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingDevice {
+    /// Its id.
+    pub id: DeviceId,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Where it will be.
+    pub place: Place,
+    /// The SHA-256 of its key.
+    pub spki: [u8; 32],
+    /// What it says of itself.
+    pub claims: Claims,
+    /// Since when it waits.
+    pub since: Timestamp,
 }
 
 /// A certificate of a device.

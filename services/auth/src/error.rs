@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use openframe_agent_api::enrolment::WAITS;
 use openframe_fault::{BoxError, Fault, Kind};
 
 /// Every refusal of the auth service.
@@ -67,6 +68,9 @@ pub enum Error {
     /// The enrolment token is unknown, used up, or too old; which of them is not said.
     #[error("the enrolment token cannot be used; make a new one")]
     BadEnrolmentToken,
+    /// The device has enrolled, and nobody has let it in yet.
+    #[error("the device waits until somebody lets it in; ask again")]
+    DeviceWaits,
     /// The device is unknown or was revoked.
     #[error("the device is not known here; enrol it again")]
     BadDevice,
@@ -169,6 +173,7 @@ impl Error {
             | Self::FactorRequired
             | Self::OwnFactorFirst
             | Self::PasskeysFull
+            | Self::DeviceWaits
             | Self::PasskeyTaken => Kind::Conflict,
             Self::Invalid(_)
             | Self::WrongPassword
@@ -206,6 +211,7 @@ impl Error {
             Self::BadInvitation => "bad_invitation",
             Self::BadEmailLink => "bad_email_link",
             Self::BadEnrolmentToken => "bad_enrolment_token",
+            Self::DeviceWaits => WAITS,
             Self::BadDevice => "bad_device",
             Self::NotPermitted(_) => "not_permitted",
             Self::PeopleOnly => "people_only",
@@ -261,6 +267,7 @@ impl From<Error> for Fault {
             | Error::BadInvitation
             | Error::BadEmailLink
             | Error::BadEnrolmentToken
+            | Error::DeviceWaits
             | Error::BadDevice
             | Error::NotPermitted(_)
             | Error::PeopleOnly

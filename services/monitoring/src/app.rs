@@ -9,6 +9,7 @@ mod intake;
 pub mod labels;
 mod leading;
 pub mod query;
+mod sight;
 mod turns;
 mod upkeep;
 
@@ -21,10 +22,11 @@ use openframe_tokens::{Caller, Permission};
 use tokio::sync::{Notify, Semaphore, broadcast};
 
 use crate::domain::chunk::Sample;
-use crate::domain::head::{Head, Matcher, Snapshot};
+use crate::domain::head::{Head, Matcher};
 use crate::domain::labels::{DEVICE, Labels};
 use crate::metrics::Metrics;
 use crate::notify::Sender;
+use crate::places::Places;
 use crate::store::alerts::Alerts;
 use crate::store::hints::Hints;
 use crate::store::{Stores, TelemetryLog};
@@ -59,6 +61,8 @@ pub struct Parts {
     pub stores: Stores,
     /// The audit trail.
     pub audit: Arc<dyn Audit>,
+    /// Where devices are.
+    pub places: Arc<dyn Places>,
     /// Sends notifications.
     pub sender: Arc<dyn Sender>,
     /// Its counters.
@@ -89,6 +93,8 @@ struct Inner {
     /// Places for those who decode a request.
     decoding: Arc<Semaphore>,
     queries: query::Queries,
+    /// What those see who are let in at some places only.
+    sights: sight::Sights,
     live: broadcast::Sender<Live>,
     alerts: Arc<dyn Alerts>,
     audit: Arc<dyn Audit>,
@@ -107,7 +113,8 @@ struct Inner {
 impl Monitoring {
     /// The service on an empty head; [`Monitoring::load`] fills it.
     pub(crate) fn new(config: Config, clock: Clock, parts: Parts) -> Self {
-        let Parts { stores: Stores { log, alerts, hints, shared }, audit, sender, metrics } = parts;
+        let Parts { stores, audit, places, sender, metrics } = parts;
+        let Stores { log, alerts, hints, shared } = stores;
         let (live, _) = broadcast::channel(config.live_queue.max(1));
         let (head, kept) = (RwLock::default(), Mutex::default());
         let decoding = Arc::new(Semaphore::new(DECODED_AT_ONCE));
@@ -126,6 +133,7 @@ impl Monitoring {
             kept,
             decoding,
             queries,
+            sights: sight::Sights::new(places),
             live,
             alerts,
             audit,
@@ -154,8 +162,10 @@ impl Monitoring {
         caller: &Caller,
         id: DeviceId,
     ) -> Result<Vec<(Labels, Sample)>, Error> {
-        need(caller, Permission::TelemetryRead)?;
         let own = [Matcher::equal(DEVICE, id.to_string())];
+        if !self.sight(caller).await?.sees_device(id) {
+            return Err(Error::NoSuchDevice);
+        }
         self.catch_up().await;
         let mut values = {
             let head = self.head();
@@ -168,25 +178,17 @@ impl Monitoring {
         Ok(values)
     }
 
-    /// The series of the caller's tenant that match, with their samples in `[start, end]`.
-    pub fn select(
-        &self,
-        caller: &Caller,
-        matchers: &[Matcher],
-        (start_ms, end_ms): (i64, i64),
-    ) -> Result<Vec<(Labels, Vec<Sample>)>, Error> {
-        need(caller, Permission::TelemetryRead)?;
-        Ok(self.select_of(caller.tenant, matchers, (start_ms, end_ms)))
-    }
-
-    /// As [`Monitoring::select`], for whoever was checked already.
-    fn select_of(
+    /// The series of a tenant that match, with their samples in `[start, end]`.
+    #[cfg(test)]
+    pub(crate) fn select(
         &self,
         tenant: TenantId,
         matchers: &[Matcher],
         (start_ms, end_ms): (i64, i64),
     ) -> Vec<(Labels, Vec<Sample>)> {
-        let found = self.snapshots(tenant, matchers, (start_ms, end_ms)).into_iter();
+        // Chunks are forgotten as a whole; what is too old in one is not to be seen any more.
+        let start_ms = start_ms.max(self.oldest_ms(self.now_ms()));
+        let found = self.head().select(tenant, matchers, (start_ms, end_ms)).into_iter();
         let found = found.map(|series| {
             let samples = series.samples();
             (series.labels, samples)
@@ -194,23 +196,27 @@ impl Monitoring {
         found.filter(|(_, samples)| !samples.is_empty()).collect()
     }
 
-    /// The series of a tenant that match and may have samples in `[start, end]`, to be decoded by
-    /// the caller. The head is not held while that is done.
-    fn snapshots(
-        &self,
-        tenant: TenantId,
-        matchers: &[Matcher],
-        (start_ms, end_ms): (i64, i64),
-    ) -> Vec<Snapshot> {
-        // Chunks are forgotten as a whole; what is too old in one is not to be seen any more.
-        let start_ms = start_ms.max(self.oldest_ms(self.now_ms()));
-        self.head().select(tenant, matchers, (start_ms, end_ms))
+    /// What happens from now on, of every tenant: whoever listens passes on only what
+    /// [`Monitoring::may_hear`] lets through.
+    pub async fn live(&self, caller: &Caller) -> Result<broadcast::Receiver<Live>, Error> {
+        self.sight(caller).await?;
+        Ok(self.0.live.subscribe())
     }
 
-    /// What happens from now on, of every tenant: the caller of this passes on only its own.
-    pub fn live(&self, caller: &Caller) -> Result<broadcast::Receiver<Live>, Error> {
-        need(caller, Permission::TelemetryRead)?;
-        Ok(self.0.live.subscribe())
+    /// Whether the caller sees what has happened.
+    pub async fn may_hear(&self, caller: &Caller, what: &Live) -> Result<bool, Error> {
+        let tenant = match what {
+            Live::Telemetry(arrived) => arrived.tenant,
+            Live::Alert(shown) => shown.rule.tenant,
+        };
+        if tenant != caller.tenant {
+            return Ok(false);
+        }
+        let sight = self.sight(caller).await?;
+        Ok(match what {
+            Live::Telemetry(arrived) => sight.sees_device(arrived.device),
+            Live::Alert(shown) => sight.sees_alert(&shown.alert),
+        })
     }
 
     /// Why telemetry cannot be stored, if so.

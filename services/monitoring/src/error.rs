@@ -63,6 +63,9 @@ pub enum Error {
     /// A notification cannot be written down.
     #[error("something went wrong; the log says what")]
     Encode(#[source] BoxError),
+    /// Where devices are cannot be asked. Only who is let in at some places has to.
+    #[error("where devices are cannot be asked now; try again")]
+    Places(#[source] BoxError),
     /// The log cannot be written. Nothing was stored.
     #[error("telemetry cannot be stored now; try again")]
     Log(#[source] LogError),
@@ -88,7 +91,7 @@ impl Error {
             }
             Self::Partial(refused) if !refused.only_over_limit() => Kind::Invalid,
             Self::Partial(_) | Self::TooManyRules(_) => Kind::TooMany,
-            Self::Log(_) | Self::Audit(_) | Self::Alerts(_) => Kind::Unavailable,
+            Self::Log(_) | Self::Audit(_) | Self::Alerts(_) | Self::Places(_) => Kind::Unavailable,
             Self::Encode(_) => Kind::Internal,
         }
     }
@@ -112,6 +115,7 @@ impl Error {
             Self::TooManyRules(_) => "too_many_rules",
             Self::Audit(_) => "audit_unavailable",
             Self::Alerts(_) => "alerts_unavailable",
+            Self::Places(_) => "places_unavailable",
             Self::Encode(_) => "internal",
         }
     }
@@ -124,7 +128,9 @@ impl From<Error> for Fault {
             Error::UnsupportedMedia(_) => fault.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Error::Log(cause) => fault.retry_after(RETRY_AFTER).because(cause),
             Error::Alerts(cause) => fault.retry_after(RETRY_AFTER).because(cause),
-            Error::Audit(cause) => fault.retry_after(RETRY_AFTER).because(cause),
+            Error::Audit(cause) | Error::Places(cause) => {
+                fault.retry_after(RETRY_AFTER).because(cause)
+            }
             Error::Encode(cause) => fault.because(cause),
             Error::Forbidden(_)
             | Error::NoSuchDevice

@@ -5,6 +5,7 @@ mod prometheus;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -29,7 +30,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::Error;
-use crate::app::{Arrived, Live, Monitoring};
+use crate::app::{Live, Monitoring};
 use crate::domain::chunk::Sample;
 use crate::domain::labels::{DEVICE, Labels, NAME};
 
@@ -148,27 +149,36 @@ async fn live(
     State(app): State<Monitoring>,
     Asking(caller): Asking,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Fault> {
-    let events = BroadcastStream::new(app.live(&caller)?);
-    let tenant = caller.tenant;
+    let events = BroadcastStream::new(app.live(&caller).await?);
+    let viewer = Arc::new((app, caller));
     let events = events.filter_map(move |event| {
-        let event = match event {
-            Ok(Live::Telemetry(arrived)) if arrived.tenant == tenant => telemetry(arrived),
-            Ok(Live::Alert(alert)) if alert.rule.tenant == tenant => {
-                let event = LiveEvent::Alert(Box::new(alerts::alert(*alert)));
-                Event::default().json_data(event).ok()
+        let viewer = Arc::clone(&viewer);
+        async move {
+            let seen = match &event {
+                Ok(what) => viewer.0.may_hear(&viewer.1, what).await,
+                Err(BroadcastStreamRecvError::Lagged(_)) => Ok(true),
+            };
+            match (seen, event) {
+                (Ok(true), Ok(what)) => told(what).map(Ok),
+                (Ok(false), _) => None,
+                // The viewer was too slow, or it is not known what is for it: it is told to read
+                // everything again.
+                (Ok(true), Err(_)) | (Err(_), _) => Some(Ok(Event::default().event("lagged"))),
             }
-            Ok(Live::Telemetry(_) | Live::Alert(_)) => None,
-            // The viewer was too slow: it is told to read everything again.
-            Err(BroadcastStreamRecvError::Lagged(_)) => Some(Event::default().event("lagged")),
-        };
-        std::future::ready(event.map(Ok))
+        }
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
 
-fn telemetry(arrived: Arrived) -> Option<Event> {
-    let at = Timestamp::from_millisecond(arrived.at_ms).ok()?;
-    Event::default().json_data(LiveEvent::Telemetry { device_id: arrived.device, at }).ok()
+fn told(what: Live) -> Option<Event> {
+    let event = match what {
+        Live::Telemetry(arrived) => {
+            let at = Timestamp::from_millisecond(arrived.at_ms).ok()?;
+            LiveEvent::Telemetry { device_id: arrived.device, at }
+        }
+        Live::Alert(alert) => LiveEvent::Alert(Box::new(alerts::alert(*alert))),
+    };
+    Event::default().json_data(event).ok()
 }
 
 #[cfg(test)]

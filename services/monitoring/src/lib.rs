@@ -16,6 +16,7 @@ mod http;
 pub mod metrics;
 pub mod notify;
 mod otlp;
+pub mod places;
 mod remote_write;
 mod start;
 pub mod store;

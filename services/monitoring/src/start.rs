@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::{Monitoring, Parts};
 use crate::metrics::Metrics;
 use crate::notify::Sender;
+use crate::places::Places;
 use crate::store::Stores;
 use crate::{Config, Error, http, tasks};
 
@@ -26,6 +27,8 @@ pub struct Deps<'a> {
     pub verifier: Verifier,
     /// The audit trail, with this service's credential.
     pub audit: Arc<dyn Audit>,
+    /// Where devices are, with this service's credential.
+    pub places: Arc<dyn Places>,
     /// Sends notifications.
     pub sender: Arc<dyn Sender>,
     /// Where its own metrics are registered.
@@ -70,7 +73,8 @@ pub async fn start(config: Config, deps: Deps<'_>) -> Result<Running, Error> {
     let metrics = Metrics::register(deps.metrics);
     let interval = config.upkeep_interval();
     let shared = deps.stores.shared;
-    let parts = Parts { stores: deps.stores, audit: deps.audit, sender: deps.sender, metrics };
+    let Deps { stores, audit, places, sender, .. } = deps;
+    let parts = Parts { stores, audit, places, sender, metrics };
     let app = Monitoring::new(config, deps.clock.clone(), parts);
     let replayed = app.load().await.map_err(Error::Log)?;
     app.load_alerts().await?;

@@ -9,8 +9,8 @@ mod proofs;
 
 use jiff::Timestamp;
 use openframe_auth::domain::{
-    ApiKey, Checkpoint, Device, EnrolmentToken, Entry, Event, Generation, HalfSignIn, MailKind,
-    SealedMail, SealedTotp, Session, User,
+    ApiKey, Checkpoint, Claims, Device, EnrolmentToken, Entry, Event, Generation, HalfSignIn,
+    MailKind, SealedMail, SealedTotp, Session, Terms, User, WaitingDevice,
 };
 use openframe_auth::store::{Answer, StoreError, StreamState};
 use openframe_ids::{ApiKeyId, DeviceId, EnrolmentTokenId, SessionId, SignInId, TenantId, UserId};
@@ -99,6 +99,7 @@ pub(crate) struct TokenRow {
     pub(crate) created_ms: i64,
     pub(crate) expires_ms: i64,
     pub(crate) last_used_ms: Option<i64>,
+    pub(crate) terms: String,
 }
 
 pub(crate) struct DeviceRow {
@@ -108,11 +109,21 @@ pub(crate) struct DeviceRow {
     pub(crate) spki: Vec<u8>,
     pub(crate) revoked: bool,
     pub(crate) quarantined_ms: Option<i64>,
+    pub(crate) waits: bool,
     pub(crate) generation: i64,
     pub(crate) generation_shown: bool,
     pub(crate) last_request: Option<Vec<u8>>,
     pub(crate) certified_until_ms: i64,
     pub(crate) created_ms: i64,
+}
+
+pub(crate) struct WaitingRow {
+    pub(crate) id: Uuid,
+    pub(crate) tenant_id: Uuid,
+    pub(crate) place: Vec<u8>,
+    pub(crate) spki: Vec<u8>,
+    pub(crate) claims: String,
+    pub(crate) since_ms: i64,
 }
 
 pub(crate) struct WithdrawnRow {
@@ -164,7 +175,7 @@ pub(crate) struct EntryRow {
     pub(crate) hash: Vec<u8>,
 }
 
-fn damaged(what: impl Into<openframe_fault::BoxError>) -> StoreError {
+pub(crate) fn damaged(what: impl Into<openframe_fault::BoxError>) -> StoreError {
     StoreError::Damaged(what.into())
 }
 
@@ -288,6 +299,7 @@ impl TryFrom<TokenRow> for EnrolmentToken {
             tenant: TenantId(row.tenant_id),
             name: row.name,
             place: place(&row.place)?,
+            terms: Terms::of_text(&row.terms).map_err(damaged)?,
             secret: secret(&row.secret)?,
             uses_left: row.uses_left.try_into().map_err(damaged)?,
             uses: row.uses.try_into().map_err(damaged)?,
@@ -309,6 +321,7 @@ impl TryFrom<DeviceRow> for Device {
             spki: bytes(&row.spki)?,
             revoked: row.revoked,
             quarantined: row.quarantined_ms.map(at).transpose()?,
+            waits: row.waits,
             generation: Generation {
                 number: row.generation.try_into().map_err(damaged)?,
                 shown: row.generation_shown,
@@ -316,6 +329,21 @@ impl TryFrom<DeviceRow> for Device {
             },
             certified_until: at(row.certified_until_ms)?,
             created: at(row.created_ms)?,
+        })
+    }
+}
+
+impl TryFrom<WaitingRow> for WaitingDevice {
+    type Error = StoreError;
+
+    fn try_from(row: WaitingRow) -> Answer<Self> {
+        Ok(Self {
+            id: DeviceId(row.id),
+            tenant: TenantId(row.tenant_id),
+            place: place(&row.place)?,
+            spki: bytes(&row.spki)?,
+            claims: Claims::of_text(&row.claims).map_err(damaged)?,
+            since: at(row.since_ms)?,
         })
     }
 }

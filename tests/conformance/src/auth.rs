@@ -74,6 +74,7 @@ pub(crate) fn token(n: u8, uses_left: u32) -> EnrolmentToken {
         tenant: tenant(n % 2),
         name: format!("token {n}"),
         place: openframe_tokens::Place::ROOT,
+        terms: Terms::default(),
         secret: SecretHash([n; 32]),
         uses_left,
         uses: 0,
@@ -126,7 +127,7 @@ pub(crate) fn joining(n: u8, key: u8) -> Joining {
         spki: [key; 32],
         expires: at(FIRST_EXPIRES),
     };
-    Joining { token, secret: SecretHash([n; 32]), first }
+    Joining { token, secret: SecretHash([n; 32]), first, claims: Claims::default() }
 }
 
 /// For a device that is bound to a key and has shown no generation.

@@ -1,7 +1,9 @@
 //! Devices that join, their certificates, and what tells two copies of a device apart.
 
 use openframe_auth::Stores;
-use openframe_auth::domain::{Device, DeviceCertificate, Generation};
+use openframe_auth::domain::{
+    Claims, Device, DeviceCertificate, EnrolmentToken, Generation, Judged, Terms,
+};
 use openframe_auth::store::{Issuing, Joined, Joining};
 use openframe_ids::TenantId;
 use openframe_pki::Withdrawn;
@@ -151,6 +153,72 @@ pub async fn a_single_use_token_lets_one_in(store: &Stores) {
     assert_eq!(join(&again, 1000).await, Joined::Refused);
     assert!(store.enrolment.revoke(tenant, id, &event(5)).await.unwrap());
     assert_eq!(join(&again, 6).await, Joined::Refused);
+}
+
+/// What does not meet a token's terms takes nothing of it. Where somebody has to let each in, a device has
+/// no certificate until then; then it comes in by the same token, even if that is over.
+///
+/// # Panics
+/// When the rule is broken.
+#[expect(clippy::unwrap_used, reason = "a rule that fails is a failed test")]
+pub async fn a_device_waits_to_be_let_in(store: &Stores) {
+    let (enrolment, whose) = (&store.enrolment, foreign());
+    let terms = Terms::read(&["192.0.2.0/24".to_owned()], &["X*".to_owned()], true).unwrap();
+    enrolment.add_token(&EnrolmentToken { terms, ..token(1, 2) }, &event(1)).await.unwrap();
+    let from = |key, address: &str, serial: &str| {
+        let (remote_address, serial) = (address.to_owned(), serial.to_owned());
+        Joining {
+            claims: Claims { remote_address, serial, ..Claims::default() },
+            ..joining(1, key)
+        }
+    };
+    let join = async |it: &Joining, now| enrolment.join(it, &event(now)).await.unwrap();
+    let elsewhere = from(1, "198.51.100.1", "X1");
+    assert_eq!(join(&elsewhere, 2).await, Joined::Elsewhere(Judged::OtherNetwork));
+    let other = from(1, "192.0.2.1", "Y1");
+    assert_eq!(join(&other, 2).await, Joined::Elsewhere(Judged::OtherSerial));
+    let tokens = enrolment.tokens(whose, at(2)).await.unwrap();
+    assert_eq!(tokens.iter().map(|it| it.uses).collect::<Vec<_>>(), [0], "nothing was taken");
+    let (good, second) = (from(1, "192.0.2.1", "X1"), from(2, "192.0.2.2", "X2"));
+    let id = good.first.device;
+    assert_eq!(join(&good, 3).await, Joined::Waiting(id));
+    assert_eq!(join(&second, 4).await, Joined::Waiting(second.first.device));
+    assert_eq!(join(&from(3, "192.0.2.1", "X3"), 4).await, Joined::Refused, "it is used up");
+    let again = from(1, "203.0.113.1", "");
+    assert_eq!(join(&again, 5).await, Joined::Waiting(id), "as it was, wherever it is by now");
+    assert!(!enrolment.counts((whose, id), &good.first.serial, at(5)).await.unwrap());
+    let waiting = enrolment.waiting(whose, 9).await.unwrap();
+    let ids: Vec<_> =
+        waiting.iter().map(|it| (it.id, it.since, it.claims.serial.as_str())).collect();
+    assert_eq!(ids, [(id, at(3), "X1"), (second.first.device, at(4), "X2")]);
+    assert_eq!(enrolment.waiting(whose, 1).await.unwrap().len(), 1);
+    assert_eq!(enrolment.waiting(crate::auth::tenant(0), 9).await.unwrap(), []);
+    // To wait is no quarantine.
+    assert_eq!(enrolment.quarantined(whose, 9).await.unwrap(), []);
+    assert!(!enrolment.readmit(whose, id, &event(6)).await.unwrap());
+    assert!(!enrolment.admit(crate::auth::tenant(0), id, &event(6)).await.unwrap());
+    assert!(enrolment.admit(whose, id, &event(7)).await.unwrap());
+    assert!(!enrolment.admit(whose, id, &event(8)).await.unwrap());
+    let device = enrolment.device(whose, id).await.unwrap().unwrap();
+    assert_eq!((device.quarantined, device.waits), (None, false));
+    assert_eq!(join(&again, 2000).await, Joined::Before(device.clone()));
+    let issued = DeviceCertificate { tenant: whose, ..certificate(&device, "first", 1, 3000) };
+    let (bound, generation) = (device.spki, Generation { number: 2, ..device.generation });
+    let issuing = Issuing { certificate: issued, bound, seen: 1, generation };
+    assert!(enrolment.certify(&issuing, &event(2000)).await.unwrap());
+    assert_eq!(
+        join(&again, 2001).await,
+        Joined::Refused,
+        "it has a certificate, and the token is over"
+    );
+    // Whoever is turned away stays so.
+    assert!(enrolment.revoke(whose, second.first.device, &event(9)).await.unwrap());
+    assert_eq!(join(&second, 10).await, Joined::Refused);
+    assert!(!enrolment.admit(whose, second.first.device, &event(11)).await.unwrap());
+    assert_eq!(enrolment.waiting(whose, 9).await.unwrap(), []);
+    let trail = store.trail.after(whose, 0, 100).await.unwrap();
+    let actions = trail.iter().filter(|it| it.event.action == "device.wait").count();
+    assert_eq!((actions, trail.len()), (2, 6), "each change is on the trail, and nothing else");
 }
 
 /// A certificate counts for its device and the key that the device is bound to, until it ends or

@@ -78,6 +78,11 @@ pub async fn a_place_goes_when_nothing_is_in_it(store: &Stores) {
     assert!(!places.move_device(whose, device.id, &place(6)).await.unwrap(), "no such place");
     assert!(!places.move_device(tenant(1), device.id, &place(2)).await.unwrap());
     assert!(places.move_device(whose, device.id, &place(2)).await.unwrap());
+    let within = async |n, after, most| {
+        places.devices_within(whose, &place(n), (after, most)).await.unwrap()
+    };
+    assert_eq!(within(2, None, 9).await, [device.id]);
+    assert_eq!(within(0, None, 9).await, [], "it is not there any more");
     assert_eq!(again(7).await, Joined::Before(device.clone()));
     assert_eq!(places.of_device(whose, device.id).await.unwrap(), Some(place(2)), "it stays there");
     assert_eq!(remove(4, 21).await, Placed::Done);

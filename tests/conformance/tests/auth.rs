@@ -111,6 +111,14 @@ async fn an_address_is_verified_once() {
     invitations::an_address_is_verified_once(&engines.sqlite).await;
 }
 
+// B60
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_waits_to_be_let_in() {
+    let engines = engines().await;
+    enrolment::a_device_waits_to_be_let_in(&engines.memory).await;
+    enrolment::a_device_waits_to_be_let_in(&engines.sqlite).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_place_goes_when_nothing_is_in_it() {
     let engines = engines().await;

@@ -28,6 +28,11 @@ export function useMe() {
   });
 }
 
+/** Forgets what somebody was told; what is about nobody stays, since the sign-in page is asking for it. */
+export function forget(client: QueryClient) {
+  client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'setup' });
+}
+
 /** Goes on as whom a sign-in, or whatever else has opened a session, has answered. */
 export function signedIn(client: QueryClient, me: Me) {
   setCsrf(me.csrf_token);
@@ -50,7 +55,7 @@ export function useCanSomewhere(): (permission: string) => boolean {
 }
 
 export function useAlerts() {
-  const can = useCan();
+  const can = useCanSomewhere();
   return useQuery({
     queryKey: ['alerts'],
     enabled: can('telemetry:read'),

@@ -29,6 +29,7 @@ export type RotateKeys = Auth['schemas']['RotateKeys'];
 export type Consent = Auth['schemas']['Consent'];
 export type EnrolmentToken = Auth['schemas']['EnrolmentToken'];
 export type MadeEnrolmentToken = Auth['schemas']['MadeEnrolmentToken'];
+export type WaitingDevice = Auth['schemas']['WaitingDevice'];
 export type QuarantinedDevice = Auth['schemas']['QuarantinedDevice'];
 export type AuditEntry = Auth['schemas']['AuditEntry'];
 export type AuditVerdict = Auth['schemas']['AuditVerdict'];

@@ -13,6 +13,7 @@ import { Sessions } from './access/sessions';
 import { Everybody } from './access/settings';
 import { SigningKeys } from './access/signing-keys';
 import { Tokens } from './access/tokens';
+import { Waiting } from './access/waiting';
 
 export function AccessPage() {
   const can = useCan();
@@ -20,6 +21,7 @@ export function AccessPage() {
   return (
     <Page title="Access">
       {canSomewhere('enrolment:manage') && <Tokens />}
+      {canSomewhere('enrolment:manage') && <Waiting />}
       {can('users:manage') && <Places />}
       {can('users:manage') && <People />}
       {can('keys:manage') && <Keys />}

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { Checkbox } from '@mantine/core';
-import { useAlerts } from '../api/queries';
+import { useAlerts, useCan } from '../api/queries';
 import { AlertRows } from '../parts/alert-rows';
 import { Page } from '../parts/page';
 import { Panel } from '../parts/panel';
@@ -8,11 +8,17 @@ import { Channels } from './alerts/channels';
 import { Rules } from './alerts/rules';
 
 export function AlertsPage() {
+  // Rules and channels are the whole tenant's.
+  const all = useCan()('telemetry:read');
   return (
     <Page title="Alerts">
       <Alerts />
-      <Rules />
-      <Channels />
+      {all && (
+        <>
+          <Rules />
+          <Channels />
+        </>
+      )}
     </Page>
   );
 }

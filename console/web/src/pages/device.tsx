@@ -215,7 +215,7 @@ function drawn(id: string): Drawn[] {
 
 function Charts({ device }: { device: string }) {
   const [minutes, setMinutes] = useState('15');
-  const can = useCan();
+  const can = useCanSomewhere();
   if (!can('telemetry:read')) return null;
   return (
     <section className="panel" aria-label="Live">

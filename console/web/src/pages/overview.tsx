@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { get, query } from '../api/client';
-import { AGAIN_MS, useAlerts, useCan } from '../api/queries';
+import { AGAIN_MS, useAlerts, useCanSomewhere } from '../api/queries';
 import type { Alert, DevicePage, Series } from '../api/types';
 import { ago, count, percent } from '../format';
 import { useNow } from '../live';
@@ -12,7 +12,7 @@ import { Panel } from '../parts/panel';
 import { Rows } from '../parts/table';
 
 export function OverviewPage() {
-  const telemetry = useCan()('telemetry:read');
+  const telemetry = useCanSomewhere()('telemetry:read');
   return (
     <Page title="Overview">
       <Numbers />
@@ -59,7 +59,7 @@ function Tile(props: { name: string; value: number | undefined; tone?: string; l
 
 function Numbers() {
   const counts = useCounts();
-  const telemetry = useCan()('telemetry:read');
+  const telemetry = useCanSomewhere()('telemetry:read');
   const alerts = useAlerts();
   const presence = counts.data?.facets?.presence;
   const of = (value: string) =>

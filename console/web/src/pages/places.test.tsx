@@ -78,3 +78,14 @@ it('asks for nothing that somebody at one place may not see', async () => {
     document.body.innerHTML = '';
   }
 });
+
+it('shows telemetry and alerts, but no rules, to somebody at one place', async () => {
+  const permissions_somewhere = ['devices:read', 'telemetry:read'];
+  const me = { ...ME, permissions: [], permissions_somewhere };
+  const { asked } = showConsole('/alerts', { 'GET /api/auth/v1/me': me });
+  await screen.findByRole('table', { name: 'Alerts' });
+  screen.getByRole('link', { name: 'Metrics' });
+  expect(screen.queryByRole('region', { name: 'Rules' })).toBeNull();
+  const closed = asked.filter((it) => /rules|channels/.test(it.path));
+  expect(closed).toEqual([]);
+});

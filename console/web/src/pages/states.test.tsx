@@ -102,6 +102,14 @@ const CASES: Case[] = [
   {
     page: 'Access',
     path: '/access',
+    ask: '/api/auth/v1/waiting-devices',
+    none: nothing,
+    empty: 'No device waits to be let in.',
+    shows: 'PF3ABC',
+  },
+  {
+    page: 'Access',
+    path: '/access',
     ask: '/api/auth/v1/api-keys',
     none: nothing,
     empty: 'You have no API key.',

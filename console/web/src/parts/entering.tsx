@@ -3,7 +3,7 @@ import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { call } from '../api/client';
-import { signedIn } from '../api/queries';
+import { forget, signedIn } from '../api/queries';
 import type { Me, SignInStep } from '../api/types';
 import { Code } from './code';
 import { Enrolling } from './enrolling';
@@ -18,7 +18,7 @@ export function useEntering(goOn: () => void) {
   const [next, setNext] = useState<SignInStep>();
   const enter = (me: Me) => {
     // What somebody else was told is not shown to this one.
-    client.getQueryCache().clear();
+    forget(client);
     signedIn(client, me);
   };
   const entered = (answer: Entered) => {

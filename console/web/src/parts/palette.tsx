@@ -3,10 +3,9 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useDeferredValue, useEffect, useState, type KeyboardEvent } from 'react';
 import { get, query } from '../api/client';
-import { useCan } from '../api/queries';
 import type { DevicePage } from '../api/types';
 import { Dialog } from './dialog';
-import { pagesFor } from './pages';
+import { usePages } from './pages';
 import { Problem } from './problem';
 import { State } from './state';
 
@@ -35,7 +34,7 @@ export function usePalette() {
 
 function useChoices(text: string) {
   const navigate = useNavigate();
-  const can = useCan();
+  const all = usePages();
   const q = useDeferredValue(text.trim());
   const devices = useQuery({
     queryKey: ['devices', 'palette', q],
@@ -43,7 +42,7 @@ function useChoices(text: string) {
     queryFn: () => get<DevicePage>(`/api/devices/v1/devices${query({ q, limit: 8 })}`),
   });
   const wanted = text.trim().toLowerCase();
-  const pages = pagesFor(can)
+  const pages = all
     .filter((page) => page.name.toLowerCase().includes(wanted))
     .map((page): Choice => {
       const go = () => void navigate({ to: page.to });

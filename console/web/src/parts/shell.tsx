@@ -4,10 +4,10 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { call, signedOut } from '../api/client';
-import { useAlerts, useCan, useMe } from '../api/queries';
+import { forget, useAlerts, useCanSomewhere, useMe } from '../api/queries';
 import type { Me } from '../api/types';
 import { useLive } from '../live';
-import { pagesFor } from './pages';
+import { usePages } from './pages';
 import { Palette, usePalette } from './palette';
 import { Problem } from './problem';
 import { StepUp } from './step-up';
@@ -33,7 +33,7 @@ export function Shell() {
 }
 
 function Inside({ me }: { me: Me }) {
-  const live = useLive(me.permissions.includes('telemetry:read'));
+  const live = useLive(useCanSomewhere()('telemetry:read'));
   const palette = usePalette();
   const [open, setOpen] = useState(false);
   return (
@@ -82,13 +82,13 @@ function Inside({ me }: { me: Me }) {
 }
 
 function Links({ onFollow }: { onFollow: () => void }) {
-  const can = useCan();
+  const pages = usePages();
   const alerts = useAlerts();
   const firing = (alerts.data?.items ?? []).filter((alert) => alert.state === 'firing').length;
   return (
     <nav aria-label="Pages">
       <ul>
-        {pagesFor(can).map((page) => (
+        {pages.map((page) => (
           <li key={page.to}>
             <Link to={page.to} activeOptions={{ exact: page.to === '/' }} onClick={onFollow}>
               {page.name}
@@ -110,8 +110,7 @@ function Person({ me }: { me: Me }) {
     mutationFn: () => call('POST', '/api/auth/v1/logout'),
     onSuccess: async () => {
       await navigate({ to: '/sign-in' });
-      // What this person was told goes; what the sign-in page asks by now is about nobody.
-      client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'setup' });
+      forget(client);
     },
   });
   return (

@@ -14,6 +14,7 @@ import type {
   Rule,
   Session,
   User,
+  WaitingDevice,
 } from '../api/types';
 import type { Answers } from './console';
 import { HEALTH } from './health';
@@ -167,6 +168,16 @@ export const TOKEN: EnrolmentToken = {
   created_at: once,
 };
 
+export const WAITING: WaitingDevice = {
+  device_id: 'd9',
+  place: ['p1'],
+  hostname: HOSTILE,
+  serial: 'PF3ABC',
+  remote_address: '192.0.2.7',
+  key: 'ab'.repeat(32),
+  since: once,
+};
+
 export const KEY: ApiKey = {
   id: 'k1',
   name: 'grafana',
@@ -252,6 +263,7 @@ export const ANSWERS: Answers = {
   }),
   'GET /api/auth/v1/me/consents': list(CONSENT),
   'GET /api/auth/v1/enrolment-tokens': list(TOKEN),
+  'GET /api/auth/v1/waiting-devices': list(WAITING),
   'GET /api/auth/v1/quarantine': list(),
   'GET /api/auth/v1/places': list(NORTH, BERLIN),
   'GET /api/auth/v1/sessions': list(SESSION, { ...SESSION, id: 's2', current: true }),

@@ -9,7 +9,9 @@ use super::devices::{Certificate, certified};
 use super::people::checked_name;
 use super::{Asked, Auth, Origin, somewhere};
 use crate::Error;
-use crate::domain::{EnrolmentToken, Event, Generation, Showing, network};
+use crate::domain::{
+    Claims, EnrolmentToken, Event, Generation, Judged, Showing, Terms, WaitingDevice, network,
+};
 use crate::store::{Joined, Joining};
 
 /// How many devices a token can enrol.
@@ -18,6 +20,16 @@ const MOST_USES: u32 = 10_000;
 const MOST_MINUTES: u32 = 10_080;
 /// How many minutes a token lasts when its maker does not say.
 const DEFAULT_MINUTES: u32 = 60;
+/// How many devices that wait are told.
+const MOST_WAITING: u32 = 1000;
+/// Characters of what a device calls itself, and of its serial number, at most.
+const MAX_HOSTNAME: usize = 253;
+const MAX_SERIAL: usize = 64;
+
+/// What a stranger says, to be shown to people.
+fn shown(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(most).collect()
+}
 
 /// A token to make; what is `None` is as usual.
 #[derive(Debug, Default)]
@@ -30,6 +42,8 @@ pub struct NewToken<'a> {
     pub minutes: Option<u32>,
     /// Where the devices are; in the whole tenant as usual.
     pub place: Option<PlaceId>,
+    /// What they must meet beside; nothing as usual.
+    pub terms: Terms,
 }
 
 /// A token just made.
@@ -77,7 +91,7 @@ impl Auth {
     async fn make_token(
         &self,
         asked: &Asked,
-        NewToken { name, uses, minutes, .. }: NewToken<'_>,
+        NewToken { name, uses, minutes, terms, .. }: NewToken<'_>,
         place: Place,
     ) -> Result<Made, Error> {
         let name = name.map(checked_name).transpose()?.unwrap_or_default();
@@ -95,6 +109,7 @@ impl Auth {
             tenant: asked.caller.tenant,
             name,
             place,
+            terms,
             secret: minted.hash,
             uses_left,
             uses: 0,
@@ -105,6 +120,12 @@ impl Auth {
         let mut event = self.event(asked, "enrolment_token.create", id);
         let there = if place.is_root() { String::new() } else { format!(", place {place}") };
         event.detail = format!("uses {uses_left}, minutes {minutes}{there}");
+        if token.terms != Terms::default() {
+            let Terms { networks, serials, approval } = &token.terms;
+            let (networks, serials) = (networks.len(), serials.len());
+            let more = format!(", networks {networks}, serials {serials}, approval {approval}");
+            event.detail.push_str(&more);
+        }
         self.store.enrolment.add_token(&token, &event).await?;
         let secret = format!("{}.{}", minted.text, self.authority.pin());
         let server = &self.config.agents_url;
@@ -131,15 +152,53 @@ impl Auth {
         if done { Ok(()) } else { Err(Error::Missing("enrolment token")) }
     }
 
+    /// The devices that wait to be let in where the caller may make tokens, the first first.
+    pub async fn waiting_devices(&self, asked: &Asked) -> Result<Vec<WaitingDevice>, Error> {
+        let reach = somewhere(&asked.caller, Permission::EnrolmentManage)?;
+        let mut waiting = self.store.enrolment.waiting(asked.caller.tenant, MOST_WAITING).await?;
+        waiting.retain(|it| reach.contains(&it.place));
+        Ok(waiting)
+    }
+
+    /// Lets a device in that waits.
+    pub async fn admit_device(&self, asked: &Asked, id: DeviceId) -> Result<(), Error> {
+        self.need_waiting(asked, id).await?;
+        let event = self.event(asked, "device.admit", id);
+        let done = self.store.enrolment.admit(asked.caller.tenant, id, &event).await?;
+        if done { Ok(()) } else { Err(Error::Missing("waiting device")) }
+    }
+
+    /// Turns a device away that waits, for ever: the same key does not come in by this token.
+    pub async fn turn_away_device(&self, asked: &Asked, id: DeviceId) -> Result<(), Error> {
+        self.need_waiting(asked, id).await?;
+        let event = self.event(asked, "device.turn_away", id);
+        let done = self.store.enrolment.revoke(asked.caller.tenant, id, &event).await?;
+        if done { Ok(()) } else { Err(Error::Missing("waiting device")) }
+    }
+
+    async fn need_waiting(&self, asked: &Asked, id: DeviceId) -> Result<(), Error> {
+        let reach = somewhere(&asked.caller, Permission::EnrolmentManage)?;
+        let tenant = asked.caller.tenant;
+        let waits = self.store.enrolment.device(tenant, id).await?.is_some_and(|it| it.waits);
+        let place = self.store.places.of_device(tenant, id).await?;
+        let known = waits && place.is_some_and(|place| reach.contains(&place));
+        if known { Ok(()) } else { Err(Error::Missing("waiting device")) }
+    }
+
     /// Enrols a device: whoever shows a good token and a key of their own.
     pub async fn enrol(
         &self,
         token: &str,
         csr_pem: &str,
-        hostname: &str,
+        (hostname, serial): (&str, Option<&str>),
         origin: &Origin,
     ) -> Result<Certificate, Error> {
-        let enrolling = self.enrol_now(token, csr_pem, hostname, origin);
+        let claims = Claims {
+            hostname: shown(hostname, MAX_HOSTNAME),
+            serial: shown(serial.unwrap_or_default(), MAX_SERIAL),
+            remote_address: origin.remote_address.clone(),
+        };
+        let enrolling = self.enrol_now(token, csr_pem, claims, origin);
         self.limited_device("device.enrol", origin, enrolling).await
     }
 
@@ -147,10 +206,10 @@ impl Auth {
         &self,
         token: &str,
         csr_pem: &str,
-        hostname: &str,
+        claims: Claims,
         origin: &Origin,
     ) -> Result<Certificate, Error> {
-        let hostname: String = hostname.chars().filter(|c| !c.is_control()).take(253).collect();
+        let hostname = claims.hostname.clone();
         let nobody = ("nobody", hostname.clone());
         let mut event = self.event_by(nobody, origin, "device.enrol", "");
         let Some(shown) = read(Purpose::Enrolment, token) else {
@@ -161,7 +220,7 @@ impl Auth {
         // Made before the token is looked at, so that looking, using it up and writing the certificate
         // down are one change. Who is refused never sees it.
         let (first, chain_pem) = self.issue(csr_pem, (self.tenant, id))?;
-        let joining = Joining { token, secret: shown.hash, first };
+        let joining = Joining { token, secret: shown.hash, first, claims };
         event.target = id.to_string();
         event.detail = certified(&joining.first, Generation::FIRST, &told);
         match self.store.enrolment.join(&joining, &event).await? {
@@ -176,10 +235,39 @@ impl Auth {
                 let event = Event { detail: told, ..event };
                 self.certify(csr_pem, (device, Showing::Token), event).await
             }
+            Joined::Waiting(id) => {
+                tracing::info!(device.id = %id, "device {id} waits to be let in");
+                Err(Error::DeviceWaits)
+            }
             Joined::Refused => {
                 self.not_enrolled(Event { target: String::new(), detail: told, ..event }).await
             }
+            Joined::Elsewhere(why) => self.not_for_it(why, &joining, event).await,
         }
+    }
+
+    /// Refuses a device that its token is not for. A token that is shown in another network is known to
+    /// somebody whom it was not given, so it is the last time that it is shown.
+    async fn not_for_it(
+        &self,
+        why: Judged,
+        joining: &Joining,
+        event: Event,
+    ) -> Result<Certificate, Error> {
+        let (tenant, id) = (joining.first.tenant, joining.token);
+        let Claims { hostname, serial, remote_address } = &joining.claims;
+        let detail = format!("hostname {hostname}, serial {serial:?}, token {id}: not for it");
+        if why == Judged::OtherNetwork {
+            let event = Event {
+                action: "enrolment_token.revoke".to_owned(),
+                target: id.to_string(),
+                detail: format!("shown from {remote_address}, which is not where it is for"),
+                ..event.clone()
+            };
+            self.store.enrolment.remove_token(tenant, id, &event).await?;
+            tracing::warn!("enrolment token {id} was shown from {remote_address}: it is revoked");
+        }
+        self.not_enrolled(Event { target: String::new(), detail, ..event }).await
     }
 
     async fn not_enrolled(&self, event: Event) -> Result<Certificate, Error> {
@@ -205,7 +293,7 @@ impl Auth {
             return Err(Error::TooManyEnrolments(wait));
         }
         let tried = trying.await;
-        if matches!(tried, Ok(_) | Err(Error::Store(_))) {
+        if matches!(tried, Ok(_) | Err(Error::Store(_) | Error::DeviceWaits)) {
             self.enrolments.give_back(&network, None, self.now());
         }
         tried

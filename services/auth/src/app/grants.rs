@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use openframe_ids::{GrantId, PlaceId, TenantId, UserId};
-use openframe_tokens::{Access, Caller, Effect, Grant, Grants, Permission, Place, Role};
+use openframe_tokens::{Access, Caller, Effect, Grant, Grants, Permission, Place, Reach, Role};
 
 use super::{Asked, Auth, need_whole};
 use crate::Error;
@@ -166,13 +166,18 @@ impl Auth {
 /// Refuses whoever gives what they do not hold themselves: each permission of the role, at the place and
 /// in all that lies in it.
 pub(super) fn need_held(caller: &Caller, role: Role, place: &Place) -> Result<(), Error> {
-    let given = Permission::ALL.into_iter().filter(|permission| role.permits(*permission));
-    for permission in given {
-        if !caller.reach(permission).covers(place) {
-            return Err(Error::NotHeld(permission.as_str()));
-        }
-    }
-    Ok(())
+    let missing = not_held(|permission| caller.reach(permission), role, place);
+    missing.map_or(Ok(()), |permission| Err(Error::NotHeld(permission.as_str())))
+}
+
+/// What of a role somebody does not hold at a place and in all that lies in it.
+pub(super) fn not_held(
+    reach: impl Fn(Permission) -> Reach,
+    role: Role,
+    place: &Place,
+) -> Option<Permission> {
+    let mut given = Permission::ALL.into_iter().filter(|permission| role.permits(*permission));
+    given.find(|permission| !reach(*permission).covers(place))
 }
 
 /// What somebody holds by these grants.

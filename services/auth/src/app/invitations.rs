@@ -4,9 +4,9 @@
 use jiff::{SignedDuration, Timestamp};
 use openframe_ids::{TenantId, UserId};
 use openframe_tokens::opaque::{Minted, Purpose, mint, read};
-use openframe_tokens::{Permission, Place, Role};
+use openframe_tokens::{Access, Permission, Place, Reach, Role};
 
-use super::grants::need_held;
+use super::grants::{need_held, not_held};
 use super::people::{checked_email, checked_name};
 use super::{Asked, Auth, Entered, Origin, need_whole};
 use crate::Error;
@@ -193,10 +193,10 @@ impl Auth {
     ) -> Result<Option<User>, Error> {
         let user = self.if_enabled(tenant, id).await?;
         let Some(inviter) = self.if_enabled(tenant, inviter).await? else { return Ok(None) };
-        let gives = |role: Role| {
-            let holds = |it: &Permission| !role.permits(*it) || inviter.role.permits(*it);
-            inviter.role.permits(Permission::UsersManage) && Permission::ALL.iter().all(holds)
-        };
-        Ok(user.filter(|user| gives(user.role)))
+        let grants = self.granted(tenant, inviter.id).await?;
+        let access = Access { role: inviter.role, grants: &grants };
+        let reach = |permission| access.reach(permission);
+        let manages = reach(Permission::UsersManage) == Reach::Everywhere;
+        Ok(user.filter(|user| manages && not_held(reach, user.role, &Place::ROOT).is_none()))
     }
 }

@@ -82,15 +82,27 @@ impl Auth {
 
     /// Where a place is, for the service that keeps where devices are.
     pub async fn find_place(&self, caller: &Caller, id: PlaceId) -> Result<Place, Error> {
-        devices_only(caller)?;
+        only("devices", caller)?;
         self.place(caller.tenant, Some(id)).await
     }
 
     /// Where a device is, for the service that keeps where devices are and does not know this one yet.
     pub async fn place_of_device(&self, caller: &Caller, id: DeviceId) -> Result<Place, Error> {
-        devices_only(caller)?;
+        only("devices", caller)?;
         let found = self.store.places.of_device(caller.tenant, id).await?;
         found.ok_or(Error::Missing("device"))
+    }
+
+    /// Some of the devices in a place and in all that lies in it, retired ones among them, by their ids:
+    /// for the service that keeps what devices measured.
+    pub async fn devices_within(
+        &self,
+        caller: &Caller,
+        place: &Place,
+        page: (Option<DeviceId>, usize),
+    ) -> Result<Vec<DeviceId>, Error> {
+        only("monitoring", caller)?;
+        Ok(self.store.places.devices_within(caller.tenant, place, page).await?)
     }
 
     /// Notes that a device is about to be moved: its new place is not empty any more. Whoever asks has
@@ -101,14 +113,14 @@ impl Auth {
         id: DeviceId,
         to: &Place,
     ) -> Result<(), Error> {
-        devices_only(caller)?;
+        only("devices", caller)?;
         let moved = self.store.places.move_device(caller.tenant, id, to).await?;
         if moved { Ok(()) } else { Err(Error::Missing("device or place")) }
     }
 }
 
-fn devices_only(caller: &Caller) -> Result<(), Error> {
-    if caller.is_service("devices") { Ok(()) } else { Err(Error::ServicesOnly) }
+fn only(service: &str, caller: &Caller) -> Result<(), Error> {
+    if caller.is_service(service) { Ok(()) } else { Err(Error::ServicesOnly) }
 }
 
 fn placed(became: Placed) -> Result<(), Error> {

@@ -375,7 +375,7 @@ async fn strangers_are_refused_before_any_work_and_cost_few_lines() {
     let csr = DeviceKey::generate().unwrap().csr_pem("host").unwrap();
     let mut refused = 0;
     for _ in 0..config.enrol_network_burst + 200 {
-        let tried = world.app.enrol("of_et_x", &csr, "host", &from("192.0.2.1")).await;
+        let tried = world.app.enrol("of_et_x", &csr, ("host", None), &from("192.0.2.1")).await;
         refused += u32::from(matches!(tried, Err(Error::TooManyEnrolments(_))));
     }
     assert_eq!(refused, 200);
@@ -388,7 +388,7 @@ async fn strangers_are_refused_before_any_work_and_cost_few_lines() {
         .await
         .unwrap();
     let (token, _) = made.secret.split_once('.').unwrap();
-    world.app.enrol(token, &csr, "host", &origin).await.unwrap();
+    world.app.enrol(token, &csr, ("host", None), &origin).await.unwrap();
 
     let (before, _) = world.app.audit(&owner, Filter::default(), None, Some(500)).await.unwrap();
     assert!(before.len() < 100, "{} lines of {} refusals", before.len(), 1450);

@@ -7,7 +7,7 @@ use openframe_agent_api::enrolment::{
     Certified, ENROL_PATH, EnrolRequest, RECOVER_PATH, RENEW_PATH, RecoverRequest, RenewRequest,
 };
 use openframe_auth_api::{
-    EnrolmentToken, MadeEnrolmentToken, NewEnrolmentToken, Page, QuarantinedDevice,
+    EnrolmentToken, MadeEnrolmentToken, NewEnrolmentToken, Page, QuarantinedDevice, WaitingDevice,
 };
 use openframe_fault::{Fault, Json, Path};
 use openframe_ids::{DeviceId, EnrolmentTokenId};
@@ -15,8 +15,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::views;
-use crate::Auth;
 use crate::app::{Asked, NewToken, Origin};
+use crate::domain::Terms;
+use crate::{Auth, Error};
 
 /// What a list of revoked certificates is (RFC 5280, section 4.2.1.13).
 const REVOCATION_LIST: &str = "application/pkix-crl";
@@ -43,6 +44,8 @@ pub(super) fn closed() -> OpenApiRouter<Auth> {
         .routes(routes!(revoke_device))
         .routes(routes!(quarantined))
         .routes(routes!(readmit_device))
+        .routes(routes!(waiting))
+        .routes(routes!(admit_device, turn_away_device))
 }
 
 /// Enrols a device: an enrolment token and a certificate request for a certificate.
@@ -54,7 +57,8 @@ async fn enrol(
     origin: Origin,
     Json(asked): Json<EnrolRequest>,
 ) -> Result<Json<Certified>, Fault> {
-    let certificate = app.enrol(&asked.token, &asked.csr_pem, &asked.hostname, &origin).await?;
+    let machine = (asked.hostname.as_str(), asked.serial.as_deref());
+    let certificate = app.enrol(&asked.token, &asked.csr_pem, machine, &origin).await?;
     Ok(Json(views::certified(certificate)))
 }
 
@@ -117,8 +121,11 @@ async fn create_token(
     asked: Asked,
     Json(new): Json<NewEnrolmentToken>,
 ) -> Result<(StatusCode, Json<MadeEnrolmentToken>), Fault> {
+    let (networks, serials) = (new.networks.unwrap_or_default(), new.serials.unwrap_or_default());
+    let terms = Terms::read(&networks, &serials, new.approval.unwrap_or(false));
+    let terms = terms.map_err(Error::Invalid)?;
     let (uses, minutes, place) = (new.uses, new.expires_in_minutes, new.place);
-    let new = NewToken { name: new.name.as_deref(), uses, minutes, place };
+    let new = NewToken { name: new.name.as_deref(), uses, minutes, place, terms };
     let made = app.create_enrolment_token(&asked, new).await?;
     let (secret, command) = (made.secret, made.command);
     let made = MadeEnrolmentToken { token: views::token(made.token), secret, command };
@@ -170,5 +177,40 @@ async fn readmit_device(
     Path(id): Path<DeviceId>,
 ) -> Result<StatusCode, Fault> {
     app.readmit_device(&asked, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lists the devices that have enrolled and wait to be let in, the first thousand at most.
+#[utoipa::path(get, path = "/waiting-devices", tag = "enrolment",
+    responses((status = 200, body = Page<WaitingDevice>)))]
+async fn waiting(
+    State(app): State<Auth>,
+    asked: Asked,
+) -> Result<Json<Page<WaitingDevice>>, Fault> {
+    let devices = app.waiting_devices(&asked).await?;
+    Ok(Json(views::page(devices.into_iter().map(views::waiting).collect())))
+}
+
+/// Lets a device in that waits.
+#[utoipa::path(post, path = "/waiting-devices/{id}", tag = "enrolment",
+    params(("id" = DeviceId, Path)), responses((status = 204)))]
+async fn admit_device(
+    State(app): State<Auth>,
+    asked: Asked,
+    Path(id): Path<DeviceId>,
+) -> Result<StatusCode, Fault> {
+    app.admit_device(&asked, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Turns a device away that waits.
+#[utoipa::path(delete, path = "/waiting-devices/{id}", tag = "enrolment",
+    params(("id" = DeviceId, Path)), responses((status = 204)))]
+async fn turn_away_device(
+    State(app): State<Auth>,
+    asked: Asked,
+    Path(id): Path<DeviceId>,
+) -> Result<StatusCode, Fault> {
+    app.turn_away_device(&asked, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -6,12 +6,13 @@ use axum::routing::post;
 use http::StatusCode;
 use jiff::Timestamp;
 use openframe_auth_api::internal::{
-    AUDIT, AuditRecord, CHECK_DEVICE, DeviceCheck, DeviceMove, ENDED, Ended, EndedSince,
-    FIND_PLACE, JOIN, JoinAnswer, JoinRequest, MOVE_DEVICE, PlaceAsked, PlaceFound, RESOLVE,
-    ResolveRequest, Resolved, SERVER_CERTIFICATE, ServerAnswer, ServerRequest, Shown,
+    AUDIT, AuditRecord, CHECK_DEVICE, DEVICES_AT_ONCE, DEVICES_WITHIN, DeviceCheck, DeviceMove,
+    DevicesFound, DevicesWithin, ENDED, Ended, EndedSince, FIND_PLACE, JOIN, JoinAnswer,
+    JoinRequest, MOVE_DEVICE, PlaceAsked, PlaceFound, RESOLVE, ResolveRequest, Resolved,
+    SERVER_CERTIFICATE, ServerAnswer, ServerRequest, Shown,
 };
 use openframe_fault::{Fault, Json, Kind};
-use openframe_tokens::NotAPlace;
+use openframe_tokens::{NotAPlace, Place};
 
 use crate::app::{Asked, Joined, Origin, Secret};
 use crate::domain::Event;
@@ -30,6 +31,7 @@ pub(super) fn routes() -> Router<Auth> {
         .route(CHECK_DEVICE, post(check_device))
         .route(ENDED, post(ended))
         .route(FIND_PLACE, post(find_place))
+        .route(DEVICES_WITHIN, post(devices_within))
         .route(MOVE_DEVICE, post(move_device))
 }
 
@@ -132,12 +134,25 @@ async fn find_place(
     Ok(Json(PlaceFound { place: place.to_string() }))
 }
 
+async fn devices_within(
+    State(app): State<Auth>,
+    asked: Asked,
+    Json(of): Json<DevicesWithin>,
+) -> Result<Json<DevicesFound>, Fault> {
+    let page = (of.after, DEVICES_AT_ONCE);
+    let items = app.devices_within(&asked.caller, &place(&of.place)?, page).await?;
+    Ok(Json(DevicesFound { items }))
+}
+
 async fn move_device(
     State(app): State<Auth>,
     asked: Asked,
     Json(wanted): Json<DeviceMove>,
 ) -> Result<StatusCode, Fault> {
-    let to = wanted.to.parse().map_err(|error: NotAPlace| Error::Invalid(error.to_string()))?;
-    app.move_device(&asked.caller, wanted.device_id, &to).await?;
+    app.move_device(&asked.caller, wanted.device_id, &place(&wanted.to)?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn place(text: &str) -> Result<Place, Error> {
+    text.parse().map_err(|error: NotAPlace| Error::Invalid(error.to_string()))
 }

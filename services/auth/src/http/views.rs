@@ -9,6 +9,7 @@ use crate::Error;
 use crate::app::{Certificate, Finding, Verdict, hex};
 use crate::domain::{
     ApiKey, Checkpoint, Device, EnrolmentToken, KeptGrant, NamedPlace, Passkey, Session, User,
+    WaitingDevice,
 };
 use crate::store::StreamState;
 
@@ -98,6 +99,9 @@ pub(super) fn token(token: EnrolmentToken) -> wire::EnrolmentToken {
         id: token.id,
         name: token.name,
         place: token.place.ids().to_vec(),
+        networks: token.terms.networks.iter().map(ToString::to_string).collect(),
+        serials: token.terms.serials,
+        approval: token.terms.approval,
         uses_left: token.uses_left,
         uses: token.uses,
         expires_at: token.expires,
@@ -119,6 +123,18 @@ pub(super) fn certified(it: Certificate) -> Certified {
 
 pub(super) fn quarantined(it: &Device) -> Option<wire::QuarantinedDevice> {
     it.quarantined.map(|since| wire::QuarantinedDevice { device_id: it.id, since })
+}
+
+pub(super) fn waiting(it: WaitingDevice) -> wire::WaitingDevice {
+    wire::WaitingDevice {
+        device_id: it.id,
+        place: it.place.ids().to_vec(),
+        hostname: it.claims.hostname,
+        serial: it.claims.serial,
+        remote_address: it.claims.remote_address,
+        key: hex(&it.spki),
+        since: it.since,
+    }
 }
 
 pub(super) fn page<T>(items: Vec<T>) -> wire::Page<T> {

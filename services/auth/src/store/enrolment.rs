@@ -7,7 +7,9 @@ use openframe_pki::Withdrawn;
 use openframe_tokens::opaque::SecretHash;
 
 use super::Answer;
-use crate::domain::{Device, DeviceCertificate, EnrolmentToken, Event, Generation};
+use crate::domain::{
+    Claims, Device, DeviceCertificate, EnrolmentToken, Event, Generation, Judged, WaitingDevice,
+};
 
 /// A device that asks to join.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,17 @@ pub struct Joining {
     pub secret: SecretHash,
     /// Its first certificate if it is new, by which it says its key, and what its id shall be.
     pub first: DeviceCertificate,
+    /// What it says of itself.
+    pub claims: Claims,
+}
+
+impl Joining {
+    /// What the trail says of it when it comes to wait, instead of `event` that says it has joined.
+    pub fn waits(&self, event: &Event) -> Event {
+        let Claims { hostname, serial, .. } = &self.claims;
+        let detail = format!("hostname {hostname}, serial {serial:?}, token {}", self.token);
+        Event { action: "device.wait".to_owned(), detail, ..event.clone() }
+    }
 }
 
 /// What became of a device that asked to join.
@@ -27,8 +40,12 @@ pub enum Joined {
     New,
     /// It joined by this token before, and is as it was; the certificate counts for nothing.
     Before(Device),
+    /// It waits until somebody lets it in, and has no certificate.
+    Waiting(DeviceId),
     /// The token does not let it in.
     Refused,
+    /// It does not meet the token's terms: which of them.
+    Elsewhere(Judged),
 }
 
 /// A certificate that is issued to a device.
@@ -61,7 +78,10 @@ pub trait Enrolment: Send + Sync + 'static {
     /// Lets a device join: takes one use of the token and writes its first certificate down, unless the
     /// same key has joined with it before, which changes nothing. Refused when the token is unknown,
     /// of another tenant, wrong, used up or over at `event.at`, or the device was revoked or is in
-    /// quarantine. Of many at once no more succeed than there are uses.
+    /// quarantine; a token that is over still serves a device that has waited and has no certificate yet.
+    /// One that does not meet the token's terms takes no use. Where somebody has to let each in, the
+    /// device is kept without a certificate, [`Joining::waits`] goes on the trail, and it waits until
+    /// then. Of many at once no more succeed than there are uses.
     async fn join(&self, joining: &Joining, event: &Event) -> Answer<Joined>;
     /// One device.
     async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>>;
@@ -74,9 +94,14 @@ pub trait Enrolment: Send + Sync + 'static {
     /// is there, or was revoked.
     async fn quarantine(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;
     /// Takes a device out of quarantine: its certificates count again, and the next generation that is
-    /// shown is the device's. `false` when it is not in quarantine, or was revoked.
+    /// shown is the device's. `false` when it is not in quarantine, waits to be let in, or was revoked.
     async fn readmit(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;
-    /// The devices that are in quarantine and not revoked, the latest first, no more than `limit`.
+    /// The devices that wait to be let in and are not revoked, the first first, no more than `limit`.
+    async fn waiting(&self, tenant: TenantId, limit: u32) -> Answer<Vec<WaitingDevice>>;
+    /// Lets a device in that waits; `false` when it does not, or was revoked.
+    async fn admit(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;
+    /// The devices that are in quarantine, wait for nothing and are not revoked, the latest first, no more
+    /// than `limit`.
     async fn quarantined(&self, tenant: TenantId, limit: u32) -> Answer<Vec<Device>>;
     /// Whether a certificate counts at `now`: it was written down for the device and the key that
     /// it is bound to, it has not ended, and the device is neither revoked nor in quarantine.

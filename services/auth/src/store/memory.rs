@@ -28,9 +28,9 @@ use uuid::Uuid;
 
 use super::{Answer, Change, Changed, Keys, People, Renewal, Sessions, SetUp, StreamState};
 use crate::domain::{
-    ApiKey, Checkpoint, Consent, Device, DeviceCertificate, EmailLink, EnrolmentToken, Entry,
-    Event, HalfSignIn, Invitation, KeptGrant, NamedPlace, Passkey, PasswordLink, SETUP_TOKENS,
-    SealedKey, Session, SetupToken, TenantSettings, User, link,
+    ApiKey, Checkpoint, Claims, Consent, Device, DeviceCertificate, EmailLink, EnrolmentToken,
+    Entry, Event, HalfSignIn, Invitation, KeptGrant, NamedPlace, Passkey, PasswordLink,
+    SETUP_TOKENS, SealedKey, Session, SetupToken, TenantSettings, User, link,
 };
 
 /// A destination of the trail, and who sends to it until when.
@@ -82,6 +82,8 @@ struct Everything {
     grants: BTreeMap<GrantId, KeptGrant>,
     /// Where devices are that are not in the tenant as such.
     placed: BTreeMap<DeviceId, Place>,
+    /// What devices said of themselves that wait.
+    claims: BTreeMap<DeviceId, Claims>,
 }
 
 impl Everything {

@@ -61,6 +61,14 @@ pub trait Places: Send + Sync + 'static {
     /// Where a device is: where its enrolment token put it, until it was moved. None when there is no
     /// such device.
     async fn of_device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Place>>;
+    /// The devices in a place and in all that lies in it, revoked ones among them, with greater ids than
+    /// the one named, in their order, and no more than so many.
+    async fn devices_within(
+        &self,
+        tenant: TenantId,
+        place: &Place,
+        page: (Option<DeviceId>, usize),
+    ) -> Answer<Vec<DeviceId>>;
     /// Moves a device; `false` when there is no such device or place.
     async fn move_device(&self, tenant: TenantId, id: DeviceId, to: &Place) -> Answer<bool>;
 }

@@ -136,7 +136,7 @@ impl Monitoring {
         Ok(())
     }
 
-    /// The tenant's rules, by name.
+    /// The tenant's rules, by name: for whoever sees all of it.
     pub async fn rules(&self, caller: &Caller) -> Result<Vec<RuleShown>, Error> {
         need(caller, Permission::TelemetryRead)?;
         self.look_at_board().await;
@@ -240,16 +240,17 @@ impl Monitoring {
         }
     }
 
-    /// The tenant's alerts, newest first.
+    /// The tenant's alerts of what the caller sees, newest first.
     pub async fn alerts(&self, caller: &Caller) -> Result<Vec<AlertShown>, Error> {
-        need(caller, Permission::TelemetryRead)?;
+        let sight = self.sight(caller).await?;
         self.look_at_board().await;
         let board = self.board();
         let own = board.entries.values().filter(|entry| entry.rule.tenant == caller.tenant);
         let shown = |entry: &OnBoard| {
             let rule = entry.rule.clone();
-            let alerts = entry.alerts.clone().into_iter();
-            alerts.map(move |alert| AlertShown { rule: rule.clone(), alert })
+            let alerts: Vec<Alert> =
+                entry.alerts.iter().filter(|it| sight.sees_alert(it)).cloned().collect();
+            alerts.into_iter().map(move |alert| AlertShown { rule: rule.clone(), alert })
         };
         let mut all: Vec<_> = own.flat_map(shown).collect();
         all.sort_by_key(|it| (std::cmp::Reverse(it.alert.active_ms), it.rule.id));

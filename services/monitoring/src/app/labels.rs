@@ -4,6 +4,7 @@ use openframe_promql as promql;
 use openframe_tokens::{Caller, Permission};
 
 use super::query::{Place, conditions};
+use super::sight::Sight;
 use super::{Monitoring, need};
 use crate::Error;
 use crate::domain::head::{Matcher, Statistics};
@@ -28,10 +29,9 @@ impl Monitoring {
         caller: &Caller,
         scope: Scope,
     ) -> Result<(Vec<Labels>, Place), Error> {
-        need(caller, Permission::TelemetryRead)?;
-        let tenant = caller.tenant;
+        let (tenant, sight) = (caller.tenant, self.sight(caller).await?);
         self.in_turn(None, move |app, limits| {
-            let selectors = scope.parsed(&limits)?;
+            let selectors = scope.parsed(&sight, &limits)?;
             let range = app.still(scope.range);
             let mut found = app.head().list_series(tenant, &selectors, range, MAX_LISTED + 1);
             whole(found.len(), limits)?;
@@ -47,10 +47,9 @@ impl Monitoring {
         caller: &Caller,
         scope: Scope,
     ) -> Result<(Vec<String>, Place), Error> {
-        need(caller, Permission::TelemetryRead)?;
-        let tenant = caller.tenant;
+        let (tenant, sight) = (caller.tenant, self.sight(caller).await?);
         self.in_turn(None, move |app, limits| {
-            let selectors = scope.parsed(&limits)?;
+            let selectors = scope.parsed(&sight, &limits)?;
             let found = app.head().list_names(tenant, &selectors, app.still(scope.range));
             whole(found.len(), limits)?;
             Ok(found.into_iter().collect())
@@ -65,10 +64,9 @@ impl Monitoring {
         name: String,
         scope: Scope,
     ) -> Result<(Vec<String>, Place), Error> {
-        need(caller, Permission::TelemetryRead)?;
-        let tenant = caller.tenant;
+        let (tenant, sight) = (caller.tenant, self.sight(caller).await?);
         self.in_turn(None, move |app, limits| {
-            let selectors = scope.parsed(&limits)?;
+            let selectors = scope.parsed(&sight, &limits)?;
             let scope = (selectors.as_slice(), app.still(scope.range));
             let found = app.head().list_values(tenant, &name, scope, MAX_LISTED + 1);
             whole(found.len(), limits)?;
@@ -77,7 +75,7 @@ impl Monitoring {
         .await
     }
 
-    /// How much the tenant has.
+    /// How much the tenant has: for whoever sees all of it.
     pub async fn statistics(&self, caller: &Caller) -> Result<Statistics, Error> {
         need(caller, Permission::TelemetryRead)?;
         let tenant = caller.tenant;
@@ -88,7 +86,7 @@ impl Monitoring {
 
     /// Writes a query in the usual layout.
     pub async fn format_query(&self, caller: &Caller, text: String) -> Result<String, Error> {
-        need(caller, Permission::TelemetryRead)?;
+        self.sight(caller).await?;
         let (text, _) = self.in_turn(None, move |_, _| promql::format(&text)).await?;
         Ok(text)
     }
@@ -100,11 +98,15 @@ impl Monitoring {
 }
 
 impl Scope {
-    fn parsed(&self, limits: &promql::Limits) -> Result<Vec<Vec<Matcher>>, promql::Error> {
+    fn parsed(
+        &self,
+        sight: &Sight,
+        limits: &promql::Limits,
+    ) -> Result<Vec<Vec<Matcher>>, promql::Error> {
         if self.selectors.is_empty() {
-            return Ok(vec![Vec::new()]);
+            return Ok(vec![sight.condition().into_iter().collect()]);
         }
-        let parse = |text: &String| Ok(conditions(&promql::parse_selector(text)?, limits));
+        let parse = |text: &String| Ok(conditions(&promql::parse_selector(text)?, sight, limits));
         self.selectors.iter().map(parse).collect()
     }
 }

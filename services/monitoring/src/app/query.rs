@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use openframe_ids::TenantId;
 use openframe_promql as promql;
-use openframe_tokens::{Caller, Permission};
+use openframe_tokens::Caller;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Monitoring, need};
+use super::Monitoring;
+use super::sight::Sight;
 use crate::domain::head::Matcher;
 use crate::domain::labels::Labels;
 use crate::domain::record::SeriesRef;
@@ -99,10 +100,9 @@ impl Monitoring {
         question: Question,
         write: impl FnOnce(promql::Value) -> Result<T, promql::Error> + Send + 'static,
     ) -> Result<(T, Place), Error> {
-        need(caller, Permission::TelemetryRead)?;
-        let tenant = caller.tenant;
+        let own = Own { tenant: caller.tenant, sight: self.sight(caller).await? };
         self.in_turn(question.timeout, move |app, limits| {
-            write(app.evaluate(tenant, &question, limits)?)
+            write(app.evaluate(&own, &question, limits)?)
         })
         .await
     }
@@ -114,8 +114,8 @@ impl Monitoring {
         text: String,
         when: When,
     ) -> Result<promql::Value, Error> {
-        let question = Question::new(text, when);
-        self.apart(self.deadline(None), move |app, limits| app.evaluate(tenant, &question, limits))
+        let (question, own) = (Question::new(text, when), Own { tenant, sight: Sight::Everything });
+        self.apart(self.deadline(None), move |app, limits| app.evaluate(&own, &question, limits))
             .await
     }
 
@@ -184,13 +184,13 @@ impl Monitoring {
 
     fn evaluate(
         &self,
-        tenant: TenantId,
+        own: &Own,
         question: &Question,
         limits: promql::Limits,
     ) -> Result<promql::Value, promql::Error> {
         let lookback_ms = question.lookback_ms.unwrap_or(limits.lookback_ms);
         let engine = promql::Engine { limits: promql::Limits { lookback_ms, ..limits } };
-        let source = Own { app: self, tenant };
+        let source = Source { app: self, own };
         match question.when {
             When::At(t) => engine.instant(&source, &question.text, t),
             When::Steps(start, end, step) => {
@@ -200,13 +200,19 @@ impl Monitoring {
     }
 }
 
-/// The caller's series as PromQL reads them.
-struct Own<'a> {
-    app: &'a Monitoring,
+/// Whose series, and which of them are seen.
+struct Own {
     tenant: TenantId,
+    sight: Sight,
 }
 
-impl promql::Source for Own<'_> {
+/// The caller's series as PromQL reads them.
+struct Source<'a> {
+    app: &'a Monitoring,
+    own: &'a Own,
+}
+
+impl promql::Source for Source<'_> {
     fn select(
         &self,
         matchers: &[promql::Matcher],
@@ -218,8 +224,8 @@ impl promql::Source for Own<'_> {
         // may still be in a chunk.
         let oldest_ms = self.app.oldest_ms(self.app.now_ms());
         let range = (start_ms.saturating_add(1).max(oldest_ms), end_ms);
-        let wanted = conditions(matchers, budget.limits());
-        let numbers = self.app.head().find(self.tenant, &wanted);
+        let wanted = conditions(matchers, &self.own.sight, budget.limits());
+        let numbers = self.app.head().find(self.own.tenant, &wanted);
         budget.check()?;
         let mut texts = Texts::default();
         let mut found = Vec::new();
@@ -263,9 +269,13 @@ impl Texts {
     }
 }
 
-/// Matchers as the head takes them. Once the time is over nothing matches, so that a search of many
+/// Matchers as the head takes them, less what is not seen. Once the time is over nothing matches, so that a search of many
 /// values ends.
-pub(super) fn conditions(matchers: &[promql::Matcher], limits: &promql::Limits) -> Vec<Matcher> {
+pub(super) fn conditions(
+    matchers: &[promql::Matcher],
+    sight: &Sight,
+    limits: &promql::Limits,
+) -> Vec<Matcher> {
     let one = |matcher: &promql::Matcher| match &matcher.kind {
         promql::MatchKind::Equal => Matcher::equal(&matcher.name, matcher.value.clone()),
         promql::MatchKind::NotEqual
@@ -276,5 +286,5 @@ pub(super) fn conditions(matchers: &[promql::Matcher], limits: &promql::Limits) 
             Matcher::when(&matcher.name, Arc::new(holds))
         }
     };
-    matchers.iter().map(one).collect()
+    matchers.iter().map(one).chain(sight.condition()).collect()
 }

@@ -16,10 +16,11 @@ use super::*;
 use crate::remote_write::{self, TimeSeries, WriteRequest};
 use crate::store::memory::{self, MemoryLog};
 use crate::store::{Stores, TelemetryLog as _};
-use crate::testing::{Nobody, Trail};
+use crate::testing::{Map, Nobody, Trail};
 use crate::{Config, Deps, Running, start};
 
 mod prometheus;
+mod sight;
 
 const NOW_MS: i64 = 1_700_000_000_000;
 
@@ -28,6 +29,7 @@ struct World {
     minter: Minter,
     clock: Clock,
     log: MemoryLog,
+    places: Map,
 }
 
 impl World {
@@ -38,18 +40,19 @@ impl World {
     async fn with(log: MemoryLog, config: Config) -> Self {
         let now = Timestamp::from_millisecond(NOW_MS).unwrap();
         let clock = openframe_clock::ManualClock::new(now).clock();
-        let minter = Minter::generate();
+        let (minter, places) = (Minter::generate(), Map::default());
         let mut registry = Registry::default();
         let deps = Deps {
             stores: Stores { log: Arc::new(log.clone()), ..memory::stores() },
             clock: clock.clone(),
             verifier: minter.verifier("monitoring"),
             audit: Arc::new(Trail::default()),
+            places: Arc::new(places.clone()),
             sender: Arc::new(Nobody),
             metrics: &mut registry,
         };
         let running = start(config, deps).await.unwrap();
-        Self { running, minter, clock, log }
+        Self { running, minter, clock, log, places }
     }
 
     async fn ask(
@@ -85,14 +88,13 @@ impl World {
 }
 
 fn user(tenant: TenantId, role: Role) -> Caller {
+    granted(tenant, role, Grants::default())
+}
+
+fn granted(tenant: TenantId, role: Role, grants: Grants) -> Caller {
     Caller {
         tenant,
-        subject: Subject::User {
-            user: UserId::new(),
-            session: SessionId::new(),
-            role,
-            grants: Grants::default(),
-        },
+        subject: Subject::User { user: UserId::new(), session: SessionId::new(), role, grants },
     }
 }
 
@@ -239,7 +241,7 @@ async fn what_is_wrong_with_some_series_keeps_no_other_out() {
         assert!(told.contains(wanted), "{wanted}: {told}");
     }
     let found = |world: &World| {
-        let found = world.running.app.select(&owner, &[], (i64::MIN, i64::MAX)).unwrap();
+        let found = world.running.app.select(owner.tenant, &[], (i64::MIN, i64::MAX));
         let one = |(labels, samples): (Labels, Vec<Sample>)| {
             let labels: Vec<_> = labels.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
             (labels, samples)
@@ -272,7 +274,7 @@ async fn a_large_request_is_stored_in_parts() {
     assert!(sizes.len() > 4 && sizes.iter().all(|size| *size < 5 << 20), "{sizes:?}");
     let again = World::new(world.log.clone()).await;
     for world in [world, again] {
-        let all = world.running.app.select(&owner, &[], (NOW_MS, NOW_MS)).unwrap();
+        let all = world.running.app.select(owner.tenant, &[], (NOW_MS, NOW_MS));
         assert_eq!(all.len(), 10_000);
     }
 }

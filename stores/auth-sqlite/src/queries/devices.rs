@@ -7,16 +7,22 @@ use uuid::Uuid;
 
 use super::ms;
 use crate::engine::Connection;
-use crate::rows::{DeviceRow, TokenRow, WithdrawnRow};
+use crate::rows::{DeviceRow, TokenRow, WaitingRow, WithdrawnRow};
 
-pub(crate) async fn add_token(db: &mut Connection, it: &EnrolmentToken) -> Result<u64> {
+/// `terms` are the token's, as they are kept.
+pub(crate) async fn add_token(
+    db: &mut Connection,
+    it: &EnrolmentToken,
+    terms: &str,
+) -> Result<u64> {
     let (left, uses) = (i64::from(it.uses_left), i64::from(it.uses));
     let (created, expires) = (ms(it.created), ms(it.expires));
     let (secret, last_used) = (it.secret.0.as_slice(), it.last_used.map(ms));
     let place = it.place.to_bytes();
     let done = sqlx::query!(
         r#"insert into enrolment_tokens (id, tenant_id, name, secret, uses_left, uses, created_ms,
-           expires_ms, last_used_ms, place) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
+           expires_ms, last_used_ms, place, terms)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"#,
         it.id.0,
         it.tenant.0,
         it.name,
@@ -26,7 +32,8 @@ pub(crate) async fn add_token(db: &mut Connection, it: &EnrolmentToken) -> Resul
         created,
         expires,
         last_used,
-        place
+        place,
+        terms
     )
     .execute(db)
     .await?;
@@ -38,7 +45,8 @@ pub(crate) async fn tokens(db: &mut Connection, tenant: Uuid, now: i64) -> Resul
         TokenRow,
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", name as "name!", secret as "secret!",
            uses_left as "uses_left!", uses as "uses!", created_ms as "created_ms!",
-           expires_ms as "expires_ms!", last_used_ms as "last_used_ms?", place as "place!"
+           expires_ms as "expires_ms!", last_used_ms as "last_used_ms?", place as "place!",
+           terms as "terms!"
            from enrolment_tokens
            where tenant_id = $1 and uses_left > 0 and expires_ms > $2 order by id"#,
         tenant,
@@ -59,20 +67,26 @@ pub(crate) async fn remove_token(db: &mut Connection, tenant: Uuid, id: Uuid) ->
     Ok(done.rows_affected())
 }
 
-pub(crate) async fn use_token(db: &mut Connection, joining: &Joining, now: i64) -> Result<u64> {
-    let done = sqlx::query!(
+/// Takes a use of a token that has some; its terms.
+pub(crate) async fn use_token(
+    db: &mut Connection,
+    joining: &Joining,
+    now: i64,
+) -> Result<Option<String>> {
+    sqlx::query_scalar!(
         r#"update enrolment_tokens
            set uses_left = uses_left - 1, uses = uses + 1, last_used_ms = $2
-           where id = $1 and uses_left > 0"#,
+           where id = $1 and uses_left > 0
+           returning terms as "terms!""#,
         joining.token.0,
         now
     )
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected())
+    .fetch_optional(db)
+    .await
 }
 
-/// The device that has joined by a token which holds now, whether or not it has uses left.
+/// The device that has joined by a token which holds now, whether or not it has uses left. One that was
+/// kept waiting and has had no certificate yet is served by a token that is over.
 pub(crate) async fn device_of_key(
     db: &mut Connection,
     joining: &Joining,
@@ -83,12 +97,14 @@ pub(crate) async fn device_of_key(
         DeviceRow,
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", token_id as "token_id!: Uuid",
            spki as "spki!", revoked as "revoked!: bool", quarantined_ms as "quarantined_ms?",
+           claims is not null as "waits!: bool",
            generation as "generation!", generation_shown as "generation_shown!: bool",
            last_request as "last_request?",
            certified_until_ms as "certified_until_ms!", created_ms as "created_ms!"
            from devices where token_id = $1 and spki = $2 and exists (
              select 1 from enrolment_tokens t
-             where t.id = $1 and t.secret = $3 and t.tenant_id = $4 and t.expires_ms > $5
+             where t.id = $1 and t.secret = $3 and t.tenant_id = $4
+             and (t.expires_ms > $5 or devices.certified_until_ms <= devices.created_ms)
            )"#,
         joining.token.0,
         spki,
@@ -103,7 +119,7 @@ pub(crate) async fn device_of_key(
 /// Adds a device with its first certificate's generation, at its token's place, if the token holds now and
 /// the key is new.
 pub(crate) async fn add_device(db: &mut Connection, joining: &Joining, now: i64) -> Result<u64> {
-    let Joining { token, secret, first } = joining;
+    let Joining { token, secret, first, .. } = joining;
     let (spki, secret, expires) = (first.spki.as_slice(), secret.0.as_slice(), ms(first.expires));
     let generation = number(Generation::FIRST.number);
     let done = sqlx::query!(
@@ -135,6 +151,7 @@ pub(crate) async fn device(
         DeviceRow,
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", token_id as "token_id!: Uuid",
            spki as "spki!", revoked as "revoked!: bool", quarantined_ms as "quarantined_ms?",
+           claims is not null as "waits!: bool",
            generation as "generation!", generation_shown as "generation_shown!: bool",
            last_request as "last_request?",
            certified_until_ms as "certified_until_ms!", created_ms as "created_ms!"
@@ -206,10 +223,60 @@ pub(crate) async fn quarantine_device(
     Ok(done.rows_affected())
 }
 
+/// Makes a device that has just been added wait: it has no certificate.
+pub(crate) async fn let_wait(
+    db: &mut Connection,
+    joining: &Joining,
+    (claims, now): (&str, i64),
+) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"update devices set quarantined_ms = $3, claims = $4, certified_until_ms = created_ms
+           where tenant_id = $1 and id = $2"#,
+        joining.first.tenant.0,
+        joining.first.device.0,
+        now,
+        claims
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn waiting_devices(
+    db: &mut Connection,
+    tenant: Uuid,
+    limit: i64,
+) -> Result<Vec<WaitingRow>> {
+    sqlx::query_as!(
+        WaitingRow,
+        r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", place as "place!", spki as "spki!",
+           claims as "claims!", quarantined_ms as "since_ms!"
+           from devices where tenant_id = $1 and not revoked and claims is not null
+           order by quarantined_ms, id limit $2"#,
+        tenant,
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+pub(crate) async fn admit_device(db: &mut Connection, tenant: Uuid, id: Uuid) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"update devices set quarantined_ms = null, claims = null
+           where tenant_id = $1 and id = $2 and not revoked and claims is not null"#,
+        tenant,
+        id
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 pub(crate) async fn readmit_device(db: &mut Connection, tenant: Uuid, id: Uuid) -> Result<u64> {
     let done = sqlx::query!(
         r#"update devices set quarantined_ms = null, generation_shown = false, last_request = null
-           where tenant_id = $1 and id = $2 and not revoked and quarantined_ms is not null"#,
+           where tenant_id = $1 and id = $2 and not revoked and quarantined_ms is not null
+           and claims is null"#,
         tenant,
         id
     )
@@ -227,11 +294,12 @@ pub(crate) async fn quarantined_devices(
         DeviceRow,
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", token_id as "token_id!: Uuid",
            spki as "spki!", revoked as "revoked!: bool", quarantined_ms as "quarantined_ms?",
+           claims is not null as "waits!: bool",
            generation as "generation!", generation_shown as "generation_shown!: bool",
            last_request as "last_request?",
            certified_until_ms as "certified_until_ms!", created_ms as "created_ms!"
            from devices where tenant_id = $1 and not revoked and quarantined_ms is not null
-           order by quarantined_ms desc, id desc limit $2"#,
+           and claims is null order by quarantined_ms desc, id desc limit $2"#,
         tenant,
         limit
     )

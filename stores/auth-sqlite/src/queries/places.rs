@@ -137,6 +137,41 @@ pub(crate) async fn place_of_device(
     .await
 }
 
+/// The devices at places from one to before another.
+pub(crate) async fn devices_within(
+    db: &mut Connection,
+    tenant: Uuid,
+    (first, end): (&[u8], &[u8]),
+    (after, most): (Uuid, i64),
+) -> Result<Vec<Uuid>> {
+    sqlx::query_scalar!(
+        r#"select id as "id!: Uuid" from devices
+           where tenant_id = $1 and place >= $2 and place < $3 and id > $4 order by id limit $5"#,
+        tenant,
+        first,
+        end,
+        after,
+        most
+    )
+    .fetch_all(db)
+    .await
+}
+
+pub(crate) async fn devices(
+    db: &mut Connection,
+    tenant: Uuid,
+    (after, most): (Uuid, i64),
+) -> Result<Vec<Uuid>> {
+    sqlx::query_scalar!(
+        r#"select id as "id!: Uuid" from devices where tenant_id = $1 and id > $2 order by id limit $3"#,
+        tenant,
+        after,
+        most
+    )
+    .fetch_all(db)
+    .await
+}
+
 pub(crate) async fn move_device(
     db: &mut Connection,
     (tenant, id): (Uuid, Uuid),

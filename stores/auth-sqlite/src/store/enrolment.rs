@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use openframe_auth::domain::{Device, EnrolmentToken, Event};
+use openframe_auth::domain::{Device, EnrolmentToken, Event, Judged, Terms, WaitingDevice};
 use openframe_auth::store::{Answer, Enrolment, Issuing, Joined, Joining};
 use openframe_ids::{DeviceId, EnrolmentTokenId, TenantId};
 use openframe_pki::Withdrawn;
@@ -10,12 +10,14 @@ use openframe_pki::Withdrawn;
 use super::{SqlStore, all, commit, commit_if, record};
 use crate::engine::{Trouble, failed, reading, trouble, writing};
 use crate::queries::{self as sql, ms};
+use crate::rows::damaged;
 
 #[async_trait]
 impl Enrolment for SqlStore {
     async fn add_token(&self, token: &EnrolmentToken, event: &Event) -> Answer<()> {
         let mut tx = writing(&self.0).await?;
-        let added = sql::add_token(&mut tx, token).await.map_err(failed)?;
+        let terms = token.terms.to_text();
+        let added = sql::add_token(&mut tx, token, &terms).await.map_err(failed)?;
         commit_if(tx, added, token.tenant, event).await.map(drop)
     }
 
@@ -39,12 +41,29 @@ impl Enrolment for SqlStore {
         let (mut tx, now) = (writing(&self.0).await?, ms(event.at));
         if sql::add_device(&mut tx, joining, now).await.map_err(failed)? == 0 {
             let row = sql::device_of_key(&mut tx, joining, now).await.map_err(failed)?;
-            let device = row.map(Device::try_from).transpose()?.filter(Device::is_in);
-            return Ok(device.map_or(Joined::Refused, Joined::Before));
+            let device = row.map(Device::try_from).transpose()?.filter(|it| !it.revoked);
+            return Ok(match device {
+                Some(device) if device.waits => Joined::Waiting(device.id),
+                Some(device) if device.is_in() => Joined::Before(device),
+                Some(_) | None => Joined::Refused,
+            });
         }
         // The statement that counts: no use is taken that is not there.
-        if sql::use_token(&mut tx, joining, now).await.map_err(failed)? == 0 {
-            return Ok(Joined::Refused);
+        let terms = sql::use_token(&mut tx, joining, now).await.map_err(failed)?;
+        let Some(terms) = terms else { return Ok(Joined::Refused) };
+        match Terms::of_text(&terms).map_err(damaged)?.judge(&joining.claims) {
+            Judged::In => {}
+            Judged::Waits => {
+                let claims = joining.claims.to_text();
+                sql::let_wait(&mut tx, joining, (&claims, now)).await.map_err(failed)?;
+                record(&mut tx, joining.first.tenant, &joining.waits(event)).await?;
+                commit(tx).await?;
+                return Ok(Joined::Waiting(joining.first.device));
+            }
+            // What was done is not: the transaction ends here.
+            other @ (Judged::OtherNetwork | Judged::OtherSerial) => {
+                return Ok(Joined::Elsewhere(other));
+            }
         }
         sql::add_certificate(&mut tx, &joining.first).await.map_err(failed)?;
         record(&mut tx, joining.first.tenant, event).await?;
@@ -81,6 +100,17 @@ impl Enrolment for SqlStore {
     async fn readmit(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
         let mut tx = writing(&self.0).await?;
         let done = sql::readmit_device(&mut tx, tenant.0, id.0).await.map_err(failed)?;
+        commit_if(tx, done, tenant, event).await
+    }
+
+    async fn waiting(&self, tenant: TenantId, limit: u32) -> Answer<Vec<WaitingDevice>> {
+        let mut db = reading(&self.0).await?;
+        all(sql::waiting_devices(&mut db, tenant.0, limit.into()).await.map_err(failed)?)
+    }
+
+    async fn admit(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
+        let mut tx = writing(&self.0).await?;
+        let done = sql::admit_device(&mut tx, tenant.0, id.0).await.map_err(failed)?;
         commit_if(tx, done, tenant, event).await
     }
 

@@ -6,6 +6,7 @@ use openframe_auth::domain::{Event, KeptGrant, MOST_PLACES, NamedPlace, User};
 use openframe_auth::store::{Answer, Granted, Grants, Placed, Places};
 use openframe_ids::{DeviceId, GrantId, PlaceId, TenantId, UserId};
 use openframe_tokens::{Effect, MOST_GRANTS, Place, Role};
+use uuid::Uuid;
 
 use super::{SqlStore, all, commit, commit_if};
 use crate::engine::{Connection, failed, reading, writing};
@@ -32,6 +33,14 @@ pub(super) async fn is_denied(
     let rows = sql::grants_of(db, (tenant.0, user.0), ms(now)).await.map_err(failed)?;
     let grants: Vec<KeptGrant> = all(rows)?;
     Ok(grants.iter().any(|it| it.grant.effect == Effect::Deny))
+}
+
+/// What follows after all that begins with these bytes, if anything can.
+fn successor(bytes: &[u8]) -> Option<Vec<u8>> {
+    let last = bytes.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut after = bytes.get(..=last)?.to_vec();
+    *after.last_mut()? += 1;
+    Some(after)
 }
 
 #[async_trait]
@@ -102,6 +111,23 @@ impl Places for SqlStore {
         let mut db = reading(&self.0).await?;
         let found = sql::place_of_device(&mut db, tenant.0, id.0).await.map_err(failed)?;
         found.map(|bytes| rows::place(&bytes)).transpose()
+    }
+
+    async fn devices_within(
+        &self,
+        tenant: TenantId,
+        place: &Place,
+        (after, most): (Option<DeviceId>, usize),
+    ) -> Answer<Vec<DeviceId>> {
+        let mut db = reading(&self.0).await?;
+        // All that lies in a place begins with its bytes; before those of the whole tenant is nothing.
+        let first = place.to_bytes();
+        let page = (after.map_or(Uuid::nil(), |id| id.0), i64::try_from(most).unwrap_or(i64::MAX));
+        let found = match successor(&first) {
+            Some(end) => sql::devices_within(&mut db, tenant.0, (&first, &end), page).await,
+            None => sql::devices(&mut db, tenant.0, page).await,
+        };
+        Ok(found.map_err(failed)?.into_iter().map(DeviceId).collect())
     }
 
     async fn move_device(&self, tenant: TenantId, id: DeviceId, to: &Place) -> Answer<bool> {

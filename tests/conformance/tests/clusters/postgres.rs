@@ -110,6 +110,9 @@ async fn postgres_keeps_the_rules_of_places() {
     places::a_place_goes_when_nothing_is_in_it(&auth.stores).await;
     auth.end().await;
     let auth = Auth::fresh().await;
+    enrolment::a_device_waits_to_be_let_in(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
     places::a_grant_is_given_and_taken_back(&auth.stores).await;
     auth.end().await;
 }

@@ -111,7 +111,7 @@ async fn what_a_device_is_called_is_no_credential() {
     let names = [device.hostname.clone(), device.serial.clone(), device.id.to_string()];
     for name in names {
         let (token, hostname) = (name.clone(), name.clone());
-        let request = EnrolRequest { token, csr_pem: csr_pem.clone(), hostname };
+        let request = EnrolRequest { token, csr_pem: csr_pem.clone(), hostname, serial: None };
         let answer: Result<Certified, Error> = net::post(&door, tls(), ENROL_PATH, &request).await;
         assert!(matches!(answer, Err(Error::Refused(_))), "{name:?} enrols");
         let (device_id, time) = (device.id, Clock::system().now());

@@ -6,6 +6,7 @@ use openframe_auth_api::{
 };
 use openframe_devices_api::{Device, DeviceChange, DevicePage, DeviceQuery};
 use openframe_ids::{PlaceId, UserId};
+use openframe_monitoring_api::RuleDefinition;
 use openframe_system::program::{answer_of, ask};
 use openframe_system::{Agent, Server, script, until};
 
@@ -148,16 +149,14 @@ async fn a_technician_of_one_customer_sees_nothing_of_another() {
     let reads = [vec![200; 9], vec![403; 3]].concat();
     assert_eq!(points(&server, &bobs, &here).await, reads);
     // What knows of no places is for those who may everywhere.
-    let latest = [&here, &there].map(|it| format!("/api/monitoring/v1/devices/{}/latest", it[0]));
     for (path, all) in [
         ("/api/devices/v1/devices", false),
         ("/api/auth/v1/users", true),
         ("/api/auth/v1/audit", true),
         ("/api/monitoring/v1/rules", true),
-        ("/api/monitoring/v1/alerts", true),
-        (latest[0].as_str(), true),
-        (latest[1].as_str(), true),
-        ("/prometheus/api/v1/query?query=1", true),
+        ("/api/monitoring/v1/channels", true),
+        ("/api/monitoring/v1/alerts", false),
+        ("/prometheus/api/v1/query?query=1", false),
     ] {
         let closed = if all { vec![&anns, &bobs, &cats] } else { vec![&cats] };
         for who in closed {
@@ -167,6 +166,68 @@ async fn a_technician_of_one_customer_sees_nothing_of_another() {
     }
     let places = answer_of(ask(&server, ("GET", "/api/auth/v1/places"), &anns, "").await).await;
     assert_eq!(places["items"].as_array().unwrap().len(), 1, "{places}");
+}
+
+/// The devices of which somebody sees telemetry, and those of which alerts.
+async fn measured(server: &Server, who: &HeaderMap) -> [Vec<String>; 2] {
+    let values = ("GET", "/prometheus/api/v1/label/device_id/values?match[]=system_uptime_seconds");
+    let alerts = ("GET", "/api/monitoring/v1/alerts");
+    let devices = answer_of(ask(server, values, who, "").await).await;
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let devices: Vec<String> = devices["data"].as_array().unwrap().iter().map(text).collect();
+    let alerts = answer_of(ask(server, alerts, who, "").await).await;
+    let alerts = alerts["items"].as_array().unwrap().iter();
+    [devices, alerts.map(|alert| text(&alert["device_id"])).collect()]
+}
+
+// ASVS 8.2.2
+#[tokio::test]
+async fn telemetry_and_alerts_are_seen_where_their_device_is() {
+    let Two { server, north, south, here, there, _agents } = two().await;
+    let (ann, anns) = person(&server, "ann", "none").await;
+    let (bob, bobs) = person(&server, "bob", "read_only").await;
+    grant(&server, ann.id, "technician", north.id, "allow").await;
+    grant(&server, bob.id, "owner", south.id, "deny").await;
+    let rule = RuleDefinition {
+        name: "up".to_owned(),
+        expr: "system_uptime_seconds > 0".to_owned(),
+        for_s: 0,
+        severity: "info".to_owned(),
+        summary: String::new(),
+        channels: Vec::new(),
+    };
+    let monitoring = server.monitoring().unwrap();
+    monitoring.create_rule(&rule).await.unwrap();
+    until("an alert of each device", || async {
+        (monitoring.alerts().await.ok()?.items.len() == 2).then_some(())
+    })
+    .await;
+    let only = |id: &[String; 2]| [vec![id[0].clone()], vec![id[0].clone()]];
+    for who in [&anns, &bobs] {
+        assert_eq!(measured(&server, who).await, only(&here));
+        let sum = ("GET", "/prometheus/api/v1/query?query=count(system_uptime_seconds)");
+        let sum = answer_of(ask(&server, sum, who, "").await).await;
+        assert_eq!(sum["data"]["result"][0]["value"][1], "1");
+        for (id, wanted) in [(&here[0], StatusCode::OK), (&there[0], StatusCode::NOT_FOUND)] {
+            let latest = format!("/api/monitoring/v1/devices/{id}/latest");
+            assert_eq!(status(&server, ("GET", &latest), who, "").await, wanted);
+        }
+    }
+    // What a device measured goes with it.
+    let swap = [(&here[0], south.id), (&there[0], north.id)];
+    for (id, place) in swap {
+        let change = DeviceChange { place: Some(place.to_string()), ..DeviceChange::default() };
+        server.devices().unwrap().change(id.parse().unwrap(), &change).await.unwrap();
+    }
+    for who in [&anns, &bobs] {
+        until("the telemetry of the other device alone", || async {
+            (measured(&server, who).await == only(&there)).then_some(())
+        })
+        .await;
+    }
+    // A retired device is where it was.
+    server.devices().unwrap().retire(here[0].parse().unwrap()).await.unwrap();
+    assert_eq!(measured(&server, &bobs).await[0], [there[0].clone()]);
 }
 
 // ASVS 8.2.2

@@ -21,7 +21,7 @@ pub(crate) const CALLERS: [&str; 6] =
 
 /// An operation, what each caller gets, and a body that is good enough to be asked whether one may:
 /// `x` is let in, `-` is not allowed (403), `?` is told to sign in (401).
-pub(crate) const TABLE: [(&str, &str, &str); 108] = [
+pub(crate) const TABLE: [(&str, &str, &str); 111] = [
     // Devices prove who they are elsewhere: here these paths are nobody's.
     ("POST /agent/v1/enrol", "xxxxxx", ""),
     ("POST /agent/v1/recover", "xxxxxx", ""),
@@ -41,6 +41,9 @@ pub(crate) const TABLE: [(&str, &str, &str); 108] = [
     ("GET /api/auth/v1/enrolment-tokens", "xx-x-?", ""),
     ("POST /api/auth/v1/enrolment-tokens", "xx-x-?", "{}"),
     ("DELETE /api/auth/v1/enrolment-tokens/{id}", "xx-x-?", ""),
+    ("GET /api/auth/v1/waiting-devices", "xx-x-?", ""),
+    ("POST /api/auth/v1/waiting-devices/{id}", "xx-x-?", ""),
+    ("DELETE /api/auth/v1/waiting-devices/{id}", "xx-x-?", ""),
     ("POST /api/auth/v1/login", "xxxxxx", "{}"),
     ("POST /api/auth/v1/login/code", "xxxxxx", "{}"),
     // Open to who has shown a password, which none of these sends along.

@@ -1,5 +1,5 @@
 /** Tokens with which devices enrol. */
-import { Button, NativeSelect, NumberInput, TextInput } from '@mantine/core';
+import { Button, Checkbox, NativeSelect, NumberInput, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { call } from '../../api/client';
 import { useAccessList, useChange, usePlaces } from '../../api/queries';
@@ -52,11 +52,16 @@ export function Tokens() {
   );
 }
 
+const words = (text: string) => text.split(/[\s,]+/).filter(Boolean);
+
 function NewToken() {
   const [name, setName] = useState('');
   const [uses, setUses] = useState<number | string>(1);
   const [minutes, setMinutes] = useState<number | string>(60);
   const [place, setPlace] = useState('');
+  const [networks, setNetworks] = useState('');
+  const [serials, setSerials] = useState('');
+  const [approval, setApproval] = useState(false);
   const places = usePlaces().data?.items ?? [];
   const choices = sortedPlaces(places).map((it) => ({
     value: it.id,
@@ -68,6 +73,9 @@ function NewToken() {
       uses: Number(uses),
       expires_in_minutes: Number(minutes),
       place: place || undefined,
+      networks: words(networks),
+      serials: words(serials),
+      approval,
     }),
   );
   return (
@@ -94,7 +102,7 @@ function NewToken() {
       <NumberInput
         label="Minutes it is good for"
         min={1}
-        max={525_600}
+        max={10_080}
         value={minutes}
         onChange={setMinutes}
       />
@@ -106,6 +114,23 @@ function NewToken() {
           onChange={(event) => setPlace(event.currentTarget.value)}
         />
       )}
+      <TextInput
+        label="Networks they must be in"
+        description="Such as 192.0.2.0/24; empty for any"
+        value={networks}
+        onChange={(event) => setNetworks(event.currentTarget.value)}
+      />
+      <TextInput
+        label="Serial numbers they must have"
+        description="PF3* for all that begin so; empty for any"
+        value={serials}
+        onChange={(event) => setSerials(event.currentTarget.value)}
+      />
+      <Checkbox
+        label="Each waits until somebody lets it in"
+        checked={approval}
+        onChange={(event) => setApproval(event.currentTarget.checked)}
+      />
       <Button type="submit" loading={make.isPending}>
         Make a token
       </Button>

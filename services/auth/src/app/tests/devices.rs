@@ -45,7 +45,8 @@ impl World {
         let made = self.app.create_enrolment_token(owner, NewToken::default()).await.unwrap();
         let (token, _) = made.secret.split_once('.').unwrap();
         let key = DeviceKey::generate().unwrap();
-        let certificate = self.app.enrol(token, &csr(&key), "host", &Origin::default()).await;
+        let certificate =
+            self.app.enrol(token, &csr(&key), ("host", None), &Origin::default()).await;
         let certificate = certificate.unwrap();
         Enrolled { id: certificate.device, key, serial: serial(&certificate) }
     }
@@ -96,7 +97,8 @@ async fn a_device_enrols_renews_and_is_revoked() {
     let (token, pin) = made.secret.split_once('.').unwrap();
     assert_eq!(pin.len(), 43);
     let (key, other) = (DeviceKey::generate().unwrap(), DeviceKey::generate().unwrap());
-    let enrol = async |key| world.app.enrol(token, &csr(key), "host", &Origin::default()).await;
+    let enrol =
+        async |key| world.app.enrol(token, &csr(key), ("host", None), &Origin::default()).await;
     let first = enrol(&key).await.unwrap();
     let again = enrol(&key).await.unwrap();
     assert_eq!(again.device, first.device, "a lost answer costs nothing");
@@ -129,7 +131,8 @@ async fn a_token_enrols_nobody_after_its_time() {
     let made = world.app.create_enrolment_token(&owner, new).await.unwrap();
     let (token, _) = made.secret.split_once('.').unwrap();
     let key = DeviceKey::generate().unwrap();
-    let enrol = async |key| world.app.enrol(token, &csr(key), "host", &Origin::default()).await;
+    let enrol =
+        async |key| world.app.enrol(token, &csr(key), ("host", None), &Origin::default()).await;
     world.clock.advance(SignedDuration::from_millis(10 * 60_000 - 1));
     enrol(&key).await.unwrap();
     world.clock.advance(SignedDuration::from_millis(1));
@@ -148,7 +151,8 @@ async fn each_certificate_is_on_the_trail_once_where_it_was_issued() {
     let made = world.app.create_enrolment_token(&owner, new).await.unwrap();
     let (token, _) = made.secret.split_once('.').unwrap();
     let (key, new) = (DeviceKey::generate().unwrap(), DeviceKey::generate().unwrap());
-    let enrol = async |key| world.app.enrol(token, &csr(key), "host", &Origin::default()).await;
+    let enrol =
+        async |key| world.app.enrol(token, &csr(key), ("host", None), &Origin::default()).await;
     let first = enrol(&key).await.unwrap();
     let device = first.device;
     let mut issued = vec![("device.enrol", first), ("device.certify", enrol(&key).await.unwrap())];
@@ -232,7 +236,8 @@ async fn with_a_state(world: &World, owner: &Asked) -> (Enrolled, String) {
     let made = world.app.create_enrolment_token(owner, NewToken::default()).await.unwrap();
     let (token, _) = made.secret.split_once('.').unwrap();
     let key = DeviceKey::generate().unwrap();
-    let first = world.app.enrol(token, &csr(&key), "host", &Origin::default()).await.unwrap();
+    let first =
+        world.app.enrol(token, &csr(&key), ("host", None), &Origin::default()).await.unwrap();
     (Enrolled { id: first.device, serial: serial(&first), key }, first.state)
 }
 

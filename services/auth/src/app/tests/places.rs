@@ -97,6 +97,7 @@ async fn who_is_let_in_at_places_only_manages_nothing() {
         app.find_place(&asked.caller, it.north.id()).await.map(drop).unwrap_err(),
         app.move_device(&asked.caller, DeviceId::new(), &Place::ROOT).await.unwrap_err(),
         app.place_of_device(&asked.caller, DeviceId::new()).await.map(drop).unwrap_err(),
+        app.devices_within(&asked.caller, &Place::ROOT, (None, 1)).await.map(drop).unwrap_err(),
     ]
     .map(refused)
     {

@@ -4,9 +4,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_ids::{DeviceId, EnrolmentTokenId, TenantId};
 use openframe_pki::Withdrawn;
+use openframe_tokens::Place;
 
 use super::MemoryStore;
-use crate::domain::{Device, DeviceCertificate, EnrolmentToken, Event, Generation};
+use crate::domain::{
+    Device, DeviceCertificate, EnrolmentToken, Event, Generation, Judged, WaitingDevice,
+};
 use crate::store::{Answer, Enrolment, Issuing, Joined, Joining};
 
 #[async_trait]
@@ -43,18 +46,39 @@ impl Enrolment for MemoryStore {
     async fn join(&self, joining: &Joining, event: &Event) -> Answer<Joined> {
         let mut all = self.lock();
         let all = &mut *all;
-        let Joining { token, secret, first } = joining;
-        let good = |it: &&mut EnrolmentToken| {
-            it.secret == *secret && it.tenant == first.tenant && it.expires > event.at
-        };
+        let Joining { token, secret, first, claims } = joining;
+        let good = |it: &&mut EnrolmentToken| it.secret == *secret && it.tenant == first.tenant;
         let Some(token) = all.tokens.get_mut(token).filter(good) else {
             return Ok(Joined::Refused);
         };
-        let same = |it: &&Device| it.token == token.id && it.spki == first.spki;
+        let (same, over) = (
+            |it: &&Device| it.token == token.id && it.spki == first.spki,
+            token.expires <= event.at,
+        );
         if let Some(known) = all.devices.values().find(same) {
-            let known = known.is_in().then(|| known.clone());
-            return Ok(known.map_or(Joined::Refused, Joined::Before));
+            let has_waited = known.certified_until <= known.created;
+            return Ok(if known.revoked || (over && !has_waited) {
+                Joined::Refused
+            } else if known.waits {
+                Joined::Waiting(known.id)
+            } else if known.is_in() {
+                Joined::Before(known.clone())
+            } else {
+                Joined::Refused
+            });
         }
+        if over {
+            return Ok(Joined::Refused);
+        }
+        let judged = token.terms.judge(claims);
+        let waits = match judged {
+            Judged::In => false,
+            Judged::Waits => true,
+            Judged::OtherNetwork | Judged::OtherSerial if token.uses_left == 0 => {
+                return Ok(Joined::Refused);
+            }
+            Judged::OtherNetwork | Judged::OtherSerial => return Ok(Joined::Elsewhere(judged)),
+        };
         let Some(left) = token.uses_left.checked_sub(1) else { return Ok(Joined::Refused) };
         token.uses_left = left;
         token.uses += 1;
@@ -65,14 +89,20 @@ impl Enrolment for MemoryStore {
             token: token.id,
             spki: first.spki,
             revoked: false,
-            quarantined: None,
+            quarantined: waits.then_some(event.at),
+            waits,
             generation: Generation::FIRST,
-            certified_until: first.expires,
+            certified_until: if waits { event.at } else { first.expires },
             created: event.at,
         };
-        let place = token.place;
-        all.placed.insert(device.id, place);
-        all.devices.insert(device.id, device);
+        let (place, id) = (token.place, device.id);
+        all.placed.insert(id, place);
+        all.devices.insert(id, device);
+        if waits {
+            all.claims.insert(id, claims.clone());
+            all.record(first.tenant, &joining.waits(event));
+            return Ok(Joined::Waiting(id));
+        }
         all.certificates.insert(first.serial.clone(), first.clone());
         all.record(first.tenant, event);
         Ok(Joined::New)
@@ -118,8 +148,9 @@ impl Enrolment for MemoryStore {
 
     async fn readmit(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
         let mut all = self.lock();
-        let kept =
-            |it: &&mut Device| it.tenant == tenant && !it.revoked && it.quarantined.is_some();
+        let kept = |it: &&mut Device| {
+            it.tenant == tenant && !it.revoked && it.quarantined.is_some() && !it.waits
+        };
         let Some(device) = all.devices.get_mut(&id).filter(kept) else { return Ok(false) };
         device.quarantined = None;
         device.generation = Generation { shown: false, request: None, ..device.generation };
@@ -127,9 +158,36 @@ impl Enrolment for MemoryStore {
         Ok(true)
     }
 
+    async fn waiting(&self, tenant: TenantId, limit: u32) -> Answer<Vec<WaitingDevice>> {
+        let all = self.lock();
+        let waiting = all.devices.values().filter_map(|it| {
+            let since =
+                it.quarantined.filter(|_| it.tenant == tenant && !it.revoked && it.waits)?;
+            let place = all.placed.get(&it.id).copied().unwrap_or(Place::ROOT);
+            let claims = all.claims.get(&it.id).cloned().unwrap_or_default();
+            Some(WaitingDevice { id: it.id, tenant, place, spki: it.spki, claims, since })
+        });
+        let mut waiting: Vec<_> = waiting.collect();
+        waiting.sort_by_key(|it| (it.since, it.id));
+        waiting.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(waiting)
+    }
+
+    async fn admit(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
+        let mut all = self.lock();
+        let kept = |it: &&mut Device| it.tenant == tenant && !it.revoked && it.waits;
+        let Some(device) = all.devices.get_mut(&id).filter(kept) else { return Ok(false) };
+        (device.quarantined, device.waits) = (None, false);
+        all.claims.remove(&id);
+        all.record(tenant, event);
+        Ok(true)
+    }
+
     async fn quarantined(&self, tenant: TenantId, limit: u32) -> Answer<Vec<Device>> {
         let all = self.lock();
-        let kept = |it: &&Device| it.tenant == tenant && !it.revoked && it.quarantined.is_some();
+        let kept = |it: &&Device| {
+            it.tenant == tenant && !it.revoked && it.quarantined.is_some() && !it.waits
+        };
         let mut found: Vec<Device> = all.devices.values().filter(kept).cloned().collect();
         found.sort_by_key(|it| std::cmp::Reverse((it.quarantined, it.id)));
         found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

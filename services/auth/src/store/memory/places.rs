@@ -114,6 +114,20 @@ impl Places for MemoryStore {
         Ok(there.then(|| all.placed.get(&id).copied().unwrap_or(Place::ROOT)))
     }
 
+    async fn devices_within(
+        &self,
+        tenant: TenantId,
+        place: &Place,
+        (after, most): (Option<DeviceId>, usize),
+    ) -> Answer<Vec<DeviceId>> {
+        let all = self.lock();
+        let at = |id| all.placed.get(id).copied().unwrap_or(Place::ROOT);
+        let there = all.devices.iter().filter(|(id, it)| {
+            it.tenant == tenant && after.is_none_or(|after| **id > after) && place.contains(&at(id))
+        });
+        Ok(there.map(|(id, _)| *id).take(most).collect())
+    }
+
     async fn move_device(&self, tenant: TenantId, id: DeviceId, to: &Place) -> Answer<bool> {
         let mut all = self.lock();
         let there = all.devices.get(&id).is_some_and(|it| it.tenant == tenant);

@@ -70,7 +70,7 @@ impl World {
 
     /// Each series with its samples.
     fn all(&self, app: &Monitoring) -> BTreeMap<String, Vec<(i64, u64)>> {
-        let found = app.select(&self.owner(), &[], (i64::MIN, i64::MAX)).unwrap().into_iter();
+        let found = app.select(self.owner().tenant, &[], (i64::MIN, i64::MAX)).into_iter();
         let bits = |samples: Vec<(i64, f64)>| {
             samples.into_iter().map(|(t, value)| (t, value.to_bits())).collect()
         };
@@ -118,7 +118,7 @@ async fn a_device_may_go_on_with_another_replica() {
     let hash = table::hash(&sent);
     let unknown = b.push(&caller, push(hash, None, world.now_ms())).await;
     assert!(matches!(unknown, Err(Error::UnknownTable(_))), "{unknown:?}");
-    let mut live = b.live(&world.owner()).unwrap();
+    let mut live = b.live(&world.owner()).await.unwrap();
     a.push(&caller, push(hash, Some(sent), world.now_ms())).await.unwrap();
     b.follow().await.unwrap();
     let Live::Telemetry(arrived) = live.recv().await.unwrap() else { panic!("not telemetry") };

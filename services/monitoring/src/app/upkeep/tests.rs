@@ -63,7 +63,7 @@ impl World {
 
     /// Each series with the instants of its samples.
     fn all(&self, app: &Monitoring) -> Vec<(String, Vec<i64>)> {
-        let found = app.select(&self.caller, &[], (i64::MIN, i64::MAX)).unwrap().into_iter();
+        let found = app.select(self.caller.tenant, &[], (i64::MIN, i64::MAX)).into_iter();
         let mut found: Vec<_> = found
             .map(|(labels, samples)| {
                 (labels.get(NAME).to_owned(), samples.into_iter().map(|(t, _)| t).collect())
@@ -98,7 +98,7 @@ async fn old_samples_go_and_the_rest_survives_a_restart() {
     let (again, damage) = world.open().await;
     assert!(damage.is_empty(), "{damage:?}");
     for app in [app, again] {
-        let found = app.select(&world.caller, &[], (oldest, i64::MAX)).unwrap();
+        let found = app.select(world.caller.tenant, &[], (oldest, i64::MAX));
         let times: Vec<i64> = found[0].1.iter().map(|(t, _)| *t).collect();
         assert_eq!(times, kept);
     }
