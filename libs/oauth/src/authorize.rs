@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use openframe_ids::{ClientId, SessionId, UserId};
 use url::Url;
 
+use crate::id_token::Said;
 use crate::pkce::Challenge;
 use crate::scope::OPENID;
 use crate::{Amr, Client, Code, Demand, Form, GrantType, Pkce, Refusal, Scopes};
@@ -30,6 +31,8 @@ pub struct Ask {
     pub key: Option<String>,
     /// Whom the client thinks the person to be.
     pub login_hint: Option<String>,
+    /// Who the person has to be, as an ID token says that the client was given.
+    hint: Option<UserId>,
     prompt: Prompt,
     max_age: Option<SignedDuration>,
     opened: Option<Timestamp>,
@@ -130,11 +133,20 @@ impl Ask {
             challenge,
             key,
             login_hint,
+            hint: None,
             prompt,
             max_age,
             opened,
             imitable: !client.is_confidential(),
         })
+    }
+
+    /// The same request about nobody but whom an ID token names (OpenID Connect Core, 3.1.2.1:
+    /// `id_token_hint`).
+    #[must_use]
+    pub fn about(mut self, said: Option<&Said>) -> Self {
+        self.hint = said.map(|said| said.user);
+        self
     }
 
     /// What comes before the answer, or what the client is told where it wants nobody asked.
@@ -149,6 +161,11 @@ impl Ask {
             let refusal = Refusal::new(Code::LoginRequired, "the person has to sign in");
             return if self.prompt.none { Err(refusal) } else { Ok(Next::SignIn) };
         };
+        // Whoever has just signed in and is somebody else is not asked over and over.
+        if self.hint.is_some_and(|user| user != who.user) {
+            let other = "somebody else is signed in than the id_token_hint says";
+            return Err(Refusal::new(Code::LoginRequired, other));
+        }
         let asks = self.prompt.consent || self.imitable;
         if self.scopes.within(&who.allowed) && !asks {
             return Ok(Next::Grant);

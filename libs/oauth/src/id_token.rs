@@ -9,12 +9,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use openframe_ids::{ClientId, SessionId};
+use openframe_ids::{ClientId, SessionId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::family::Issued;
+use crate::{Form, Refusal};
 
 /// How long an ID token is good: a client reads it at once.
 pub const ID_LIFETIME: SignedDuration = SignedDuration::from_mins(5);
@@ -52,7 +53,30 @@ pub struct Said {
     /// The session that it was given in.
     #[serde(rename = "sid")]
     pub session: SessionId,
+    /// Who it says the person is.
+    #[serde(rename = "sub")]
+    pub user: UserId,
 }
+
+impl Said {
+    /// What the `id_token_hint` of a request says, if it has one (OpenID Connect Core, 3.1.2.1). One that
+    /// none of `keys` has signed for `issuer` is refused; its age does not matter.
+    pub fn hinted<'a>(
+        form: &Form,
+        issuer: &str,
+        keys: impl IntoIterator<Item = &'a SigningKey>,
+    ) -> Result<Option<Self>, Refusal> {
+        let Some(text) = form.get("id_token_hint") else { return Ok(None) };
+        let mut keys = keys.into_iter().filter(|_| text.len() <= LONGEST_HINT);
+        keys.find_map(|key| key.verify(text, issuer)).map(Some).ok_or(FOREIGN)
+    }
+}
+
+/// The longest ID token, in bytes. Ours have less than one kilobyte.
+const LONGEST_HINT: usize = 4 << 10;
+/// What is said of a hint that is not good.
+pub(crate) const FOREIGN: Refusal =
+    Refusal::invalid("the id_token_hint is none of ours, or was changed");
 
 #[derive(Serialize)]
 struct Claims<'a> {

@@ -40,6 +40,7 @@ pub use client::{Client, Credentials, Demand, GrantType, Pkce, UNKNOWN as BAD_CL
 pub use device::{DEVICE_LIFETIME, DeviceGrant, UserCode};
 pub use family::Family;
 pub use form::{FORM_LIMIT, Form};
+pub use id_token::Said;
 pub use jose::{ClientKeys, OneTime};
 pub use logout::Logout;
 pub use metadata::metadata;

@@ -12,9 +12,6 @@ use crate::authorize::with_query;
 use crate::id_token::{Said, SigningKey};
 use crate::{Client, Form, Refusal, client_of};
 
-/// The longest ID token, in bytes. Ours have less than one kilobyte.
-const LONGEST_HINT: usize = 4 << 10;
-
 /// What a program wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logout {
@@ -33,13 +30,7 @@ impl Logout {
         issuer: &str,
         keys: impl IntoIterator<Item = &'a SigningKey>,
     ) -> Result<Self, Refusal> {
-        let hint = match form.get("id_token_hint") {
-            Some(text) if text.len() <= LONGEST_HINT => {
-                Some(keys.into_iter().find_map(|key| key.verify(text, issuer)).ok_or(FOREIGN)?)
-            }
-            Some(_) => return Err(FOREIGN),
-            None => None,
-        };
+        let hint = Said::hinted(form, issuer, keys)?;
         let named = form.get("client_id").map(|_| client_of(form)).transpose()?;
         if let (Some(hint), Some(named)) = (&hint, named)
             && hint.client != named
@@ -76,5 +67,3 @@ impl Logout {
         self.hint.as_ref().is_some_and(|hint| hint.session == session)
     }
 }
-
-const FOREIGN: Refusal = Refusal::invalid("the id_token_hint is none of ours, or was changed");

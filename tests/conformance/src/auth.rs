@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use openframe_auth::Stores;
 use openframe_auth::domain::{
-    ApiKey, DeviceCertificate, EnrolmentToken, Event, Filter, Generation, SETUP_TOKENS, Session,
-    SetupToken, User, link,
+    ApiKey, Claims, DeviceCertificate, EnrolmentToken, Event, Filter, Generation, SETUP_TOKENS,
+    Session, SetupToken, Terms, User, link,
 };
 use openframe_auth::store::{
     Change, Changed, Enrolment, Issuing, Joining, Keys, People, Place, SetUp,

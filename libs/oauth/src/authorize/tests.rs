@@ -208,3 +208,27 @@ fn sign_in_and_consent_come_first_where_they_are_needed() {
     let old = [("prompt", "none"), ("max_age", "49")];
     assert_eq!(ask(&old).unwrap().next(Some(&all), now).map_err(|it| it.code), login);
 }
+
+// B08.hint
+#[test]
+fn nobody_but_whom_the_hint_names_is_answered_about() {
+    let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(100);
+    let allowed = Scopes::read("openid devices:read profile").unwrap();
+    let session = SessionId::new();
+    let who =
+        SignedIn { user: UserId::new(), session, auth_time: now, amr: Amr::Password, allowed };
+    let said = |user| Said { client: ClientId::new(), session, user };
+    for (hint, with, want) in [
+        (who.user, ("prompt", ""), Ok(Next::Grant)),
+        (who.user, ("prompt", "none"), Ok(Next::Grant)),
+        (UserId::new(), ("prompt", ""), Err(Code::LoginRequired)),
+        (UserId::new(), ("prompt", "none"), Err(Code::LoginRequired)),
+        (UserId::new(), ("prompt", "consent"), Err(Code::LoginRequired)),
+        (UserId::new(), ("prompt", "login"), Ok(Next::SignIn)),
+    ] {
+        let ask = ask(&[with]).unwrap().about(Some(&said(hint)));
+        assert_eq!(ask.next(Some(&who), now).map_err(|it| it.code), want, "{with:?}");
+    }
+    let anybody = ask(&[]).unwrap().about(Some(&said(who.user))).next(None, now);
+    assert_eq!(anybody, Ok(Next::SignIn));
+}

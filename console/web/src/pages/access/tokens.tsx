@@ -52,6 +52,37 @@ export function Tokens() {
   );
 }
 
+/** What devices must meet beside a token, as it is typed. */
+interface Terms {
+  networks: string;
+  serials: string;
+  approval: boolean;
+}
+
+function TermsOf({ terms, set }: { terms: Terms; set: (terms: Terms) => void }) {
+  return (
+    <>
+      <TextInput
+        label="Networks they must be in"
+        description="Such as 192.0.2.0/24; empty for any"
+        value={terms.networks}
+        onChange={(event) => set({ ...terms, networks: event.currentTarget.value })}
+      />
+      <TextInput
+        label="Serial numbers they must have"
+        description="PF3* for all that begin so; empty for any"
+        value={terms.serials}
+        onChange={(event) => set({ ...terms, serials: event.currentTarget.value })}
+      />
+      <Checkbox
+        label="Each waits until somebody lets it in"
+        checked={terms.approval}
+        onChange={(event) => set({ ...terms, approval: event.currentTarget.checked })}
+      />
+    </>
+  );
+}
+
 const words = (text: string) => text.split(/[\s,]+/).filter(Boolean);
 
 function NewToken() {
@@ -59,9 +90,7 @@ function NewToken() {
   const [uses, setUses] = useState<number | string>(1);
   const [minutes, setMinutes] = useState<number | string>(60);
   const [place, setPlace] = useState('');
-  const [networks, setNetworks] = useState('');
-  const [serials, setSerials] = useState('');
-  const [approval, setApproval] = useState(false);
+  const [terms, setTerms] = useState<Terms>({ networks: '', serials: '', approval: false });
   const places = usePlaces().data?.items ?? [];
   const choices = sortedPlaces(places).map((it) => ({
     value: it.id,
@@ -73,9 +102,9 @@ function NewToken() {
       uses: Number(uses),
       expires_in_minutes: Number(minutes),
       place: place || undefined,
-      networks: words(networks),
-      serials: words(serials),
-      approval,
+      networks: words(terms.networks),
+      serials: words(terms.serials),
+      approval: terms.approval,
     }),
   );
   return (
@@ -114,23 +143,7 @@ function NewToken() {
           onChange={(event) => setPlace(event.currentTarget.value)}
         />
       )}
-      <TextInput
-        label="Networks they must be in"
-        description="Such as 192.0.2.0/24; empty for any"
-        value={networks}
-        onChange={(event) => setNetworks(event.currentTarget.value)}
-      />
-      <TextInput
-        label="Serial numbers they must have"
-        description="PF3* for all that begin so; empty for any"
-        value={serials}
-        onChange={(event) => setSerials(event.currentTarget.value)}
-      />
-      <Checkbox
-        label="Each waits until somebody lets it in"
-        checked={approval}
-        onChange={(event) => setApproval(event.currentTarget.checked)}
-      />
+      <TermsOf terms={terms} set={setTerms} />
       <Button type="submit" loading={make.isPending}>
         Make a token
       </Button>

@@ -2,8 +2,8 @@
 
 use openframe_ids::{ClientId, FamilyId, PushedId, random};
 use openframe_oauth::{
-    Ask, Client, Code, Family, Form, Next, Pushed, Refusal, Refused, SignedIn, UNKNOWN_CLIENT,
-    client_of,
+    Ask, Client, Code, Family, Form, Next, Pushed, Refusal, Refused, Said, SignedIn,
+    UNKNOWN_CLIENT, client_of,
 };
 
 use super::ELSEWHERE;
@@ -139,12 +139,26 @@ impl Auth {
         let whole = pushed.as_ref().map_or(&form, |(_, whole)| whole);
         match Ask::read(whole, &client, (&self.issuer(), opened)) {
             Ok(ask) => {
+                let said = match self.hinted(whole).await? {
+                    Ok(said) => said,
+                    Err(refusal) => return Ok(Err(self.told(&ask, refusal))),
+                };
+                let ask = ask.about(said.as_ref());
                 let pushed = pushed.map(|(pushed, _)| pushed.id);
                 Ok(Ok(Asking { form, client, ask, pushed }))
             }
             Err(Refused::Here(refusal)) => refused(refusal),
             Err(Refused::Sent { to, .. }) => Ok(Err(Answered::Redirect(to))),
         }
+    }
+
+    /// Whom the ID token names that a request brings along, if it does.
+    async fn hinted(&self, form: &Form) -> Result<Result<Option<Said>, Refusal>, Error> {
+        if form.get("id_token_hint").is_none() {
+            return Ok(Ok(None));
+        }
+        let keys = self.signing_keys().await?;
+        Ok(Said::hinted(form, &self.issuer(), keys.iter()))
     }
 
     /// What `client` has pushed and called `uri`, and the request in it.

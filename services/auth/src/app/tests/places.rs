@@ -1,11 +1,12 @@
 //! Places, what people are granted there, and what that makes of them.
 
 use openframe_ids::PlaceId;
+use openframe_pki::DeviceKey;
 use openframe_tokens::{Effect, Place};
 
 use super::*;
 use crate::app::NewGrant;
-use crate::domain::{NamedPlace, User};
+use crate::domain::{NamedPlace, Terms, User};
 
 struct Company {
     world: World,
@@ -132,6 +133,45 @@ async fn tokens_and_places_are_seen_from_where_one_is() {
     let refused = it.world.app.revoke_enrolment_token(&asked, other).await;
     assert!(matches!(refused, Err(Error::Missing(_))));
     it.world.app.revoke_enrolment_token(&asked, own).await.unwrap();
+}
+
+// B60
+#[tokio::test]
+async fn a_waiting_device_is_let_in_from_where_it_will_be() {
+    let it = company().await;
+    let bob = it.person("bob", Role::None).await;
+    it.give(&bob, grant(Role::Technician, Some(it.berlin.id()), Effect::Allow)).await;
+    let (_, bobs) = it.signed_in("bob").await;
+    let app = &it.world.app;
+    let come = async |place: PlaceId, key: &DeviceKey| {
+        let terms = Terms { approval: true, ..Terms::default() };
+        let new = NewToken { place: Some(place), terms, ..NewToken::default() };
+        let made = app.create_enrolment_token(&it.owner, new).await.unwrap();
+        let token = made.secret.split_once('.').unwrap().0.to_owned();
+        let csr = key.csr_pem("host").unwrap();
+        let ask = async || app.enrol(&token, &csr, ("host", Some("X1")), &from("192.0.2.1")).await;
+        assert!(matches!(ask().await, Err(Error::DeviceWaits)));
+        let waiting = app.waiting_devices(&it.owner).await.unwrap();
+        (waiting.last().unwrap().id, token, csr)
+    };
+    let key = DeviceKey::generate().unwrap();
+    let (own, token, csr) = come(it.berlin.id(), &key).await;
+    let (other, ..) = come(it.south.id(), &DeviceKey::generate().unwrap()).await;
+    let seen = app.waiting_devices(&bobs).await.unwrap();
+    assert_eq!(seen.iter().map(|it| it.id).collect::<Vec<_>>(), [own]);
+    assert_eq!(
+        (seen[0].claims.serial.as_str(), seen[0].place),
+        ("X1", it.berlin.place),
+        "as it says, and where it will be"
+    );
+    assert!(matches!(app.admit_device(&bobs, other).await, Err(Error::Missing(_))));
+    assert!(matches!(app.turn_away_device(&bobs, other).await, Err(Error::Missing(_))));
+    app.admit_device(&bobs, own).await.unwrap();
+    let enrolled = app.enrol(&token, &csr, ("host", None), &from("192.0.2.1")).await.unwrap();
+    assert_eq!(enrolled.device, own);
+    assert!(matches!(app.turn_away_device(&bobs, own).await, Err(Error::Missing(_))), "it is in");
+    app.turn_away_device(&it.owner, other).await.unwrap();
+    assert_eq!(app.waiting_devices(&it.owner).await.unwrap(), []);
 }
 
 // ASVS 8.2.1, 8.2.2
