@@ -83,6 +83,11 @@ function TermsOf({ terms, set }: { terms: Terms; set: (terms: Terms) => void }) 
   );
 }
 
+function usePlaceChoices() {
+  const places = usePlaces().data?.items ?? [];
+  return sortedPlaces(places).map((it) => ({ value: it.id, label: placeName(places, it.path) }));
+}
+
 const words = (text: string) => text.split(/[\s,]+/).filter(Boolean);
 
 function NewToken() {
@@ -91,11 +96,7 @@ function NewToken() {
   const [minutes, setMinutes] = useState<number | string>(60);
   const [place, setPlace] = useState('');
   const [terms, setTerms] = useState<Terms>({ networks: '', serials: '', approval: false });
-  const places = usePlaces().data?.items ?? [];
-  const choices = sortedPlaces(places).map((it) => ({
-    value: it.id,
-    label: placeName(places, it.path),
-  }));
+  const choices = usePlaceChoices();
   const make = useChange('enrolment-tokens', () =>
     call<MadeEnrolmentToken>('POST', '/api/auth/v1/enrolment-tokens', {
       name: name || undefined,
