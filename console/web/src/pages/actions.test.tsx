@@ -31,12 +31,7 @@ it.each([
     '4 more devices can then not enrol',
     'DELETE /api/auth/v1/enrolment-tokens/et1',
   ],
-  [
-    '/access',
-    `Turn away ${HOSTILE}`,
-    'does not come in',
-    'DELETE /api/auth/v1/waiting-devices/d9',
-  ],
+  ['/access', `Turn away ${HOSTILE}`, 'does not come in', 'DELETE /api/auth/v1/waiting-devices/d9'],
   ['/access', 'Revoke key grafana', 'this one key', 'DELETE /api/auth/v1/api-keys/k1'],
   ['/access', 'Remove program wiki', 'tokens are dead', 'DELETE /api/auth/v1/oauth-clients/c1'],
   ['/access', 'Take back what wiki may', 'in your name', 'DELETE /api/auth/v1/me/consents/c1'],

@@ -5,7 +5,7 @@ import { call } from '../api/client';
 import { devicePath, useChange, usePlaces } from '../api/queries';
 import type { Device } from '../api/types';
 import { Dialog } from './dialog';
-import { placeName, sortedPlaces } from './places';
+import { placeChoices } from './places';
 import { Problem } from './problem';
 
 /** Renames and tags a device. */
@@ -29,10 +29,7 @@ function Form({ device, close }: { device: Device; close: () => void }) {
   const here = device.place?.at(-1) ?? '';
   const [place, setPlace] = useState(here);
   const places = usePlaces().data?.items ?? [];
-  const choices = sortedPlaces(places).map((it) => ({
-    value: it.id,
-    label: placeName(places, it.path),
-  }));
+  const choices = placeChoices(places);
   const client = useQueryClient();
   const save = useChange('devices', async () => {
     const now = await call<Device>('PATCH', devicePath(device.id), {

@@ -12,3 +12,8 @@ export function sortedPlaces(places: Place[]): Place[] {
   const name = (place: Place) => placeName(places, place.path);
   return [...places].sort((a, b) => name(a).localeCompare(name(b)));
 }
+
+/** Places to choose from, by their names. */
+export function placeChoices(places: Place[]) {
+  return sortedPlaces(places).map((it) => ({ value: it.id, label: placeName(places, it.path) }));
+}

@@ -7,7 +7,7 @@ import type { Grant, User } from '../../api/types';
 import { instant } from '../../format';
 import { Danger, Dialog } from '../../parts/dialog';
 import { Answer } from '../../parts/panel';
-import { placeName, sortedPlaces } from '../../parts/places';
+import { placeChoices, placeName } from '../../parts/places';
 import { Problem } from '../../parts/problem';
 import { Rows } from '../../parts/table';
 
@@ -97,10 +97,7 @@ function NewGrant({ name }: { name: string }) {
     });
     setGrant(NOTHING);
   });
-  const choices = sortedPlaces(places).map((it) => ({
-    value: it.id,
-    label: placeName(places, it.path),
-  }));
+  const choices = placeChoices(places);
   return (
     <form
       className="form"

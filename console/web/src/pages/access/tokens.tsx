@@ -8,7 +8,7 @@ import { ago, count, until } from '../../format';
 import { useNow } from '../../live';
 import { Danger } from '../../parts/dialog';
 import { Panel } from '../../parts/panel';
-import { placeName, sortedPlaces } from '../../parts/places';
+import { placeChoices } from '../../parts/places';
 import { Problem } from '../../parts/problem';
 import { Secret } from '../../parts/secret';
 import { Rows } from '../../parts/table';
@@ -83,11 +83,6 @@ function TermsOf({ terms, set }: { terms: Terms; set: (terms: Terms) => void }) 
   );
 }
 
-function usePlaceChoices() {
-  const places = usePlaces().data?.items ?? [];
-  return sortedPlaces(places).map((it) => ({ value: it.id, label: placeName(places, it.path) }));
-}
-
 const words = (text: string) => text.split(/[\s,]+/).filter(Boolean);
 
 function NewToken() {
@@ -96,7 +91,7 @@ function NewToken() {
   const [minutes, setMinutes] = useState<number | string>(60);
   const [place, setPlace] = useState('');
   const [terms, setTerms] = useState<Terms>({ networks: '', serials: '', approval: false });
-  const choices = usePlaceChoices();
+  const choices = placeChoices(usePlaces().data?.items ?? []);
   const make = useChange('enrolment-tokens', () =>
     call<MadeEnrolmentToken>('POST', '/api/auth/v1/enrolment-tokens', {
       name: name || undefined,

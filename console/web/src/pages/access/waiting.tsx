@@ -29,7 +29,16 @@ export function Waiting() {
       {(page) => (
         <Rows
           label="Waiting devices"
-          head={['Calls itself', 'Serial', 'From', 'Will be at', 'Key', 'Since', 'Let in', 'Refuse']}
+          head={[
+            'Calls itself',
+            'Serial',
+            'From',
+            'Will be at',
+            'Key',
+            'Since',
+            'Let in',
+            'Refuse',
+          ]}
           rows={page.items.map((it) => ({
             key: it.device_id,
             cells: [
