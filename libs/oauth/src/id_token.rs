@@ -73,7 +73,7 @@ impl Said {
 }
 
 /// The longest ID token, in bytes. Ours have less than one kilobyte.
-const LONGEST_HINT: usize = 4 << 10;
+pub(crate) const LONGEST_HINT: usize = 4 << 10;
 /// What is said of a hint that is not good.
 pub(crate) const FOREIGN: Refusal =
     Refusal::invalid("the id_token_hint is none of ours, or was changed");

@@ -9,7 +9,7 @@ use openframe_ids::{TenantId, UserId};
 
 use super::*;
 use crate::family::{About, Holder, Issued};
-use crate::id_token::{FOREIGN, Who};
+use crate::id_token::{FOREIGN, LONGEST_HINT, Who};
 use crate::{Amr, Pkce, RedirectUri, Scopes};
 
 const ISSUER: &str = "https://id.example.org/t/main";
