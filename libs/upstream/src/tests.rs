@@ -111,6 +111,7 @@ fn claimed(changes: &Value) -> Result<Person, Refusal> {
     check(&token, wanted(&document, &signer.keys()))
 }
 
+// ASVS 10.5.3
 #[test]
 fn a_document_is_of_exactly_its_issuer() {
     assert_eq!(document_address(ISSUER), format!("{ISSUER}/.well-known/openid-configuration"));
@@ -233,6 +234,7 @@ fn an_address_counts_only_when_the_provider_says_that_it_is_read() {
     assert_eq!(claimed(&json!({ "email": null })).unwrap().verified_email, None);
 }
 
+// ASVS 6.8.4
 #[test]
 fn several_factors_are_said_by_the_standard_words() {
     for (changes, want) in [
@@ -246,6 +248,7 @@ fn several_factors_are_said_by_the_standard_words() {
     }
 }
 
+// ASVS 10.5.1, 10.5.4
 #[test]
 fn a_token_is_of_this_provider_for_us_and_of_now() {
     assert!(claimed(&json!({ "aud": ["me"], "azp": "me" })).is_ok());
@@ -279,6 +282,7 @@ fn a_token_is_of_this_provider_for_us_and_of_now() {
     }
 }
 
+// ASVS 6.8.2
 #[test]
 fn only_the_providers_own_key_signs() {
     let (signer, other, document) = (Signer::rsa(), Signer::rsa(), document());
