@@ -14,6 +14,7 @@ mod download;
 mod enrol_token;
 mod grant;
 mod health;
+mod identity_provider;
 mod job;
 mod keys;
 mod output;
@@ -89,6 +90,9 @@ pub enum Command {
     /// Register, list and remove programs that ask people for access (OAuth)
     #[command(subcommand)]
     Client(client::ClientCommand),
+    /// Add, list, change and remove other providers that people may sign in at (OpenID Connect)
+    #[command(subcommand)]
+    IdentityProvider(identity_provider::IdentityProviderCommand),
     /// List and rotate the keys that sign ID tokens
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -126,6 +130,9 @@ async fn ask(connection: &Connection, format: Format, command: Command) -> Resul
         Command::Access(command) => grant::access(connection, format, command).await,
         Command::User(command) => user::run(connection, format, command).await,
         Command::Client(command) => client::run(connection, format, command).await,
+        Command::IdentityProvider(command) => {
+            identity_provider::run(connection, format, command).await
+        }
         Command::Keys(command) => keys::run(connection, format, command).await,
         Command::Alert(command) => alert::run(connection, format, command).await,
         Command::Health(args) => health::run(connection, format, args).await,

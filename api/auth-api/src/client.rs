@@ -7,7 +7,8 @@ use openframe_agent_api::enrolment::{
 };
 use openframe_fault::Fault;
 use openframe_ids::{
-    ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, GrantId, PasskeyId, PlaceId, SessionId, UserId,
+    ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, GrantId, IdentityProviderId, PasskeyId,
+    PlaceId, SessionId, UserId,
 };
 use openframe_mesh::{Client, query};
 
@@ -19,10 +20,11 @@ use crate::internal::{
 };
 use crate::{
     AccessAnswer, AccessQuery, ApiKey, AuditEntry, AuditFilter, AuditStream, AuditVerdict,
-    EnrolmentToken, Grant, Invitation, MadeApiKey, MadeEnrolmentToken, MadeOAuthClient, Me,
-    NewApiKey, NewEnrolmentToken, NewGrant, NewInvitation, NewOAuthClient, NewPlace, NewUser,
-    OAuthClient, PREFIX, Page, Passkey, PasswordForgotten, PasswordLink, Place, PlaceChange,
-    QuarantinedDevice, RotateKeys, Session, Settings, SigningKey, User, UserChange, WaitingDevice,
+    EnrolmentToken, Grant, IdentityProvider, IdentityProviderChange, Invitation, MadeApiKey,
+    MadeEnrolmentToken, MadeOAuthClient, Me, NewApiKey, NewEnrolmentToken, NewGrant,
+    NewIdentityProvider, NewInvitation, NewOAuthClient, NewPlace, NewUser, OAuthClient, PREFIX,
+    Page, Passkey, PasswordForgotten, PasswordLink, Place, PlaceChange, QuarantinedDevice,
+    RotateKeys, Session, Settings, SigningKey, User, UserChange, WaitingDevice,
 };
 
 /// Asks the auth service. Every method fails with the service's own refusal, or with `Unavailable`
@@ -72,6 +74,33 @@ impl AuthClient {
     /// Takes an invitation back that was not accepted.
     pub async fn withdraw_invitation(&self, id: UserId) -> Result<(), Fault> {
         self.api.delete(&format!("/users/{id}/invitation")).await
+    }
+
+    /// The providers that people may sign in at.
+    pub async fn identity_providers(&self) -> Result<Page<IdentityProvider>, Fault> {
+        self.api.get("/identity-providers").await
+    }
+
+    /// Adds a provider.
+    pub async fn create_identity_provider(
+        &self,
+        new: &NewIdentityProvider,
+    ) -> Result<IdentityProvider, Fault> {
+        self.api.send(Method::POST, "/identity-providers", new).await
+    }
+
+    /// Changes a provider.
+    pub async fn change_identity_provider(
+        &self,
+        id: IdentityProviderId,
+        change: &IdentityProviderChange,
+    ) -> Result<IdentityProvider, Fault> {
+        self.api.send(Method::PATCH, &format!("/identity-providers/{id}"), change).await
+    }
+
+    /// Removes a provider.
+    pub async fn remove_identity_provider(&self, id: IdentityProviderId) -> Result<(), Fault> {
+        self.api.delete(&format!("/identity-providers/{id}")).await
     }
 
     /// The sign-ins of the caller, or of everybody.

@@ -8,6 +8,7 @@ mod client;
 mod clients;
 mod devices;
 mod factors;
+mod identity_providers;
 pub mod internal;
 mod invitations;
 mod passkeys;
@@ -21,6 +22,7 @@ pub use client::AuthClient;
 pub use clients::*;
 pub use devices::{QuarantinedDevice, WaitingDevice};
 pub use factors::*;
+pub use identity_providers::*;
 pub use invitations::*;
 pub use passkeys::*;
 pub use places::*;
@@ -32,6 +34,12 @@ pub const PREFIX: &str = "/api/auth/v1";
 pub const PROVIDER: &str = "/t/main";
 /// Where programs send browsers to log out; pages of other origins may post a form there.
 pub const PROVIDER_LOGOUT: &str = "/t/main/logout";
+/// Where a person signs in whom a program has sent there.
+pub const PROVIDER_SIGN_IN: &str = "/t/main/sign-in";
+/// What goes before the id of another provider where a browser is sent there to sign in.
+pub const UPSTREAM: &str = "/login/upstream/";
+/// Where other providers send browsers back to.
+pub const UPSTREAM_CALLBACK: &str = "/login/upstream/callback";
 /// Where programs find out about the provider (RFC 8414, 3.1); they may also ask below [`PROVIDER`].
 pub const PROVIDER_METADATA: &str = "/.well-known/oauth-authorization-server/t/main";
 /// Where the gateway puts the `Authorization` header of a request to the provider.
@@ -55,6 +63,8 @@ pub const SESSION_COOKIE: &str = "__Host-of_sid";
 pub const HALF_COOKIE: &str = "__Host-of_half";
 /// The cookie that holds what a browser was asked to show of a passkey, until it answers.
 pub const PASSKEY_COOKIE: &str = "__Host-of_pk";
+/// The cookie that holds a sign-in at another provider until the browser comes back.
+pub const UPSTREAM_COOKIE: &str = "__Host-of_up";
 /// The header in which a message to a webhook is signed: `t=UNIX_SECONDS,v1=HEX`, HMAC-SHA-256 of the
 /// seconds, a dot, and the body.
 pub const SIGNATURE: &str = "openframe-signature";

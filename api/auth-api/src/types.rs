@@ -5,7 +5,7 @@ use openframe_ids::{ApiKeyId, EnrolmentTokenId, PlaceId, SessionId, TenantId, Us
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Grant;
+use crate::{Grant, SignInProvider};
 
 /// `GET /setup`: whether the first owner is still to be made.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -16,6 +16,9 @@ pub struct SetupState {
     pub mail: bool,
     /// Whether people can have passkeys: the platform is reached by a name, over TLS.
     pub passkeys: bool,
+    /// Other providers that people may sign in at.
+    #[serde(default)]
+    pub providers: Vec<SignInProvider>,
 }
 
 /// `POST /setup`: makes the first owner and signs in.

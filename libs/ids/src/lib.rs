@@ -70,6 +70,8 @@ id! {
     SignInId;
     /// A passkey of a person.
     PasskeyId;
+    /// Another provider that people may sign in at.
+    IdentityProviderId;
     /// An API key.
     ApiKeyId;
     /// A program that was registered to ask for access (OAuth).

@@ -1,7 +1,10 @@
-//! Posting to webhooks: which addresses may be posted to, and what an answer means.
+//! Asking servers that people have named: which addresses may be asked, and what an answer means.
 //!
-//! [`Webhooks`] posts over HTTPS (or HTTP on loopback) to whatever address [`address`] lets through, and
-//! connects to no address at which clouds hand out credentials, whatever a name says at that moment.
+//! [`Webhooks`] posts over HTTPS (or HTTP on loopback) to whatever address [`address`] lets through, or
+//! fetches a short document from there. It connects to no address at which clouds hand out credentials,
+//! whatever a name says at that moment, and follows no redirects.
+
+mod fetch;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -17,6 +20,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioExecutor;
 use url::{Host, Url};
+
+pub use fetch::{Fetch, Fetched};
 
 /// Bytes of an address at most.
 const MAX_ADDRESS: usize = 2_000;
@@ -126,6 +131,21 @@ impl tower::Service<Name> for Allowed {
 #[error("the host is at an address that is not allowed")]
 struct NotAllowed;
 
+/// An address that may be asked.
+fn reachable(text: &str) -> Result<Url, Refusal> {
+    let url = address("url", text).map_err(Refusal::Final)?;
+    let literal = match url.host() {
+        Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
+        Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
+        Some(Host::Domain(_)) | None => None,
+    };
+    // Nothing is looked up for these.
+    if literal.is_some_and(forbidden) {
+        return Err(Refusal::Final(NotAllowed.to_string()));
+    }
+    Ok(url)
+}
+
 /// What is posted: a JSON document, unless its headers say otherwise.
 #[derive(Debug, Clone, Copy)]
 pub struct Post<'a> {
@@ -159,16 +179,7 @@ impl Webhooks {
 
     /// Posts a document; the receiver has taken it when this succeeds.
     pub async fn post(&self, post: Post<'_>) -> Result<(), Refusal> {
-        let url = address("url", post.url).map_err(Refusal::Final)?;
-        let literal = match url.host() {
-            Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
-            Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
-            Some(Host::Domain(_)) | None => None,
-        };
-        // Nothing is looked up for these.
-        if literal.is_some_and(forbidden) {
-            return Err(Refusal::Final(NotAllowed.to_string()));
-        }
+        let url = reachable(post.url)?;
         let mut request = Request::post(url.as_str())
             .header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .header(header::USER_AGENT, HeaderValue::from_static("openframe"))

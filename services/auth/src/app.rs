@@ -31,6 +31,7 @@ mod step_up;
 mod streaming;
 #[cfg(test)]
 mod tests;
+mod upstream;
 mod verify;
 
 use std::fmt::Display;
@@ -43,6 +44,7 @@ use openframe_passkeys::Passkeys;
 use openframe_pki::{Authority, DeviceStates};
 use openframe_tokens::sealing::Sealer;
 use openframe_tokens::{Caller, Permission, Reach, Subject};
+use openframe_webhook::Webhooks;
 
 use crate::domain::Event;
 use crate::mail::Mailer;
@@ -57,6 +59,7 @@ use passwords::Passwords;
 use refusals::Refusals;
 use revocation::LastList;
 use streaming::Streaming;
+use upstream::Upstreams;
 
 pub(crate) use audit::told;
 pub(crate) use checkpoints::hex;
@@ -84,6 +87,7 @@ pub use setup::new_bootstrap_secret;
 pub use sign_in::{Entered, NextStep, SignedIn, Ways};
 pub use step_up::Shown;
 pub(crate) use streaming::{Round, Stream};
+pub use upstream::{NewProvider, ProviderChange, UpstreamBegun, UpstreamEnded};
 pub use verify::{Finding, Verdict};
 
 /// Where a request came from. Known for every request, signed in or not.
@@ -127,6 +131,11 @@ pub struct Auth {
     passkeys: Option<Passkeys>,
     /// Seals the challenges that browsers hold.
     challenges: Sealer,
+    /// Seals the secrets that other providers have given the platform.
+    provider_secrets: Sealer,
+    /// Seals what browsers hold while they are at another provider.
+    upstream_tries: Sealer,
+    upstreams: Upstreams,
     /// Writes what devices show of their certificates' generations.
     states: DeviceStates,
     last_list: LastList,
@@ -152,6 +161,9 @@ impl Auth {
             sealer: Sealer::new(&authority.derived_key("secrets of authenticator apps")),
             passkeys: Passkeys::of(&config.url),
             challenges: Sealer::new(&authority.derived_key("challenges of passkeys")),
+            provider_secrets: Sealer::new(&authority.derived_key("secrets of identity providers")),
+            upstream_tries: Sealer::new(&authority.derived_key("sign-ins at other providers")),
+            upstreams: Upstreams::default(),
             store,
             authority,
             clock,
@@ -181,6 +193,11 @@ impl Auth {
     /// The same, sending mail by this.
     pub(crate) fn mailing_by(self, mailer: &Mailer) -> Self {
         Self { mailing: self.mailing.by(mailer), ..self }
+    }
+
+    /// The same, asking other providers by this.
+    pub(crate) fn asking_by(self, webhooks: Webhooks) -> Self {
+        Self { upstreams: self.upstreams.by(webhooks), ..self }
     }
 
     /// The address that people reach the platform at, without the slash at its end; empty when it is not

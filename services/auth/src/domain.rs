@@ -11,6 +11,7 @@ mod place;
 mod rate;
 mod search;
 mod terms;
+mod upstream;
 
 use jiff::{SignedDuration, Timestamp};
 use openframe_ids::{
@@ -35,6 +36,7 @@ pub use place::{KeptGrant, MOST_PLACES, NamedPlace, PlaceKind};
 pub use rate::Rate;
 pub use search::{Action, Filter, within};
 pub use terms::{Claims, Judged, Terms};
+pub use upstream::{IdentityProvider, UpstreamLink};
 
 /// How exact "last seen" and "last used" are: a use is written down at most this often.
 pub const SEEN_STEP: SignedDuration = SignedDuration::from_secs(60);
@@ -138,7 +140,7 @@ impl Session {
     }
 }
 
-/// A sign-in whose password was right, and whose second factor is to come.
+/// A sign-in whose first factor was right, and whose second is to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HalfSignIn {
     /// The id.
@@ -149,6 +151,8 @@ pub struct HalfSignIn {
     pub user: UserId,
     /// The hash of the secret that the browser holds.
     pub secret: SecretHash,
+    /// What the first factor was.
+    pub amr: Amr,
     /// When it is good no more.
     pub expires: Timestamp,
 }

@@ -65,6 +65,21 @@ pub enum Error {
     /// The link for a mail address is unknown, used, or too old; which of them is not said.
     #[error("this link is not good any more; ask for a new one under Access")]
     BadEmailLink,
+    /// What another provider says is not right; what of it is on the audit trail.
+    #[error("the other provider's answer is not good; begin again, or sign in another way")]
+    BadUpstream,
+    /// The try is over, was used, or was begun in another browser; which of them is not said.
+    #[error("this sign-in took too long, or was begun in another browser; begin again")]
+    LateUpstream,
+    /// Another provider says who it is, and that is nobody here.
+    #[error("{0}")]
+    UpstreamUnknown(&'static str),
+    /// Another provider does not answer.
+    #[error("the other provider does not answer; try again, or sign in another way")]
+    ProviderAway,
+    /// Another provider of the same name, or the same one, is there.
+    #[error("there is an identity provider of this name, or this one; change that")]
+    ProviderTaken,
     /// The enrolment token is unknown, used up, or too old; which of them is not said.
     #[error("the enrolment token cannot be used; make a new one")]
     BadEnrolmentToken,
@@ -155,6 +170,9 @@ impl Error {
             | Self::BadPasswordLink
             | Self::BadInvitation
             | Self::BadEmailLink
+            | Self::BadUpstream
+            | Self::LateUpstream
+            | Self::UpstreamUnknown(_)
             | Self::BadEnrolmentToken
             | Self::BadDevice => Kind::Unauthenticated,
             Self::NotPermitted(_)
@@ -167,6 +185,7 @@ impl Error {
             | Self::LastOwner
             | Self::OwnerDenied
             | Self::TooManyGrants
+            | Self::ProviderTaken
             | Self::PlaceTaken
             | Self::PlaceInUse
             | Self::TooManyPlaces
@@ -184,7 +203,7 @@ impl Error {
             | Self::TooManyCodes(_)
             | Self::TooManyMails(_)
             | Self::TooManyEnrolments(_) => Kind::TooMany,
-            Self::Busy | Self::Store(_) => Kind::Unavailable,
+            Self::Busy | Self::ProviderAway | Self::Store(_) => Kind::Unavailable,
             Self::Damaged(_) | Self::Tampered(_) => Kind::Internal,
         }
     }
@@ -210,6 +229,11 @@ impl Error {
             Self::BadPasswordLink => "bad_password_link",
             Self::BadInvitation => "bad_invitation",
             Self::BadEmailLink => "bad_email_link",
+            Self::BadUpstream => "bad_upstream",
+            Self::LateUpstream => "late_upstream",
+            Self::UpstreamUnknown(_) => "upstream_unknown",
+            Self::ProviderAway => "provider_away",
+            Self::ProviderTaken => "provider_taken",
             Self::BadEnrolmentToken => "bad_enrolment_token",
             Self::DeviceWaits => WAITS,
             Self::BadDevice => "bad_device",
@@ -266,6 +290,11 @@ impl From<Error> for Fault {
             | Error::BadPasswordLink
             | Error::BadInvitation
             | Error::BadEmailLink
+            | Error::BadUpstream
+            | Error::LateUpstream
+            | Error::UpstreamUnknown(_)
+            | Error::ProviderAway
+            | Error::ProviderTaken
             | Error::BadEnrolmentToken
             | Error::DeviceWaits
             | Error::BadDevice

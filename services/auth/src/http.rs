@@ -4,6 +4,7 @@ mod audit;
 mod clients;
 mod devices;
 mod factors;
+mod identity_providers;
 mod internal;
 mod invitations;
 mod manage;
@@ -16,6 +17,7 @@ mod sign_in_page;
 mod signing_keys;
 #[cfg(test)]
 mod tests;
+mod upstream;
 mod views;
 
 use std::convert::Infallible;
@@ -27,7 +29,7 @@ use http::{HeaderMap, HeaderName, header};
 use openframe_auth_api::{PREFIX, REMOTE_ADDRESS};
 use openframe_clock::Clock;
 use openframe_fault::{Fault, Query, REQUEST_ID};
-use openframe_ids::{DeviceId, GrantId};
+use openframe_ids::{DeviceId, GrantId, IdentityProviderId};
 use openframe_mesh::identity::{Asking, require};
 use openframe_tokens::internal::Verifier;
 use serde::Deserialize;
@@ -88,7 +90,7 @@ fn open() -> OpenApiRouter<Auth> {
 fn closed() -> OpenApiRouter<Auth> {
     let api = sign_in::closed().merge(factors::closed()).merge(passkeys::closed());
     let api = api.merge(manage::routes()).merge(invitations::closed()).merge(places::routes());
-    let api = api.merge(audit::routes());
+    let api = api.merge(audit::routes()).merge(identity_providers::routes());
     let api = api.merge(clients::routes()).merge(signing_keys::routes()).merge(devices::closed());
     OpenApiRouter::new().nest(PREFIX, api).merge(devices::renewal())
 }
@@ -99,6 +101,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     // Named by a path's parameters only, which utoipa does not collect.
     let named = document.components.get_or_insert_default();
     named.schemas.insert(DeviceId::name().into_owned(), DeviceId::schema());
+    let provider = IdentityProviderId::name().into_owned();
+    named.schemas.insert(provider, IdentityProviderId::schema());
     named.schemas.insert(GrantId::name().into_owned(), GrantId::schema());
     document
 }
@@ -107,7 +111,7 @@ pub(crate) fn router(app: Auth, verifier: Verifier, clock: Clock) -> Router {
     let (closed, _) = closed().split_for_parts();
     let closed = closed.merge(internal::routes()).with_state(app.clone());
     let (open, _) = open().split_for_parts();
-    let open = open.merge(internal::open()).merge(oauth::routes(&app));
+    let open = open.merge(internal::open()).merge(oauth::routes(&app)).merge(upstream::routes());
     let router = open.with_state(app).merge(require(closed, verifier, clock));
     let router = router.layer(DefaultBodyLimit::max(BODY_LIMIT));
     openframe_fault::layer(router)

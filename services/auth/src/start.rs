@@ -58,7 +58,7 @@ pub fn start(config: Config, deps: Deps<'_>) -> Running {
     let clock = deps.clock.clone();
     let app = Auth::new(config, (deps.store, deps.authority, deps.clock, deps.tenant));
     let app = app.joined_by(deps.joins).sending_to(&deps.streams);
-    let app = app.mailing_by(&deps.mailer);
+    let app = app.mailing_by(&deps.mailer).asking_by(deps.webhooks.clone());
     app.metrics.register(deps.metrics);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();

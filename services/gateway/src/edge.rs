@@ -257,6 +257,7 @@ impl Shared {
         let path = request.uri().path();
         let changes = !request.method().is_safe();
         let ends_session = path.ends_with("/logout")
+            || path == openframe_auth_api::UPSTREAM_CALLBACK
             || (changes && (route.access.is_open() || path.ends_with("/me/password")));
         let shown = ends_session.then(|| request.headers().clone());
         let (caller, kept) = self.caller(route, &mut request, client, &remote).await?;

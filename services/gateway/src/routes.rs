@@ -138,6 +138,10 @@ impl Routes {
                 access: Access::Sent,
                 ..whole(openframe_auth_api::PROVIDER_LOGOUT, Method::POST, Target::Auth, true)
             },
+            Route {
+                whole: false,
+                ..whole(openframe_auth_api::UPSTREAM, Method::GET, Target::Auth, true)
+            },
             provider("/t/"),
             provider("/.well-known/oauth-authorization-server/"),
             under("/api/auth/v1/", Target::Auth),
@@ -181,6 +185,8 @@ mod tests {
         check(&Method::GET, "/api/auth/v1/login", Some((Target::Auth, false)));
         check(&Method::POST, "/t/main/token", Some((Target::Auth, true)));
         check(&Method::POST, "/t/main/logout", Some((Target::Auth, true)));
+        check(&Method::GET, "/login/upstream/callback", Some((Target::Auth, true)));
+        check(&Method::POST, "/login/upstream/callback", None);
         check(&Method::GET, "/api/devices/v1/devices", Some((Target::Devices, false)));
         check(&Method::GET, "/prometheus/api/v1/query", Some((Target::Monitoring, false)));
         check(&Method::POST, "/otlp/v1/metrics", Some((Target::Monitoring, false)));

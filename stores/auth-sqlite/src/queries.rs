@@ -18,6 +18,7 @@ mod search;
 mod sessions;
 mod sign_ins;
 mod streams;
+mod upstream;
 
 pub(crate) use audit::*;
 pub(crate) use checkpoints::*;
@@ -36,6 +37,7 @@ pub(crate) use search::*;
 pub(crate) use sessions::*;
 pub(crate) use sign_ins::*;
 pub(crate) use streams::*;
+pub(crate) use upstream::*;
 
 /// A time as it is kept.
 pub(crate) fn ms(at: jiff::Timestamp) -> i64 {

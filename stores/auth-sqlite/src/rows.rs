@@ -6,6 +6,7 @@ mod oauth;
 mod passkeys;
 mod places;
 mod proofs;
+mod upstream;
 
 use jiff::Timestamp;
 use openframe_auth::domain::{
@@ -25,6 +26,7 @@ pub(crate) use oauth::*;
 pub(crate) use passkeys::*;
 pub(crate) use places::*;
 pub(crate) use proofs::*;
+pub(crate) use upstream::*;
 
 pub(crate) struct UserRow {
     pub(crate) id: Uuid,
@@ -73,6 +75,7 @@ pub(crate) struct HalfRow {
     pub(crate) tenant_id: Uuid,
     pub(crate) user_id: Uuid,
     pub(crate) secret: Vec<u8>,
+    pub(crate) amr: String,
     pub(crate) expires_ms: i64,
 }
 
@@ -251,6 +254,7 @@ impl TryFrom<HalfRow> for HalfSignIn {
             tenant: TenantId(row.tenant_id),
             user: UserId(row.user_id),
             secret: secret(&row.secret)?,
+            amr: amr(&row.amr)?,
             expires: at(row.expires_ms)?,
         })
     }

@@ -10,6 +10,7 @@ mod passkeys;
 mod places;
 mod proofs;
 mod trail;
+mod upstream;
 
 use crate::engine::{Connection, Database, Writing, failed, reading, writing};
 use crate::queries::{self as sql, ms};

@@ -23,7 +23,7 @@ fn confirmation<'a>(sealed: &'a [u8], codes: &'a [SecretHash]) -> Confirmation<'
 
 fn half_of((tenant, user): Person, n: u8) -> HalfSignIn {
     let (id, secret) = (SignInId(id(30, n)), SecretHash([n; 32]));
-    HalfSignIn { id, tenant, user, secret, expires: at(n.into()) }
+    HalfSignIn { id, tenant, user, secret, amr: Amr::Federated, expires: at(n.into()) }
 }
 
 /// Adds a person with an app in force, whose step 5 was used, and two recovery codes.

@@ -5,6 +5,7 @@ use openframe_auth::Stores;
 use openframe_auth::domain::{HalfSignIn, PASSKEYS_MAX, Passkey, SealedTotp, User};
 use openframe_auth::store::{Added, Change, Confirmation, Person, Removed, Use};
 use openframe_ids::{PasskeyId, SessionId, SignInId};
+use openframe_oauth::Amr;
 use openframe_tokens::Role;
 use openframe_tokens::opaque::SecretHash;
 
@@ -58,6 +59,7 @@ pub async fn a_passkey_is_registered_once(store: &Stores) {
         tenant: ann.tenant,
         user: ann.id,
         secret: SecretHash([1; 32]),
+        amr: Amr::Password,
         expires: at(900),
     };
     store.sign_ins.begin(&half, &event(4)).await.unwrap();

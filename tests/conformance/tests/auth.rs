@@ -6,7 +6,7 @@ use openframe_auth::Stores;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{
     audit, auth as rules, device_grants, enrolment, factors, invitations, mails, oauth, passkeys,
-    passwords, places, proofs,
+    passwords, places, proofs, upstream,
 };
 use openframe_sqlite::Database;
 use proptest::prelude::*;
@@ -52,6 +52,27 @@ async fn half_a_sign_in_becomes_whole_once() {
     let engines = engines().await;
     factors::half_a_sign_in_becomes_whole_once(&engines.memory).await;
     factors::half_a_sign_in_becomes_whole_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_provider_is_there_once() {
+    let engines = engines().await;
+    upstream::a_provider_is_there_once(&engines.memory).await;
+    upstream::a_provider_is_there_once(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_at_another_provider_means_one_person() {
+    let engines = engines().await;
+    upstream::a_name_there_means_one_person(&engines.memory).await;
+    upstream::a_name_there_means_one_person(&engines.sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_made_with_the_link() {
+    let engines = engines().await;
+    upstream::a_person_is_made_with_the_link(&engines.memory).await;
+    upstream::a_person_is_made_with_the_link(&engines.sqlite).await;
 }
 
 // B27.once

@@ -24,6 +24,7 @@ export type PasswordLink = Auth['schemas']['PasswordLink'];
 export type Invitation = Auth['schemas']['Invitation'];
 export type OAuthClient = Auth['schemas']['OAuthClient'];
 export type MadeOAuthClient = Auth['schemas']['MadeOAuthClient'];
+export type IdentityProvider = Auth['schemas']['IdentityProvider'];
 export type SigningKey = Auth['schemas']['SigningKey'];
 export type RotateKeys = Auth['schemas']['RotateKeys'];
 export type Consent = Auth['schemas']['Consent'];

@@ -3,6 +3,7 @@ import { Page } from '../parts/page';
 import { Consents } from './access/consents';
 import { Email } from './access/email';
 import { SecondFactor } from './access/factors';
+import { IdentityProviders } from './access/identity-providers';
 import { Keys } from './access/keys';
 import { Passkeys } from './access/passkeys';
 import { Password } from './access/password';
@@ -26,6 +27,7 @@ export function AccessPage() {
       {can('users:manage') && <People />}
       {can('keys:manage') && <Keys />}
       {can('users:manage') && <Programs />}
+      {can('users:manage') && <IdentityProviders />}
       {can('users:manage') && <SigningKeys />}
       <Sessions />
       <Consents />

@@ -76,6 +76,7 @@ export function SignInPage() {
         </Stack>
       </form>
       {setup.data?.passkeys && knowsPasskeys() && <ByPasskey entered={entered} />}
+      <Elsewhere providers={setup.data?.providers} />
       {setup.data?.mail && (
         <p>
           <Link to="/forgot">Forgot your password?</Link>
@@ -83,6 +84,15 @@ export function SignInPage() {
       )}
     </main>
   );
+}
+
+/** Links, not requests: the browser goes there, and comes back signed in. */
+function Elsewhere({ providers = [] }: { providers?: SetupState['providers'] }) {
+  return providers.map(({ name, href }) => (
+    <Button key={href} component="a" href={href} variant="default" mt="md" fullWidth>
+      Sign in with {name}
+    </Button>
+  ));
 }
 
 function ByPasskey({ entered }: { entered: (me: Me) => void }) {

@@ -126,6 +126,14 @@ const CASES: Case[] = [
   {
     page: 'Access',
     path: '/access',
+    ask: '/api/auth/v1/identity-providers',
+    none: nothing,
+    empty: 'People sign in with OpenFrame only.',
+    shows: 'https://id.example.org',
+  },
+  {
+    page: 'Access',
+    path: '/access',
     ask: '/api/auth/v1/signing-keys',
     none: nothing,
     empty: 'No key has been needed yet.',

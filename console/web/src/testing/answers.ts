@@ -19,6 +19,7 @@ import type {
 import type { Answers } from './console';
 import { HEALTH } from './health';
 import { HOSTILE } from './hostile';
+import { PROVIDER } from './providers';
 
 const long = '2099-01-01T00:00:00Z';
 const once = '2026-01-01T00:00:00Z';
@@ -255,6 +256,7 @@ export const ANSWERS: Answers = {
   'GET /api/auth/v1/users': list(ANN, BOB),
   'GET /api/auth/v1/api-keys': list(KEY),
   'GET /api/auth/v1/oauth-clients': list(PROGRAM),
+  'GET /api/auth/v1/identity-providers': list(PROVIDER),
   'GET /api/auth/v1/signing-keys': list({
     kid: 'key1',
     made_at: '2026-01-01T00:00:00Z',

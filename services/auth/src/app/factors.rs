@@ -121,13 +121,14 @@ impl Auth {
         origin: &Origin,
     ) -> Result<(SignedIn, Vec<String>), Error> {
         let confirming = async {
-            let (_, user) = self.half(half).await?;
+            let (half, user) = self.half(half).await?;
             let who = ("user", user.id.to_string());
             let event = self.event_by(who, origin, "totp.confirm", user.id);
             // Ends this half sign-in as well: of two that confirm at once one goes on.
             let codes = self.confirm(&user, code, None, &event).await?;
             self.tell_by_mail(&user, ENROLLED, origin).await;
-            let opened = self.open_session(user, (Amr::TwoFactors, self.now()), origin).await?;
+            let shown = (half.amr.with_code(), self.now());
+            let opened = self.open_session(user, shown, origin).await?;
             Ok((opened, codes))
         };
         self.limited("session.create", None, origin, confirming).await

@@ -186,7 +186,7 @@ impl Auth {
     }
 
     /// The invited person, if whoever has invited may still give as much as the person would get.
-    async fn still_invited(
+    pub(super) async fn still_invited(
         &self,
         (tenant, id): (TenantId, UserId),
         inviter: UserId,

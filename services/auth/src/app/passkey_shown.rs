@@ -184,7 +184,7 @@ impl Auth {
             if !self.store.sign_ins.end(half.id).await? {
                 return Err(Error::BadSignIn);
             }
-            self.open_session(user, (Amr::PasswordAndPasskey, self.now()), origin).await
+            self.open_session(user, (half.amr.with_passkey(), self.now()), origin).await
         };
         self.limited("session.create", None, origin, finishing).await
     }

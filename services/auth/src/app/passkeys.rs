@@ -1,7 +1,6 @@
 //! The passkeys of people: registering, naming and removing them.
 
 use openframe_ids::{PasskeyId, UserId};
-use openframe_oauth::Amr;
 use openframe_tokens::Permission;
 
 use super::factors::new_codes;
@@ -103,11 +102,7 @@ impl Auth {
     async fn renew_with_passkey(&self, asked: &Asked, user: User) -> Result<SignedIn, Error> {
         let (_, session) = in_session(&asked.caller)?;
         let before = self.store.sessions.get(session).await?.ok_or(Error::NotSignedIn)?;
-        let amr = match before.amr {
-            Amr::Passkey => Amr::Passkey,
-            Amr::Password | Amr::TwoFactors | Amr::PasswordAndPasskey => Amr::PasswordAndPasskey,
-        };
-        self.renew_session(asked, user, amr).await
+        self.renew_session(asked, user, before.amr.with_passkey()).await
     }
 
     /// Gives one of the own passkeys another name.

@@ -97,7 +97,15 @@ impl Auth {
     /// Puts a refusal on the trail, alone or counted with those it is `together` with. That it
     /// cannot be written changes nothing for the one who was refused.
     pub(super) async fn refused(&self, event: Event, together: Option<&str>) {
-        let event = Event { outcome: "refused".to_owned(), ..event };
+        self.unsuccessful(Event { outcome: "refused".to_owned(), ..event }, together).await;
+    }
+
+    /// The same for what has failed though nobody refuses it.
+    pub(super) async fn failed(&self, event: Event, together: Option<&str>) {
+        self.unsuccessful(Event { outcome: "failed".to_owned(), ..event }, together).await;
+    }
+
+    async fn unsuccessful(&self, event: Event, together: Option<&str>) {
         if self.refusals.has_line(&event, together) {
             self.write_refusals(vec![event]).await;
         }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use openframe_fault::chain;
 use openframe_ids::{ApiKeyId, SessionId, TenantId, UserId};
-use openframe_oauth::{Amr, DEVICE_LIFETIME};
+use openframe_oauth::DEVICE_LIFETIME;
 use openframe_tokens::opaque::{Presented, Purpose, csrf_token, read};
 use openframe_tokens::{Caller, Permission, Subject};
 
@@ -153,7 +153,7 @@ impl Auth {
             .ok_or(Error::NotSignedIn)?;
         let user = self.enabled(session.tenant, session.user).await?;
         // Asked each time: whoever signed in before it was required signs in again, and enrols.
-        if session.amr == Amr::Password
+        if session.amr.is_one_factor()
             && self.store.settings.get(session.tenant).await?.second_factor_required
         {
             return Err(Error::NotSignedIn);

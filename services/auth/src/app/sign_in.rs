@@ -1,6 +1,6 @@
-//! Signing in: the password, and then the second factor of whoever has one or needs one. Every way in that
-//! begins with a password goes through [`Auth::after_password`]; none makes a session past it. A passkey
-//! is two factors by itself: [`Auth::sign_in_by_passkey`].
+//! Signing in: the first factor, and then the second of whoever has one or needs one. Every way in that
+//! begins with a password or at another provider goes through [`Auth::after_first`]; none makes a session
+//! past it. A passkey is two factors by itself: [`Auth::sign_in_by_passkey`].
 
 use jiff::{SignedDuration, Timestamp};
 use openframe_ids::{SessionId, SignInId, UserId};
@@ -103,8 +103,18 @@ impl Auth {
         user: User,
         origin: &Origin,
     ) -> Result<Entered, Error> {
-        let Some(next) = self.next_step(&user).await? else {
-            let shown = (Amr::Password, self.now());
+        self.after_first(user, (Amr::Password, self.now()), origin).await
+    }
+
+    /// Goes on after a first factor: how and when it was shown is said by `shown`. Whoever has a second
+    /// factor here shows it, whatever another provider has asked for.
+    pub(super) async fn after_first(
+        &self,
+        user: User,
+        shown: (Amr, Timestamp),
+        origin: &Origin,
+    ) -> Result<Entered, Error> {
+        let Some(next) = self.next_step(&user, shown.0).await? else {
             let opened = self.open_session(user, shown, origin).await?;
             return Ok(Entered::Whole(Box::new(opened)));
         };
@@ -115,6 +125,7 @@ impl Auth {
             tenant: user.tenant,
             user: user.id,
             secret: minted.hash,
+            amr: shown.0,
             expires: self.now() + HALF_LIFETIME,
         };
         let who = ("user", user.id.to_string());
@@ -130,10 +141,13 @@ impl Auth {
         Ok(Ways { app, passkey })
     }
 
-    async fn next_step(&self, user: &User) -> Result<Option<NextStep>, Error> {
+    async fn next_step(&self, user: &User, shown: Amr) -> Result<Option<NextStep>, Error> {
         let ways = self.ways(user.id).await?;
         if ways.any() {
             return Ok(Some(NextStep::Code(ways)));
+        }
+        if !shown.is_one_factor() {
+            return Ok(None);
         }
         let required = self.store.settings.get(user.tenant).await?.second_factor_required;
         Ok(required.then_some(NextStep::Enrol))
@@ -141,9 +155,9 @@ impl Auth {
 
     /// What comes next in the sign-in that a browser shows.
     pub async fn half_signed_in(&self, half: Option<&str>) -> Result<NextStep, Error> {
-        let (_, user) = self.half(half).await?;
+        let (half, user) = self.half(half).await?;
         // None: an owner has just decided that nobody needs a factor.
-        self.next_step(&user).await?.ok_or(Error::BadSignIn)
+        self.next_step(&user, half.amr).await?.ok_or(Error::BadSignIn)
     }
 
     /// The sign-in that a browser shows, and whose it is.
@@ -179,7 +193,7 @@ impl Auth {
         if !self.store.sign_ins.end(half.id).await? {
             return Err(Error::BadSignIn);
         }
-        self.open_session(user, (Amr::TwoFactors, self.now()), origin).await
+        self.open_session(user, (half.amr.with_code(), self.now()), origin).await
     }
 
     /// Lets a stranger try to get in, unless there were too many tries: then nothing is done for
@@ -203,7 +217,7 @@ impl Auth {
         let tried = trying.await;
         match &tried {
             Ok(_) => self.sign_ins.forgive(&network, account, self.now()),
-            Err(Error::Busy | Error::Store(_)) => {
+            Err(Error::Busy | Error::Store(_) | Error::ProviderAway) => {
                 self.sign_ins.give_back(&network, account, self.now());
             }
             Err(_) => {}

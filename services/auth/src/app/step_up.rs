@@ -97,6 +97,9 @@ impl Auth {
     ) -> Result<SignedIn, Error> {
         let (_, id) = in_session(&asked.caller)?;
         let before = self.store.sessions.get(id).await?.ok_or(Error::NotSignedIn)?;
+        // A code after what another provider says is not one after a password.
+        let by_code = amr == Amr::TwoFactors && before.amr.is_federated();
+        let amr = if by_code { before.amr.with_code() } else { amr };
         let minted = mint(Purpose::Session, id.0);
         let to = Renewal { from: before.secret, secret: minted.hash, auth_time: self.now(), amr };
         let mut event = self.event(asked, "session.step_up", id);

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, StatusCode, header};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use openframe_auth_api::PROVIDER_SIGN_IN;
 use openframe_oauth::{Client, Refusal, Scopes, family, scope};
 use sha2::{Digest as _, Sha256};
 use url::Url;
@@ -19,6 +20,7 @@ form{display:flex;gap:.75rem;margin-top:1.5rem}\
 input[name=user_code]{text-transform:uppercase}\
 button{font:inherit;padding:.5rem 1.2rem;border:1px solid;border-radius:.4rem;cursor:pointer}\
 form.fields{flex-direction:column}\
+a.button{display:block;padding:.5rem 1.2rem;border:1px solid;border-radius:.4rem;text-align:center}\
 input{display:block;width:100%;box-sizing:border-box;font:inherit;padding:.5rem;margin-top:.2rem}\
 code{overflow-wrap:anywhere}ol code{font-size:1.1rem}\
 svg{display:block;margin:1rem auto;max-width:100%}\
@@ -169,6 +171,8 @@ pub(super) struct Onward {
     pub(super) to: String,
     /// Who has sent the person here, and where that program wants the answer.
     pub(super) program: Option<(String, String)>,
+    /// Other providers to sign in at, and where the browser goes for that.
+    pub(super) elsewhere: Vec<(String, String)>,
 }
 
 /// What the sign-in page shows.
@@ -209,15 +213,18 @@ pub(super) fn sign_in(
 ) -> Response {
     let next = &onward.to;
     let program = onward.program.as_ref();
-    let who = program.map_or("A program", |(name, _)| name.as_str());
     let goes_to = program.map(|(_, address)| address.as_str());
     let body = html! {
         h1 { "Sign in" }
         @if let Some(wrong) = wrong { p role="alert" { (wrong) } }
         @match shows {
             Shows::Password(mail) => {
-                p { strong { (who) } " wants to know who you are. After signing in you are asked whether it may." }
-                form.fields method="post" action="sign-in" {
+                @if let Some((who, _)) = program {
+                    p { strong { (who) } " wants to know who you are. After signing in you are asked whether it may." }
+                } @else {
+                    p { "Sign in to go on." }
+                }
+                form.fields method="post" action=(PROVIDER_SIGN_IN) {
                     (hidden("password", next))
                     label { "E-mail"
                         input type="email" name="email" autocomplete="username" required autofocus; }
@@ -226,6 +233,9 @@ pub(super) fn sign_in(
                     button.main type="submit" { "Sign in" }
                 }
                 @if let Some(offer) = offer { (passkey_form("passkey", next, offer)) }
+                @for (name, href) in &onward.elsewhere {
+                    p { a.button href=(href) { "Sign in with " (name) } }
+                }
                 @if *mail { (button_form("forgot", next, "Forgot your password?")) }
             }
             Shows::Forgot => {
@@ -245,7 +255,7 @@ pub(super) fn sign_in(
             }
             Shows::MustEnrol => {
                 p { "Everybody needs a second factor here, and you have none yet." }
-                form method="post" action="sign-in" {
+                form method="post" action=(PROVIDER_SIGN_IN) {
                     (hidden("enrol", next))
                     button.main type="submit" { "Enrol an authenticator app" }
                 }
@@ -287,7 +297,7 @@ fn wanted(ways: Ways) -> &'static str {
 /// Hidden until the script has found that the browser knows passkeys.
 fn passkey_form(step: &str, next: &str, offer: &Offer) -> Markup {
     html! {
-        form.fields #passkey method="post" action="sign-in" hidden data-options=(offer.options) {
+        form.fields #passkey method="post" action=(PROVIDER_SIGN_IN) hidden data-options=(offer.options) {
             (hidden(step, next))
             input type="hidden" name="credential";
             p #passkey-told role="alert" hidden {
@@ -307,7 +317,7 @@ fn hidden(step: &str, next: &str) -> Markup {
 
 fn code_form(step: &str, next: &str, verb: &str) -> Markup {
     html! {
-        form.fields method="post" action="sign-in" {
+        form.fields method="post" action=(PROVIDER_SIGN_IN) {
             (hidden(step, next))
             label { "Code"
                 input type="text" name="code" autocomplete="one-time-code" required autofocus; }
@@ -318,7 +328,7 @@ fn code_form(step: &str, next: &str, verb: &str) -> Markup {
 
 fn mail_form(next: &str) -> Markup {
     html! {
-        form.fields method="post" action="sign-in" {
+        form.fields method="post" action=(PROVIDER_SIGN_IN) {
             (hidden("ask", next))
             label { "E-mail"
                 input type="email" name="email" autocomplete="username" required autofocus; }
@@ -333,11 +343,21 @@ fn start_over(next: &str) -> Markup {
 
 fn button_form(step: &str, next: &str, verb: &str) -> Markup {
     html! {
-        form method="post" action="sign-in" {
+        form method="post" action=(PROVIDER_SIGN_IN) {
             (hidden(step, next))
             button type="submit" { (verb) }
         }
     }
+}
+
+/// Tells a person why signing in at another provider comes to nothing.
+pub(super) fn not_signed_in(status: StatusCode, why: &str) -> Response {
+    let body = html! {
+        h1 { "You are not signed in" }
+        p role="alert" { (why) }
+        p { a href="/" { "Sign in again" } }
+    };
+    page(status, "You are not signed in", &body, None)
 }
 
 /// Tells a person why a program's request comes to nothing.

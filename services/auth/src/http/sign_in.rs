@@ -5,8 +5,8 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use openframe_auth_api::{
     HALF_COOKIE, LoginRequest, Me, PASSKEY_COOKIE, Page, PasswordChange, PasswordChoice,
-    PasswordForgotten, SESSION_COOKIE, Session, SetupRequest, SetupState, SignInStep,
-    TotpConfirmed,
+    PasswordForgotten, SESSION_COOKIE, Session, SetupRequest, SetupState, SignInProvider,
+    SignInStep, TotpConfirmed, UPSTREAM_COOKIE,
 };
 use openframe_fault::{Fault, Json, Path, Query};
 use openframe_ids::SessionId;
@@ -39,7 +39,10 @@ pub(super) fn closed() -> OpenApiRouter<Auth> {
 #[utoipa::path(get, path = "/setup", tag = "sign-in", responses((status = 200, body = SetupState)))]
 async fn setup_state(State(app): State<Auth>) -> Result<Json<SetupState>, Fault> {
     let needed = app.setup_needed().await?;
-    Ok(Json(SetupState { needed, mail: app.sends_mail(), passkeys: app.has_passkeys() }))
+    let providers = app.sign_in_providers().await?.into_iter();
+    let providers = providers.map(|(name, href)| SignInProvider { name, href }).collect();
+    let (mail, passkeys) = (app.sends_mail(), app.has_passkeys());
+    Ok(Json(SetupState { needed, mail, passkeys, providers }))
 }
 
 /// Makes the first owner and signs in.
@@ -78,6 +81,10 @@ pub(super) fn half_cookie(headers: &HeaderMap) -> Option<&str> {
 
 pub(super) fn passkey_cookie(headers: &HeaderMap) -> Option<&str> {
     cookie(headers, PASSKEY_COOKIE)
+}
+
+pub(super) fn upstream_cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, UPSTREAM_COOKIE)
 }
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -145,6 +152,13 @@ pub(super) fn with_half(response: Response, secret: &str) -> Response {
 /// What a browser holds until it answers for a passkey.
 pub(super) fn with_passkey_cookie(response: Response, held: &str) -> Response {
     with_cookie(response, PASSKEY_COOKIE, held, "SameSite=Strict; Max-Age=300")
+}
+
+/// What a browser holds while it is at another provider; none when it is back. The way back begins at a page
+/// of the provider, so that it is no stricter.
+pub(super) fn with_upstream_cookie(response: Response, held: Option<&str>) -> Response {
+    let age = if held.is_some() { "SameSite=Lax; Max-Age=600" } else { "SameSite=Lax; Max-Age=0" };
+    with_cookie(response, UPSTREAM_COOKIE, held.unwrap_or_default(), age)
 }
 
 fn with_cookie(mut response: Response, name: &str, value: &str, more: &str) -> Response {

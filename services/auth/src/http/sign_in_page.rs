@@ -8,6 +8,7 @@ use axum::routing::get;
 use http::{HeaderMap, StatusCode, header};
 use openframe_fault::Fault;
 use openframe_oauth::Form;
+use url::form_urlencoded::Serializer;
 
 use super::oauth::{Posted, cached, go_to};
 use super::pages::{self, Offer, Onward, Shows};
@@ -34,16 +35,25 @@ async fn script() -> Response {
 
 /// Where a person goes on afterwards: back to the request of the program, and nowhere else. Another
 /// page's address would let anybody send people through this page to where they like.
-async fn onward(app: &Auth, form: &Form) -> Onward {
+pub(super) async fn onward(app: &Auth, next: &str) -> Onward {
     let own = format!("{}/authorize?", openframe_auth_api::PROVIDER);
-    let next = form.get("next").unwrap_or_default();
+    // A list that cannot be read keeps nobody from signing in another way.
+    let elsewhere = app.sign_in_providers().await.unwrap_or_default();
     let Some(query) = next.strip_prefix(&own) else {
-        return Onward { to: "/".to_owned(), program: None };
+        return Onward { to: "/".to_owned(), program: None, elsewhere };
     };
     // A request that is none is told so by the page of that request.
     let asking = app.asking(query.as_bytes()).await.ok().flatten();
     let program = asking.map(|(client, ask)| (client.name, ask.redirect_uri));
-    Onward { to: next.to_owned(), program }
+    let back = Serializer::new(String::new()).append_pair("next", next).finish();
+    let with = |(name, href): (String, String)| (name, format!("{href}?{back}"));
+    let elsewhere = elsewhere.into_iter().map(with).collect();
+    Onward { to: next.to_owned(), program, elsewhere }
+}
+
+/// Where a form or a query says that the person goes on.
+fn next_of(form: &Form) -> &str {
+    form.get("next").unwrap_or_default()
 }
 
 /// The step that the browser is at.
@@ -56,8 +66,17 @@ async fn show(State(app): State<Auth>, RawQuery(query): RawQuery, headers: Heade
         Ok(step) => at(step),
         Err(_) => Shows::Password(app.sends_mail()),
     };
-    let next = onward(&app, &form).await;
+    let next = onward(&app, next_of(&form)).await;
     page(&app, &shows, &next, half_cookie(&headers), Ok(())).await
+}
+
+/// The second step of a sign-in whose first was taken elsewhere: `half` is what the browser is given.
+pub(super) async fn second_step(
+    app: &Auth,
+    next: &Onward,
+    (half, step): (&str, NextStep),
+) -> Response {
+    with_half(page(app, &at(step), next, Some(half), Ok(())).await, half)
 }
 
 /// One step as a page; by a passkey too, where the person may have one. `half` is the sign-in that the
@@ -104,7 +123,7 @@ async fn typed(
     headers: HeaderMap,
     Posted(form): Posted,
 ) -> Response {
-    let next = onward(&app, &form).await;
+    let next = onward(&app, next_of(&form)).await;
     let step = form.get("step").unwrap_or_default();
     match take(&app, (step, &form, &next), &headers, &origin).await {
         Ok(response) => response,
@@ -158,10 +177,7 @@ async fn take(
             let typed = (text("email"), text("password"));
             match app.log_in(typed, session_cookie(headers), origin).await? {
                 Entered::Whole(opened) => Ok(with_session(go_to(&next.to), &opened.secret)),
-                Entered::Half(secret, step) => {
-                    let page = page(app, &at(step), next, Some(&secret), Ok(())).await;
-                    Ok(with_half(page, &secret))
-                }
+                Entered::Half(secret, step) => Ok(second_step(app, next, (&secret, step)).await),
             }
         }
     }

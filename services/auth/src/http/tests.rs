@@ -90,7 +90,7 @@ async fn setup_is_open_once_and_gives_a_cookie_that_pages_cannot_read() {
     let service = service().await;
     let setup = "/api/auth/v1/setup";
     let asked = service.check(&format!("GET {setup}"), "").await;
-    insta::assert_snapshot!(asked, @r#"200 {"needed":true,"mail":false,"passkeys":false}"#);
+    insta::assert_snapshot!(asked, @r#"200 {"needed":true,"mail":false,"passkeys":false,"providers":[]}"#);
     let token = service.running.app.issue_setup_token().await.unwrap().unwrap();
     let body =
         format!(r#"{{"token":"{token}","email":"a@b.c","name":"A","password":"a good long one"}}"#);

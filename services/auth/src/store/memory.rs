@@ -10,6 +10,7 @@ mod passkeys;
 mod places;
 mod proofs;
 mod trail;
+mod upstream;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -18,8 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use openframe_ids::{
-    ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, FamilyId, GrantId, PasskeyId, PlaceId,
-    PushedId, SessionId, SignInId, TenantId, UserId,
+    ApiKeyId, ClientId, DeviceId, EnrolmentTokenId, FamilyId, GrantId, IdentityProviderId,
+    PasskeyId, PlaceId, PushedId, SessionId, SignInId, TenantId, UserId,
 };
 use openframe_oauth::{Client, DeviceGrant, Family, Pushed};
 use openframe_tokens::opaque::SecretHash;
@@ -29,8 +30,9 @@ use uuid::Uuid;
 use super::{Answer, Change, Changed, Keys, People, Renewal, Sessions, SetUp, StreamState};
 use crate::domain::{
     ApiKey, Checkpoint, Claims, Consent, Device, DeviceCertificate, EmailLink, EnrolmentToken,
-    Entry, Event, HalfSignIn, Invitation, KeptGrant, NamedPlace, Passkey, PasswordLink,
-    SETUP_TOKENS, SealedKey, Session, SetupToken, TenantSettings, User, link,
+    Entry, Event, HalfSignIn, IdentityProvider, Invitation, KeptGrant, NamedPlace, Passkey,
+    PasswordLink, SETUP_TOKENS, SealedKey, Session, SetupToken, TenantSettings, UpstreamLink, User,
+    link,
 };
 
 /// A destination of the trail, and who sends to it until when.
@@ -80,6 +82,8 @@ struct Everything {
     mails: BTreeMap<Uuid, mails::Kept>,
     places: BTreeMap<PlaceId, NamedPlace>,
     grants: BTreeMap<GrantId, KeptGrant>,
+    providers: BTreeMap<IdentityProviderId, IdentityProvider>,
+    links: BTreeMap<(IdentityProviderId, String), UpstreamLink>,
     /// Where devices are that are not in the tenant as such.
     placed: BTreeMap<DeviceId, Place>,
     /// What devices said of themselves that wait.

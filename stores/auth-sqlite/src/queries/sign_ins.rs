@@ -9,15 +9,16 @@ use crate::engine::Connection;
 use crate::rows::HalfRow;
 
 pub(crate) async fn add_half(db: &mut Connection, it: &HalfSignIn) -> Result<u64> {
-    let (secret, expires) = (it.secret.0.as_slice(), ms(it.expires));
+    let (secret, expires, amr) = (it.secret.0.as_slice(), ms(it.expires), it.amr.as_str());
     let done = sqlx::query!(
-        r#"insert into half_sign_ins (id, tenant_id, user_id, secret, expires_ms)
-           values ($1, $2, $3, $4, $5)"#,
+        r#"insert into half_sign_ins (id, tenant_id, user_id, secret, expires_ms, amr)
+           values ($1, $2, $3, $4, $5, $6)"#,
         it.id.0,
         it.tenant.0,
         it.user.0,
         secret,
-        expires
+        expires,
+        amr
     )
     .execute(db)
     .await?;
@@ -28,7 +29,8 @@ pub(crate) async fn half(db: &mut Connection, id: Uuid) -> Result<Option<HalfRow
     sqlx::query_as!(
         HalfRow,
         r#"select id as "id!: Uuid", tenant_id as "tenant_id!: Uuid", user_id as "user_id!: Uuid",
-           secret as "secret!", expires_ms as "expires_ms!" from half_sign_ins where id = $1"#,
+           secret as "secret!", amr as "amr!", expires_ms as "expires_ms!"
+           from half_sign_ins where id = $1"#,
         id
     )
     .fetch_optional(db)

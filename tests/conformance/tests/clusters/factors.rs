@@ -1,6 +1,6 @@
-//! PostgreSQL: the auth service's promises about second factors and passkeys.
+//! PostgreSQL: the auth service's promises about second factors, passkeys and other providers.
 
-use openframe_conformance::{factors, passkeys};
+use openframe_conformance::{factors, passkeys, upstream};
 
 use crate::POSTGRES;
 use crate::postgres::Auth;
@@ -38,5 +38,20 @@ async fn postgres_keeps_the_rules_of_passkeys() {
     auth.end().await;
     let auth = Auth::fresh().await;
     passkeys::an_app_and_passkeys_stand_side_by_side(&auth.stores).await;
+    auth.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
+async fn postgres_keeps_the_rules_of_other_providers() {
+    let _held = POSTGRES.shared().await;
+    let auth = Auth::fresh().await;
+    upstream::a_provider_is_there_once(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    upstream::a_name_there_means_one_person(&auth.stores).await;
+    auth.end().await;
+    let auth = Auth::fresh().await;
+    upstream::a_person_is_made_with_the_link(&auth.stores).await;
     auth.end().await;
 }

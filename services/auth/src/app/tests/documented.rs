@@ -7,7 +7,9 @@ use openframe_tokens::internal;
 use openframe_tokens::opaque::Purpose;
 
 use super::*;
-use crate::app::{addresses, ended, factors, invitations, passkey_shown, setup, sign_in, step_up};
+use crate::app::{
+    addresses, ended, factors, invitations, passkey_shown, setup, sign_in, step_up, upstream,
+};
 use crate::domain::CONTEXT;
 
 const PAGE: &str = include_str!("../../../../../docs/guide/signing-in.md");
@@ -148,6 +150,7 @@ async fn how_long_everything_is_good_is_on_the_page() {
         ("a fresh sign-in, for what gives or takes authority", step_up::FRESH),
         ("an app that waits for the code that confirms it", factors::ENROLMENT_LIFETIME),
         ("a passkey that a browser was asked for", passkey_shown::CHALLENGE_LIFETIME),
+        ("a sign-in at another provider", upstream::TRY_LIFETIME),
         ("a link for a new password", link.expires.duration_since(world.app.now())),
         ("an invitation", invitations::INVITATION_LIFETIME),
         ("a link for a mail address", addresses::EMAIL_LINK_LIFETIME),
