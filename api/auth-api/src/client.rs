@@ -20,8 +20,8 @@ use crate::{
     AccessAnswer, AccessQuery, ApiKey, AuditEntry, AuditFilter, AuditStream, AuditVerdict,
     EnrolmentToken, Grant, Invitation, MadeApiKey, MadeEnrolmentToken, MadeOAuthClient, Me,
     NewApiKey, NewEnrolmentToken, NewGrant, NewInvitation, NewOAuthClient, NewPlace, NewUser,
-    OAuthClient, PREFIX, Page, Passkey, PasswordForgotten, PasswordLink, Place, PlaceChange,
-    QuarantinedDevice, RotateKeys, Session, Settings, SigningKey, User, UserChange,
+    OAuthClient, PREFIX, Page, Passkey, PasswordForgotten, PasswordLink, PeopleGroup, Place,
+    PlaceChange, QuarantinedDevice, RotateKeys, Session, Settings, SigningKey, User, UserChange,
 };
 
 /// Asks the auth service. Every method fails with the service's own refusal, or with `Unavailable`
@@ -91,6 +91,20 @@ impl AuthClient {
     /// Makes an API key.
     pub async fn create_api_key(&self, key: &NewApiKey) -> Result<MadeApiKey, Fault> {
         self.api.send(Method::POST, "/api-keys", key).await
+    }
+
+    /// Makes an API key of a provisioner, by which a directory asks.
+    pub async fn create_api_key_of(
+        &self,
+        id: UserId,
+        key: &NewApiKey,
+    ) -> Result<MadeApiKey, Fault> {
+        self.api.send(Method::POST, &format!("/users/{id}/api-keys"), key).await
+    }
+
+    /// Groups of people.
+    pub async fn groups(&self) -> Result<Page<PeopleGroup>, Fault> {
+        self.api.get("/groups").await
     }
 
     /// Revokes an API key.

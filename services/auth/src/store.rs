@@ -15,6 +15,7 @@ mod oauth;
 mod passkeys;
 mod places;
 mod proofs;
+mod provisioning;
 
 use std::sync::Arc;
 
@@ -41,6 +42,7 @@ pub use oauth::{Clients, Families, Logouts, SigningKeys};
 pub use passkeys::{Added, Passkeys, Removed, Use};
 pub use places::{Granted, Grants, Placed, Places};
 pub use proofs::{OneTimes, PushedRequests};
+pub use provisioning::{Directory, GroupTo, PersonTo, Provided, Provisioning};
 
 /// Why a store failed.
 #[derive(Debug, thiserror::Error)]
@@ -390,6 +392,8 @@ pub struct Stores {
     pub places: Arc<dyn Places>,
     /// What people are granted there.
     pub grants: Arc<dyn Grants>,
+    /// People and groups, for directories.
+    pub provisioning: Arc<dyn Provisioning>,
 }
 
 impl std::fmt::Debug for Stores {
@@ -412,7 +416,8 @@ impl Stores {
             + Invitations
             + EmailLinks
             + Places
-            + Grants,
+            + Grants
+            + Provisioning,
     {
         Self {
             people: Arc::new(store.clone()),
@@ -436,6 +441,7 @@ impl Stores {
             mails: Arc::new(store.clone()),
             places: Arc::new(store.clone()),
             grants: Arc::new(store.clone()),
+            provisioning: Arc::new(store.clone()),
         }
     }
 }

@@ -6,6 +6,7 @@ mod oauth;
 mod passkeys;
 mod places;
 mod proofs;
+mod provisioning;
 
 use jiff::Timestamp;
 use openframe_auth::domain::{
@@ -25,6 +26,7 @@ pub(crate) use oauth::*;
 pub(crate) use passkeys::*;
 pub(crate) use places::*;
 pub(crate) use proofs::*;
+pub(crate) use provisioning::*;
 
 pub(crate) struct UserRow {
     pub(crate) id: Uuid,

@@ -14,3 +14,4 @@ pub mod passkeys;
 pub mod passwords;
 pub mod places;
 pub mod proofs;
+pub mod provisioning;
