@@ -6,7 +6,7 @@ use openframe_fault::Fault;
 use openframe_ids::ApiKeyId;
 
 use crate::connection::Connection;
-use crate::{Format, output};
+use crate::{Format, output, user};
 
 /// What can be done with API keys, by an owner's key that no scope holds back.
 #[derive(Debug, Subcommand)]
@@ -18,6 +18,9 @@ pub enum ApiKeyCommand {
         /// What it may do, such as `devices:read`; several times for several
         #[arg(long = "scope", required = true)]
         scopes: Vec<String>,
+        /// The provisioner whose key it is, by id or mail address; one's own when absent
+        #[arg(long, value_name = "PERSON")]
+        of: Option<String>,
         /// Days until it ends
         #[arg(long, default_value_t = 90)]
         expires_in_days: u32,
@@ -42,9 +45,12 @@ pub(crate) async fn run(
 ) -> Result<(), Fault> {
     let auth = connection.auth();
     match command {
-        ApiKeyCommand::Create { name, scopes, expires_in_days } => {
+        ApiKeyCommand::Create { name, scopes, of, expires_in_days } => {
             let wanted = NewApiKey { name, scopes, expires_in_days: Some(expires_in_days) };
-            let made = auth.create_api_key(&wanted).await?;
+            let made = match of {
+                None => auth.create_api_key(&wanted).await?,
+                Some(of) => auth.create_api_key_of(user::find(&auth, &of).await?, &wanted).await?,
+            };
             match format {
                 Format::Json => output::json(&made),
                 Format::Table => output::line(&made.secret),

@@ -13,6 +13,7 @@ mod device;
 mod download;
 mod enrol_token;
 mod grant;
+mod group;
 mod health;
 mod identity_provider;
 mod job;
@@ -87,6 +88,9 @@ pub enum Command {
     /// List and invite people, grant roles at places, make links for new passwords, and manage second factors
     #[command(subcommand)]
     User(user::UserCommand),
+    /// List groups of people, which directories keep (SCIM)
+    #[command(subcommand)]
+    Group(group::GroupCommand),
     /// Register, list and remove programs that ask people for access (OAuth)
     #[command(subcommand)]
     Client(client::ClientCommand),
@@ -126,6 +130,7 @@ async fn ask(connection: &Connection, format: Format, command: Command) -> Resul
         Command::Query(args) => query::run(connection, format, args).await,
         Command::EnrolToken(command) => enrol_token::run(connection, format, command).await,
         Command::ApiKey(command) => api_key::run(connection, format, command).await,
+        Command::Group(command) => group::run(connection, format, command).await,
         Command::Place(command) => place::run(connection, format, command).await,
         Command::Access(command) => grant::access(connection, format, command).await,
         Command::User(command) => user::run(connection, format, command).await,

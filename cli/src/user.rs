@@ -20,7 +20,7 @@ pub enum UserCommand {
     Invite {
         /// The person's mail address
         email: String,
-        /// What the person may do: `owner`, `technician` or `read_only`
+        /// What the person may do: `owner`, `technician`, `read_only` or `provisioner`
         #[arg(long, default_value = "technician")]
         role: String,
     },

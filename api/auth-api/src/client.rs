@@ -23,8 +23,8 @@ use crate::{
     EnrolmentToken, Grant, IdentityProvider, IdentityProviderChange, Invitation, MadeApiKey,
     MadeEnrolmentToken, MadeOAuthClient, Me, NewApiKey, NewEnrolmentToken, NewGrant,
     NewIdentityProvider, NewInvitation, NewOAuthClient, NewPlace, NewUser, OAuthClient, PREFIX,
-    Page, Passkey, PasswordForgotten, PasswordLink, Place, PlaceChange, QuarantinedDevice,
-    RotateKeys, Session, Settings, SigningKey, User, UserChange, WaitingDevice,
+    Page, Passkey, PasswordForgotten, PasswordLink, PeopleGroup, Place, PlaceChange,
+    QuarantinedDevice, RotateKeys, Session, Settings, SigningKey, User, UserChange, WaitingDevice,
 };
 
 /// Asks the auth service. Every method fails with the service's own refusal, or with `Unavailable`
@@ -121,6 +121,20 @@ impl AuthClient {
     /// Makes an API key.
     pub async fn create_api_key(&self, key: &NewApiKey) -> Result<MadeApiKey, Fault> {
         self.api.send(Method::POST, "/api-keys", key).await
+    }
+
+    /// Makes an API key of a provisioner, by which a directory asks.
+    pub async fn create_api_key_of(
+        &self,
+        id: UserId,
+        key: &NewApiKey,
+    ) -> Result<MadeApiKey, Fault> {
+        self.api.send(Method::POST, &format!("/users/{id}/api-keys"), key).await
+    }
+
+    /// Groups of people.
+    pub async fn groups(&self) -> Result<Page<PeopleGroup>, Fault> {
+        self.api.get("/groups").await
     }
 
     /// Revokes an API key.

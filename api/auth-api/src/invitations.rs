@@ -12,7 +12,7 @@ use crate::User;
 pub struct NewInvitation {
     /// The person's mail address.
     pub email: String,
-    /// `owner`, `technician` or `read_only`: no more than one holds oneself.
+    /// `owner`, `technician`, `read_only` or `provisioner`: no more than one holds oneself.
     pub role: String,
 }
 

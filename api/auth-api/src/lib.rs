@@ -8,6 +8,7 @@ mod client;
 mod clients;
 mod devices;
 mod factors;
+mod groups;
 mod identity_providers;
 pub mod internal;
 mod invitations;
@@ -22,6 +23,7 @@ pub use client::AuthClient;
 pub use clients::*;
 pub use devices::{QuarantinedDevice, WaitingDevice};
 pub use factors::*;
+pub use groups::*;
 pub use identity_providers::*;
 pub use invitations::*;
 pub use passkeys::*;
@@ -30,6 +32,8 @@ pub use types::*;
 
 /// What every public path begins with.
 pub const PREFIX: &str = "/api/auth/v1";
+/// Where directories say who is there (SCIM 2.0).
+pub const SCIM: &str = "/scim/v2";
 /// What the paths of the OAuth provider begin with; its last part names the tenant.
 pub const PROVIDER: &str = "/t/main";
 /// Where programs send browsers to log out; pages of other origins may post a form there.

@@ -88,7 +88,7 @@ pub struct User {
     pub email_verified: bool,
     /// The name.
     pub name: String,
-    /// `owner`, `technician`, `read_only` or `none`: the role in the whole tenant.
+    /// `owner`, `technician`, `read_only`, `provisioner` or `none`: the role in the whole tenant.
     pub role: String,
     /// Whether sign-in is refused.
     pub disabled: bool,
@@ -109,7 +109,7 @@ pub struct NewUser {
     pub email: String,
     /// The name.
     pub name: String,
-    /// `owner`, `technician`, `read_only` or `none`.
+    /// `owner`, `technician`, `read_only`, `provisioner` or `none`.
     pub role: String,
     /// 8 to 256 characters.
     pub password: String,

@@ -162,6 +162,7 @@ fn letter(role: Role) -> char {
         Role::Owner => 'o',
         Role::Technician => 't',
         Role::ReadOnly => 'r',
+        Role::Provisioner => 'p',
         Role::None => 'n',
     }
 }

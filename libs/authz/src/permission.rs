@@ -31,11 +31,13 @@ pub enum Permission {
     AuditRead,
     /// See the platform's own health.
     PlatformRead,
+    /// Make, change and end people for a directory, no owners among them, and their groups (SCIM).
+    PeopleProvision,
 }
 
 impl Permission {
     /// Every permission, in the order in which documents list them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::DevicesRead,
         Self::DevicesWrite,
         Self::CommandsRun,
@@ -47,6 +49,7 @@ impl Permission {
         Self::EnrolmentManage,
         Self::AuditRead,
         Self::PlatformRead,
+        Self::PeopleProvision,
     ];
 
     /// Its text form.
@@ -63,6 +66,7 @@ impl Permission {
             Self::EnrolmentManage => "enrolment:manage",
             Self::AuditRead => "audit:read",
             Self::PlatformRead => "platform:read",
+            Self::PeopleProvision => "people:provision",
         }
     }
 }
@@ -87,7 +91,8 @@ impl FromStr for Permission {
     }
 }
 
-/// A set of permissions with a name. Each role holds all that the next holds, and more.
+/// A set of permissions with a name. Each role holds all that the next holds, and more; but
+/// [`Role::Provisioner`], which stands beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -97,13 +102,16 @@ pub enum Role {
     Technician,
     /// Looks, and changes nothing.
     ReadOnly,
+    /// A directory's hand (SCIM): makes, changes and ends people, and nothing else.
+    Provisioner,
     /// Nothing: such a person has what grants at places give.
     None,
 }
 
 impl Role {
     /// Every role, the one that permits most first.
-    pub const ALL: [Self; 4] = [Self::Owner, Self::Technician, Self::ReadOnly, Self::None];
+    pub const ALL: [Self; 5] =
+        [Self::Owner, Self::Technician, Self::ReadOnly, Self::Provisioner, Self::None];
 
     /// Its text form.
     pub fn as_str(self) -> &'static str {
@@ -111,6 +119,7 @@ impl Role {
             Self::Owner => "owner",
             Self::Technician => "technician",
             Self::ReadOnly => "read_only",
+            Self::Provisioner => "provisioner",
             Self::None => "none",
         }
     }
@@ -128,6 +137,7 @@ impl Role {
             | Permission::KeysManage
             | Permission::EnrolmentManage => matches!(self, Self::Owner | Self::Technician),
             Permission::UsersManage | Permission::AuditRead => self == Self::Owner,
+            Permission::PeopleProvision => matches!(self, Self::Owner | Self::Provisioner),
         }
     }
 }
@@ -159,6 +169,10 @@ mod tests {
                 assert!(Role::Technician.permits(permission));
             }
             assert!(!Role::None.permits(permission));
+            // A directory's key opens nothing else, and nobody but an owner can give its role.
+            let provisions = permission == Permission::PeopleProvision;
+            assert_eq!(Role::Provisioner.permits(permission), provisions);
+            assert!(!(provisions && Role::Technician.permits(permission)));
         }
     }
 
@@ -169,12 +183,12 @@ mod tests {
         let rows = page.lines().filter(|line| line.starts_with("| `") && line.contains(':'));
         let told: Vec<Vec<&str>> = rows
             .map(|row| row.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>())
-            .filter(|cells| cells.len() == 5)
+            .filter(|cells| cells.len() == 6)
             .map(|cells| [&cells[..1], &cells[2..]].concat())
             .collect();
         let holds = Permission::ALL.map(|permission| {
             let of = |role: Role| if role.permits(permission) { "yes" } else { "no" };
-            [Role::Owner, Role::Technician, Role::ReadOnly].map(of)
+            [Role::Owner, Role::Technician, Role::ReadOnly, Role::Provisioner].map(of)
         });
         let names = Permission::ALL.map(|permission| format!("`{permission}`"));
         let wanted: Vec<Vec<&str>> = names
@@ -184,7 +198,7 @@ mod tests {
             .collect();
         assert_eq!(told, wanted);
         let head = page.lines().find(|line| line.starts_with("| permission |")).unwrap();
-        assert!(head.ends_with("| owner | technician | read_only |"), "{head}");
+        assert!(head.ends_with("| owner | technician | read_only | provisioner |"), "{head}");
     }
 
     #[test]

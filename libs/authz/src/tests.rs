@@ -31,7 +31,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn grants() -> impl Strategy<Value = Vec<Grant>> {
-    let grant = (0..4usize, 0..tree().len(), any::<bool>(), proptest::option::of(0..4i64));
+    let grant = (0..Role::ALL.len(), 0..tree().len(), any::<bool>(), proptest::option::of(0..4i64));
     let grant = grant.prop_map(|(role, place, allow, until)| Grant {
         role: Role::ALL[role],
         place: tree()[place],
@@ -62,7 +62,7 @@ proptest! {
     // ASVS 8.2.2
     #[test]
     fn lists_points_walks_and_policies_agree(
-        role in 0..4usize,
+        role in 0..Role::ALL.len(),
         grants in grants(),
         now in 0..4i64,
         asked in proptest::collection::vec((0..Permission::ALL.len(), 0..tree().len()), 3),

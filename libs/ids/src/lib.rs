@@ -86,6 +86,8 @@ id! {
     PlaceId;
     /// A role that a person was granted at a place.
     GrantId;
+    /// A set of people.
+    GroupId;
     /// A device that was enrolled; its name for life.
     DeviceId;
     /// One command to one device.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use openframe_tokens::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,43 @@ pub struct Config {
     pub audit: AuditConfig,
     /// Mail to people.
     pub mail: MailConfig,
+    /// Directories that say who is there (SCIM).
+    pub scim: ScimConfig,
+}
+
+/// Directories that say who is there (SCIM).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScimConfig {
+    /// The role of people whom a directory adds.
+    pub role: ScimRole,
+    /// The most that somebody may hold whom a directory changes, disables or ends; no less than `role`.
+    /// Nobody who holds more is in its hand, and never an owner.
+    pub up_to: ScimRole,
+}
+
+/// A role that a directory may have to do with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScimRole {
+    /// Nothing but grants that permit nothing.
+    #[default]
+    None,
+    /// Looks, and changes nothing.
+    ReadOnly,
+    /// Works on devices and alerts.
+    Technician,
+}
+
+impl ScimRole {
+    /// The role.
+    pub fn role(self) -> Role {
+        match self {
+            Self::None => Role::None,
+            Self::ReadOnly => Role::ReadOnly,
+            Self::Technician => Role::Technician,
+        }
+    }
 }
 
 /// Mail to people: links for who has forgotten a password, and word of what was changed. The server is
@@ -153,6 +191,7 @@ impl Default for Config {
             cleanup_seconds: 300,
             audit: AuditConfig::default(),
             mail: MailConfig::default(),
+            scim: ScimConfig::default(),
         }
     }
 }

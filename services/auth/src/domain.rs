@@ -8,6 +8,7 @@ mod mail;
 mod passkey;
 mod password;
 mod place;
+mod provisioning;
 mod rate;
 mod search;
 mod terms;
@@ -33,6 +34,7 @@ pub use password::{
     CONTEXT, OWN_WORD_MIN, PASSWORD_MAX, PASSWORD_MIN, own_password_fault, password_fault,
 };
 pub use place::{KeptGrant, MOST_PLACES, NamedPlace, PlaceKind};
+pub use provisioning::{Group, MOST_GROUPS, MOST_MEMBERS, Membership, Provisioned, ended_address};
 pub use rate::Rate;
 pub use search::{Action, Filter, within};
 pub use terms::{Claims, Judged, Terms};

@@ -95,6 +95,24 @@ pub enum Error {
     /// Only a person in a session, or an owner's key that no scope holds back, may do this.
     #[error("this API key cannot do this; sign in, or use an owner's key that has every scope")]
     PeopleOnly,
+    /// Only an API key may ask.
+    #[error("this is for API keys with the scope people:provision; make one by an owner's session")]
+    KeysOnly,
+    /// A directory has no hand on whoever holds more than the settings say.
+    #[error(
+        "a directory changes nobody who holds more than the settings say (auth.scim.up_to), and \
+         never an owner: this is for an owner to do"
+    )]
+    OutOfReach,
+    /// The directory has given its id to another person or group.
+    #[error("another one has this externalId already")]
+    ExternalIdTaken,
+    /// There are as many groups, or members of a group, as there may be.
+    #[error("there are as many groups, or members of this group, as there may be; remove some")]
+    GroupsFull,
+    /// There are more people than are looked through.
+    #[error("filter by userName or externalId: more than {0} people would be looked through")]
+    TooManyPeople(usize),
     /// Only one of the platform's own services may ask.
     #[error("only the platform's own services may ask this")]
     ServicesOnly,
@@ -178,10 +196,14 @@ impl Error {
             Self::NotPermitted(_)
             | Self::NotHeld(_)
             | Self::PeopleOnly
+            | Self::KeysOnly
+            | Self::OutOfReach
             | Self::ServicesOnly
             | Self::StepUpNeeded => Kind::Forbidden,
             Self::NoSetup | Self::NoMail | Self::NoPasskeys | Self::Missing(_) => Kind::NotFound,
             Self::EmailTaken
+            | Self::ExternalIdTaken
+            | Self::GroupsFull
             | Self::LastOwner
             | Self::OwnerDenied
             | Self::TooManyGrants
@@ -195,6 +217,7 @@ impl Error {
             | Self::DeviceWaits
             | Self::PasskeyTaken => Kind::Conflict,
             Self::Invalid(_)
+            | Self::TooManyPeople(_)
             | Self::WrongPassword
             | Self::WrongCode
             | Self::WrongPasskey
@@ -239,6 +262,11 @@ impl Error {
             Self::BadDevice => "bad_device",
             Self::NotPermitted(_) => "not_permitted",
             Self::PeopleOnly => "people_only",
+            Self::KeysOnly => "keys_only",
+            Self::OutOfReach => "out_of_reach",
+            Self::ExternalIdTaken => "external_id_taken",
+            Self::GroupsFull => "groups_full",
+            Self::TooManyPeople(_) => "too_many_people",
             Self::ServicesOnly => "services_only",
             Self::NoSetup => "no_setup",
             Self::Missing(_) => "not_found",
@@ -300,6 +328,11 @@ impl From<Error> for Fault {
             | Error::BadDevice
             | Error::NotPermitted(_)
             | Error::PeopleOnly
+            | Error::KeysOnly
+            | Error::OutOfReach
+            | Error::ExternalIdTaken
+            | Error::GroupsFull
+            | Error::TooManyPeople(_)
             | Error::ServicesOnly
             | Error::NoSetup
             | Error::NoMail

@@ -12,6 +12,7 @@ mod oauth;
 mod pages;
 mod passkeys;
 mod places;
+mod scim;
 mod sign_in;
 mod sign_in_page;
 mod signing_keys;
@@ -109,7 +110,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 pub(crate) fn router(app: Auth, verifier: Verifier, clock: Clock) -> Router {
     let (closed, _) = closed().split_for_parts();
-    let closed = closed.merge(internal::routes()).with_state(app.clone());
+    let closed = closed.merge(internal::routes()).merge(scim::routes()).with_state(app.clone());
     let (open, _) = open().split_for_parts();
     let open = open.merge(internal::open()).merge(oauth::routes(&app)).merge(upstream::routes());
     let router = open.with_state(app).merge(require(closed, verifier, clock));

@@ -20,7 +20,7 @@ mod stream;
 mod tasks;
 
 pub use app::{Auth, JoinKeys, new_bootstrap_secret};
-pub use config::{AuditConfig, Config, MailConfig, MailTls, StreamConfig};
+pub use config::{AuditConfig, Config, MailConfig, MailTls, ScimConfig, ScimRole, StreamConfig};
 pub use error::Error;
 pub use http::openapi;
 pub use mail::Mailer;

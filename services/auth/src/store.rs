@@ -15,6 +15,7 @@ mod oauth;
 mod passkeys;
 mod places;
 mod proofs;
+mod provisioning;
 mod upstream;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub use oauth::{Clients, Families, Logouts, SigningKeys};
 pub use passkeys::{Added, Passkeys, Removed, Use};
 pub use places::{Granted, Grants, Placed, Places};
 pub use proofs::{OneTimes, PushedRequests};
+pub use provisioning::{Directory, GroupTo, PersonTo, Provided, Provisioning};
 pub use upstream::{IdentityProviders, Known, LinkKept, ProviderKept};
 
 /// Why a store failed.
@@ -394,6 +396,8 @@ pub struct Stores {
     pub grants: Arc<dyn Grants>,
     /// Other providers that people may sign in at.
     pub identity_providers: Arc<dyn IdentityProviders>,
+    /// People and groups, for directories.
+    pub provisioning: Arc<dyn Provisioning>,
 }
 
 impl std::fmt::Debug for Stores {
@@ -417,7 +421,8 @@ impl Stores {
             + EmailLinks
             + Places
             + Grants
-            + IdentityProviders,
+            + IdentityProviders
+            + Provisioning,
     {
         Self {
             people: Arc::new(store.clone()),
@@ -442,6 +447,7 @@ impl Stores {
             places: Arc::new(store.clone()),
             grants: Arc::new(store.clone()),
             identity_providers: Arc::new(store.clone()),
+            provisioning: Arc::new(store.clone()),
         }
     }
 }

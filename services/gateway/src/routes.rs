@@ -144,6 +144,8 @@ impl Routes {
             },
             provider("/t/"),
             provider("/.well-known/oauth-authorization-server/"),
+            // A group of ten thousand is larger than a form.
+            Route { size: Size::Usual, ..under("/scim/v2/", Target::Auth) },
             under("/api/auth/v1/", Target::Auth),
             under("/api/devices/v1/", Target::Devices),
             under("/api/monitoring/v1/", Target::Monitoring),
@@ -190,6 +192,8 @@ mod tests {
         check(&Method::GET, "/api/devices/v1/devices", Some((Target::Devices, false)));
         check(&Method::GET, "/prometheus/api/v1/query", Some((Target::Monitoring, false)));
         check(&Method::POST, "/otlp/v1/metrics", Some((Target::Monitoring, false)));
+        check(&Method::PATCH, "/scim/v2/Users/1", Some((Target::Auth, false)));
+        check(&Method::GET, "/scim/v1/Users", None);
         check(&Method::GET, "/otlp/v1/metrics", None);
         check(&Method::GET, "/", None);
     }

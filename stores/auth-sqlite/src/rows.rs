@@ -6,6 +6,7 @@ mod oauth;
 mod passkeys;
 mod places;
 mod proofs;
+mod provisioning;
 mod upstream;
 
 use jiff::Timestamp;
@@ -26,6 +27,7 @@ pub(crate) use oauth::*;
 pub(crate) use passkeys::*;
 pub(crate) use places::*;
 pub(crate) use proofs::*;
+pub(crate) use provisioning::*;
 pub(crate) use upstream::*;
 
 pub(crate) struct UserRow {

@@ -9,6 +9,7 @@ mod oauth;
 mod passkeys;
 mod places;
 mod proofs;
+mod provisioning;
 mod trail;
 mod upstream;
 
@@ -119,6 +120,44 @@ async fn is_taken(
     Ok(found.is_some_and(|row| row.id != except.0))
 }
 
+/// Changes a person; nothing is recorded or committed yet.
+async fn change(
+    db: &mut Connection,
+    (tenant, id): (TenantId, UserId),
+    to: &Change,
+    at: Timestamp,
+) -> Answer<Changed> {
+    let Some(row) = sql::user(db, tenant.0, id.0).await.map_err(failed)? else {
+        return Ok(Changed::Missing);
+    };
+    let user = User::try_from(row)?;
+    let now = to.applied_to(&user);
+    let stops = user.is_owner() && !now.is_owner();
+    if stops && !owner_signs_in(db, tenant, Some(id)).await? {
+        return Ok(Changed::LastOwner);
+    }
+    if now.role == Role::Owner
+        && user.role != Role::Owner
+        && places::is_denied(db, (tenant, id), at).await?
+    {
+        return Ok(Changed::Denied);
+    }
+    if is_taken(db, (tenant, &now.email), id).await? {
+        return Ok(Changed::EmailTaken);
+    }
+    sql::change_user(db, tenant.0, id.0, to).await.map_err(failed)?;
+    if to.moves(&user) {
+        end_links(db, id).await?;
+    }
+    if now.disabled {
+        sign_out(db, id, at).await?;
+        sql::end_invitation(db, id.0, ms(at)).await.map_err(failed)?;
+        sql::remove_keys_of(db, tenant.0, id.0).await.map_err(failed)?;
+    }
+    let row = sql::user(db, tenant.0, id.0).await.map_err(failed)?;
+    Ok(Changed::Done(row.map_or(Ok(now), User::try_from)?))
+}
+
 /// Commits with an audit line if something was changed.
 async fn commit_if(mut tx: Writing, changed: u64, tenant: TenantId, event: &Event) -> Answer<bool> {
     if changed == 0 {
@@ -217,36 +256,11 @@ impl People for SqlStore {
         event: &Event,
     ) -> Answer<Changed> {
         let mut tx = writing(&self.0).await?;
-        let Some(row) = sql::user(&mut tx, tenant.0, id.0).await.map_err(failed)? else {
-            return Ok(Changed::Missing);
-        };
-        let user = User::try_from(row)?;
-        let now = to.applied_to(&user);
-        let stops = user.is_owner() && !now.is_owner();
-        if stops && !owner_signs_in(&mut tx, tenant, Some(id)).await? {
-            return Ok(Changed::LastOwner);
+        let changed = change(&mut tx, (tenant, id), to, event.at).await?;
+        if let Changed::Done(_) = &changed {
+            commit_if(tx, 1, tenant, event).await?;
         }
-        if now.role == Role::Owner
-            && user.role != Role::Owner
-            && places::is_denied(&mut tx, (tenant, id), event.at).await?
-        {
-            return Ok(Changed::Denied);
-        }
-        if is_taken(&mut tx, (tenant, &now.email), id).await? {
-            return Ok(Changed::EmailTaken);
-        }
-        let changed = sql::change_user(&mut tx, tenant.0, id.0, to).await.map_err(failed)?;
-        if to.moves(&user) {
-            end_links(&mut tx, id).await?;
-        }
-        if now.disabled {
-            sign_out(&mut tx, id, event.at).await?;
-            sql::end_invitation(&mut tx, id.0, ms(event.at)).await.map_err(failed)?;
-            sql::remove_keys_of(&mut tx, tenant.0, id.0).await.map_err(failed)?;
-        }
-        let row = sql::user(&mut tx, tenant.0, id.0).await.map_err(failed)?;
-        commit_if(tx, changed, tenant, event).await?;
-        Ok(Changed::Done(row.map_or(Ok(now), User::try_from)?))
+        Ok(changed)
     }
 
     async fn add_password_link(

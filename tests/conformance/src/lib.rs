@@ -14,4 +14,5 @@ pub mod passkeys;
 pub mod passwords;
 pub mod places;
 pub mod proofs;
+pub mod provisioning;
 pub mod upstream;

@@ -6,7 +6,7 @@ use openframe_auth::Stores;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{
     audit, auth as rules, device_grants, enrolment, factors, invitations, mails, oauth, passkeys,
-    passwords, places, proofs, upstream,
+    passwords, places, proofs, provisioning, upstream,
 };
 use openframe_sqlite::Database;
 use proptest::prelude::*;
@@ -30,6 +30,46 @@ async fn a_secret_counts_once_it_is_confirmed() {
     let engines = engines().await;
     factors::a_secret_counts_once_it_is_confirmed(&engines.memory).await;
     factors::a_secret_counts_once_it_is_confirmed(&engines.sqlite).await;
+}
+
+// B35.unique
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_and_an_external_id_are_somebodys_once() {
+    let engines = engines().await;
+    provisioning::a_name_and_an_external_id_are_somebodys_once(&engines.memory).await;
+    provisioning::a_name_and_an_external_id_are_somebodys_once(&engines.sqlite).await;
+}
+
+// B35.pages
+#[tokio::test(flavor = "multi_thread")]
+async fn people_are_listed_in_one_order() {
+    let engines = engines().await;
+    provisioning::people_are_listed_in_one_order(&engines.memory).await;
+    provisioning::people_are_listed_in_one_order(&engines.sqlite).await;
+}
+
+// B35.owner
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_above_is_in_a_directorys_hand() {
+    let engines = engines().await;
+    provisioning::nobody_above_is_in_a_directorys_hand(&engines.memory).await;
+    provisioning::nobody_above_is_in_a_directorys_hand(&engines.sqlite).await;
+}
+
+// B35.ended
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_ended_is_out() {
+    let engines = engines().await;
+    provisioning::whoever_is_ended_is_out(&engines.memory).await;
+    provisioning::whoever_is_ended_is_out(&engines.sqlite).await;
+}
+
+// B35.groups
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_have_people_who_are_there() {
+    let engines = engines().await;
+    provisioning::groups_have_people_who_are_there(&engines.memory).await;
+    provisioning::groups_have_people_who_are_there(&engines.sqlite).await;
 }
 
 // B23.once, B23.race

@@ -12,7 +12,7 @@ use crate::domain::Entry;
 const BATCH: u32 = 1000;
 
 /// What ends or changes the access of people, keys and programs.
-pub(super) const PEOPLE: [&str; 20] = [
+pub(super) const PEOPLE: [&str; 21] = [
     "api_key.revoke",
     "client.remove",
     "consent.withdraw",
@@ -33,6 +33,7 @@ pub(super) const PEOPLE: [&str; 20] = [
     "totp.confirm",
     "totp.remove",
     "user.change",
+    "user.remove",
 ];
 /// What ends the access of a device.
 const DEVICES: [&str; 2] = ["device.quarantine", "device.revoke"];

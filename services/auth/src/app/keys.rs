@@ -1,9 +1,9 @@
 //! API keys.
 
 use jiff::SignedDuration;
-use openframe_ids::ApiKeyId;
-use openframe_tokens::Permission;
+use openframe_ids::{ApiKeyId, UserId};
 use openframe_tokens::opaque::{Purpose, mint};
+use openframe_tokens::{Permission, Role};
 
 use super::people::checked_name;
 use super::{Asked, Auth, need, need_whole};
@@ -43,6 +43,38 @@ impl Auth {
     ) -> Result<MadeKey, Error> {
         let owner = need_whole(&asked.caller, Permission::KeysManage)?;
         self.fresh(asked).await?;
+        self.make_key(asked, owner, (name, scopes), days).await
+    }
+
+    /// Makes a key of a provisioner: a directory asks by it for years, whoever has made it. It may do what
+    /// a provisioner may.
+    pub async fn create_provisioner_key(
+        &self,
+        asked: &Asked,
+        id: UserId,
+        (name, scopes): (&str, Vec<String>),
+        days: Option<u32>,
+    ) -> Result<MadeKey, Error> {
+        need_whole(&asked.caller, Permission::UsersManage)?;
+        need(&asked.caller, Permission::KeysManage)?;
+        self.fresh(asked).await?;
+        let person = self.if_enabled(asked.caller.tenant, id).await?;
+        let person = person.filter(|person| person.role == Role::Provisioner);
+        let owner = person.ok_or(Error::Missing("provisioner who may sign in"))?.id;
+        let more = |scope: &&String| scope.parse().is_ok_and(|it| !Role::Provisioner.permits(it));
+        if let Some(scope) = scopes.iter().find(more) {
+            return Err(Error::Invalid(format!("a provisioner does not hold {scope}")));
+        }
+        self.make_key(asked, owner, (name, scopes), days).await
+    }
+
+    async fn make_key(
+        &self,
+        asked: &Asked,
+        owner: UserId,
+        (name, scopes): (&str, Vec<String>),
+        days: Option<u32>,
+    ) -> Result<MadeKey, Error> {
         let name = checked_name(name)?;
         let scopes = checked_scopes(asked, scopes)?;
         let days = days.unwrap_or(DEFAULT_DAYS);

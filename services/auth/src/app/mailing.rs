@@ -109,9 +109,6 @@ impl Auth {
     /// Tells a person by mail what became of the account, for when it was somebody else. What has been
     /// done stays done if this fails: only the log tells then.
     pub(super) async fn tell_by_mail(&self, user: &User, what: &str, origin: &Origin) {
-        if !self.sends_mail() {
-            return;
-        }
         let own = self.own_url();
         let from = match origin.remote_address.as_str() {
             "" => String::new(),
@@ -125,7 +122,26 @@ impl Auth {
              If it was not you, ask for a new password at {own}/forgot at once,\n\
              and tell whoever manages people there.\n"
         );
-        let letter = Letter { to: email.clone(), subject: what.to_owned(), text };
+        self.send_notice(user, what, text).await;
+    }
+
+    /// Tells a person whom a directory has added how to get in.
+    pub(super) async fn tell_provisioned(&self, user: &User) {
+        let (email, own) = (&user.email, self.own_url());
+        let text = format!(
+            "Your organisation has given you access to OpenFrame at {own}\n\n\
+             You have no password yet. Ask for a link to choose one, for {email}, here:\n\n\
+             {own}/forgot\n\n\
+             If you expect nothing of the kind, there is nothing to do.\n"
+        );
+        self.send_notice(user, "You have access to OpenFrame", text).await;
+    }
+
+    async fn send_notice(&self, user: &User, subject: &str, text: String) {
+        if !self.sends_mail() {
+            return;
+        }
+        let letter = Letter { to: user.email.clone(), subject: subject.to_owned(), text };
         let ends = self.now() + NOTICE_LIFETIME;
         let mail = self.sealed_mail(MailKind::Notice, &letter.written(), ends);
         if let Err(error) = self.store.mails.add(&mail, None).await {

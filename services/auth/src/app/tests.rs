@@ -11,6 +11,7 @@ mod mailing;
 mod passkeys;
 mod places;
 mod programs;
+mod provisioning;
 mod secrets;
 mod sessions;
 mod signing_keys;
@@ -151,7 +152,7 @@ async fn each_operation_is_open_to_whom_it_should_be() {
         (person(Role::ReadOnly), "---x-x---------------"),
         (key(&[Permission::DevicesRead]), "---------------------"),
         // All but one: it is held back by a scope, so it manages no people, sessions or keys.
-        (key(&Permission::ALL[..10]), "----------xxxxxxxxx--"),
+        (key(&Permission::ALL[..11]), "----------xxxxxxxxx--"),
         (key(&Permission::ALL), "xxxxxxxxxxxxxxxxxxxx-"),
         (Subject::Device { device: DeviceId::new() }, "---------------------"),
         (Subject::Service { name: "devices".to_owned() }, "-------------x-------"),

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use http::StatusCode;
 use openframe_auth_api::{
-    ApiKey, MadeApiKey, NewApiKey, NewUser, Page, PasswordLink, User, UserChange,
+    ApiKey, MadeApiKey, NewApiKey, NewUser, Page, PasswordLink, PeopleGroup, User, UserChange,
 };
 use openframe_fault::{Fault, Json, Path, Query};
 use openframe_ids::{ApiKeyId, UserId};
@@ -21,6 +21,8 @@ pub(super) fn routes() -> OpenApiRouter<Auth> {
         .routes(routes!(password_link))
         .routes(routes!(api_keys, create_api_key))
         .routes(routes!(revoke_api_key))
+        .routes(routes!(create_api_key_of))
+        .routes(routes!(groups))
 }
 
 /// Lists people.
@@ -95,6 +97,29 @@ async fn create_api_key(
     let made = app.create_api_key(&asked, &new.name, new.scopes, new.expires_in_days).await?;
     let made = MadeApiKey { key: views::key(made.key), secret: made.secret };
     Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Makes an API key of a provisioner, by which a directory says who is there (SCIM).
+#[utoipa::path(post, path = "/users/{id}/api-keys", tag = "keys", params(("id" = UserId, Path)),
+    request_body = NewApiKey, responses((status = 201, body = MadeApiKey)))]
+async fn create_api_key_of(
+    State(app): State<Auth>,
+    asked: Asked,
+    Path(id): Path<UserId>,
+    Json(new): Json<NewApiKey>,
+) -> Result<(StatusCode, Json<MadeApiKey>), Fault> {
+    let NewApiKey { name, scopes, expires_in_days } = new;
+    let made = app.create_provisioner_key(&asked, id, (&name, scopes), expires_in_days).await?;
+    let made = MadeApiKey { key: views::key(made.key), secret: made.secret };
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Lists groups of people, which directories keep.
+#[utoipa::path(get, path = "/groups", tag = "people",
+    responses((status = 200, body = Page<PeopleGroup>)))]
+async fn groups(State(app): State<Auth>, asked: Asked) -> Result<Json<Page<PeopleGroup>>, Fault> {
+    let groups = app.people_groups(&asked).await?;
+    Ok(Json(views::page(groups.into_iter().map(views::group).collect())))
 }
 
 /// Revokes an API key.

@@ -8,8 +8,8 @@ use openframe_tokens::{Permission, Reach, Role};
 use crate::Error;
 use crate::app::{Certificate, Finding, Verdict, hex};
 use crate::domain::{
-    ApiKey, Checkpoint, Device, EnrolmentToken, KeptGrant, NamedPlace, Passkey, Session, User,
-    WaitingDevice,
+    ApiKey, Checkpoint, Device, EnrolmentToken, Group, KeptGrant, NamedPlace, Passkey, Session,
+    User, WaitingDevice,
 };
 use crate::store::StreamState;
 
@@ -54,6 +54,16 @@ pub(super) fn grant(kept: &KeptGrant) -> wire::Grant {
         effect: grant.effect.as_str().to_owned(),
         until: grant.until,
         created_at: kept.created,
+    }
+}
+
+pub(super) fn group((members, group): (usize, Group)) -> wire::PeopleGroup {
+    wire::PeopleGroup {
+        id: group.id,
+        name: group.name,
+        members: members as u64,
+        created_at: group.created,
+        changed_at: group.changed,
     }
 }
 

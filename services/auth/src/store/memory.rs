@@ -9,6 +9,7 @@ mod oauth;
 mod passkeys;
 mod places;
 mod proofs;
+mod provisioning;
 mod trail;
 mod upstream;
 
@@ -84,6 +85,7 @@ struct Everything {
     grants: BTreeMap<GrantId, KeptGrant>,
     providers: BTreeMap<IdentityProviderId, IdentityProvider>,
     links: BTreeMap<(IdentityProviderId, String), UpstreamLink>,
+    directories: provisioning::Kept,
     /// Where devices are that are not in the tenant as such.
     placed: BTreeMap<DeviceId, Place>,
     /// What devices said of themselves that wait.
@@ -125,6 +127,37 @@ impl Everything {
                 && Some(user.id) != except
         };
         self.users.values().any(can)
+    }
+
+    /// Changes a person; nothing is recorded yet.
+    fn change(&mut self, (tenant, id): (TenantId, UserId), to: &Change, at: Timestamp) -> Changed {
+        let other_owner = self.owner_signs_in(tenant, Some(id));
+        let taken = to.email.as_ref().is_some_and(|email| self.has_address((tenant, email), id));
+        let denied = self.is_denied(id, at);
+        let Some(user) = self.users.get_mut(&id).filter(|user| user.tenant == tenant) else {
+            return Changed::Missing;
+        };
+        let now = to.applied_to(user);
+        if user.is_owner() && !now.is_owner() && !other_owner {
+            return Changed::LastOwner;
+        }
+        if now.role == Role::Owner && user.role != Role::Owner && denied {
+            return Changed::Denied;
+        }
+        if taken {
+            return Changed::EmailTaken;
+        }
+        let moves = to.moves(user);
+        *user = now.clone();
+        if moves {
+            self.end_links(id);
+        }
+        if now.disabled {
+            self.sign_out(id, at);
+            self.end_invitation(id, at);
+            self.keys.retain(|_, key| key.owner != id);
+        }
+        Changed::Done(self.users.get(&id).cloned().unwrap_or(now))
     }
 }
 
@@ -232,34 +265,11 @@ impl People for MemoryStore {
         event: &Event,
     ) -> Answer<Changed> {
         let mut all = self.lock();
-        let other_owner = all.owner_signs_in(tenant, Some(id));
-        let taken = to.email.as_ref().is_some_and(|email| all.has_address((tenant, email), id));
-        let denied = all.is_denied(id, event.at);
-        let Some(user) = all.users.get_mut(&id).filter(|user| user.tenant == tenant) else {
-            return Ok(Changed::Missing);
-        };
-        let now = to.applied_to(user);
-        if user.is_owner() && !now.is_owner() && !other_owner {
-            return Ok(Changed::LastOwner);
+        let changed = all.change((tenant, id), to, event.at);
+        if let Changed::Done(_) = &changed {
+            all.record(tenant, event);
         }
-        if now.role == Role::Owner && user.role != Role::Owner && denied {
-            return Ok(Changed::Denied);
-        }
-        if taken {
-            return Ok(Changed::EmailTaken);
-        }
-        let moves = to.moves(user);
-        *user = now.clone();
-        if moves {
-            all.end_links(id);
-        }
-        if now.disabled {
-            all.sign_out(id, event.at);
-            all.end_invitation(id, event.at);
-            all.keys.retain(|_, key| key.owner != id);
-        }
-        all.record(tenant, event);
-        Ok(Changed::Done(all.users.get(&id).cloned().unwrap_or(now)))
+        Ok(changed)
     }
 
     async fn add_password_link(

@@ -6,7 +6,7 @@ use openframe_auth::store::{Answer, EmailLinks, EmailUsed, Invitations};
 use openframe_ids::{TenantId, UserId};
 use openframe_tokens::opaque::SecretHash;
 
-use super::{SqlStore, commit_if, end_links, is_taken};
+use super::{SqlStore, commit_if, end_links, is_taken, provisioning};
 use crate::engine::{Connection, failed, reading, writing};
 use crate::queries::{self as sql, ms};
 
@@ -61,6 +61,7 @@ impl Invitations for SqlStore {
         let removed = sql::remove_invitation(&mut tx, tenant.0, user.0).await.map_err(failed)?;
         if removed > 0 {
             end_links(&mut tx, user).await?;
+            provisioning::forget(&mut tx, user).await?;
             sql::remove_user(&mut tx, tenant.0, user.0).await.map_err(failed)?;
         }
         commit_if(tx, removed, tenant, event).await

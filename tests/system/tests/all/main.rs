@@ -42,6 +42,7 @@ mod readme;
 mod recovery;
 mod roles;
 mod rp_logout;
+mod scim;
 mod secrets;
 mod signing_keys;
 mod smuggling;

@@ -97,6 +97,7 @@ impl Invitations for MemoryStore {
             return Ok(false);
         }
         all.end_links(user);
+        all.forget_provisioned(user);
         all.users.remove(&user);
         all.record(tenant, event);
         Ok(true)
