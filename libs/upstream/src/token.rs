@@ -111,7 +111,7 @@ pub fn check(id_token: &str, wanted: Wanted<'_>) -> Result<Person, Refusal> {
                 if fits { Ok(()) } else { Err("not issued just now".to_owned()) }
             });
     let nonce = Nonce::new(wanted.nonce.to_owned());
-    let claims = token.claims(&verifier, &nonce).map_err(refusal)?;
+    let claims = token.claims(&verifier, &nonce).map_err(|error| refusal(&error))?;
     narrow(claims, wanted)?;
     person(claims, wanted)
 }
@@ -179,7 +179,7 @@ fn moment(at: Timestamp) -> DateTime<Utc> {
 }
 
 /// Why the library refuses a token, without what the token says: that is a stranger's text.
-fn refusal(error: ClaimsVerificationError) -> Refusal {
+fn refusal(error: &ClaimsVerificationError) -> Refusal {
     let bad = |why: &str| Refusal::Token(why.to_owned());
     match error {
         ClaimsVerificationError::SignatureVerification(
@@ -195,6 +195,11 @@ fn refusal(error: ClaimsVerificationError) -> Refusal {
         ClaimsVerificationError::InvalidAudience(_) => bad("another audience"),
         ClaimsVerificationError::InvalidNonce(_) => bad("another nonce"),
         ClaimsVerificationError::Expired(_) => bad("expired, or not issued just now"),
-        _ => bad("not what was asked for"),
+        ClaimsVerificationError::InvalidAuthContext(_)
+        | ClaimsVerificationError::InvalidAuthTime(_)
+        | ClaimsVerificationError::InvalidSubject(_)
+        | ClaimsVerificationError::Unsupported(_)
+        | ClaimsVerificationError::Other(_)
+        | _ => bad("not what was asked for"),
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use http::{HeaderName, HeaderValue, Method, Request, header};
+use openframe_fault::body;
 
 use super::{Refusal, Webhooks, reachable, reason};
 
@@ -47,9 +48,9 @@ impl Webhooks {
         let answer = self.0.request(request).await;
         let answer = answer.map_err(|error| Refusal::Temporary(reason(&error)))?;
         let status = answer.status().as_u16();
-        let body = to_bytes(Body::new(answer.into_body()), limit).await;
-        let body = body.map_err(|error| Refusal::Final(reason(&error)))?.to_vec();
-        Ok(Fetched { status, body })
+        let body = body::read(Body::new(answer.into_body()), limit).await;
+        let body = body.map_err(|fault| Refusal::Final(fault.message().to_owned()))?;
+        Ok(Fetched { status, body: body.to_vec() })
     }
 }
 

@@ -10,6 +10,7 @@ mod mail_server;
 pub mod picture;
 mod process;
 pub mod program;
+pub mod provider;
 pub mod remote_write;
 mod server;
 pub mod signer;

@@ -64,7 +64,7 @@ impl MailServer {
             if line.starts_with("------------ END MESSAGE") {
                 return Ok(Letter { to, subject, link });
             }
-            if link.is_none() && line.starts_with("https://") {
+            if link.is_none() && (line.starts_with("https://") || line.starts_with("http://")) {
                 link = Some(line);
             }
         }

@@ -18,6 +18,7 @@ mod signing_keys;
 #[path = "../../../../libs/passkeys/src/tests/soft.rs"]
 mod soft;
 mod streaming;
+mod upstream;
 
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@ pub(crate) const CALLERS: [&str; 6] =
 
 /// An operation, what each caller gets, and a body that is good enough to be asked whether one may:
 /// `x` is let in, `-` is not allowed (403), `?` is told to sign in (401).
-pub(crate) const TABLE: [(&str, &str, &str); 128] = [
+pub(crate) const TABLE: [(&str, &str, &str); 132] = [
     // Devices prove who they are elsewhere: here these paths are nobody's.
     ("POST /agent/v1/enrol", "xxxxxx", ""),
     ("POST /agent/v1/recover", "xxxxxx", ""),
@@ -71,6 +71,14 @@ pub(crate) const TABLE: [(&str, &str, &str); 128] = [
     ("GET /api/auth/v1/oauth-clients", "x--x-?", ""),
     ("POST /api/auth/v1/oauth-clients", "x--x-?", r#"{"name":"","scopes":[]}"#),
     ("DELETE /api/auth/v1/oauth-clients/{id}", "x--x-?", ""),
+    ("GET /api/auth/v1/identity-providers", "x--x-?", ""),
+    (
+        "POST /api/auth/v1/identity-providers",
+        "x--x-?",
+        r#"{"name":"","issuer":"","client_id":"","client_secret":""}"#,
+    ),
+    ("PATCH /api/auth/v1/identity-providers/{id}", "x--x-?", "{}"),
+    ("DELETE /api/auth/v1/identity-providers/{id}", "x--x-?", ""),
     ("GET /api/auth/v1/access", "x--x-?", ""),
     ("GET /api/auth/v1/places", "xxxxx?", ""),
     ("POST /api/auth/v1/places", "x--x-?", r#"{"name":""}"#),
