@@ -192,12 +192,15 @@ impl Auth {
         if to == PersonTo::default() {
             return Ok(before.clone());
         }
+        let roles = self.config.provisioned_roles();
+        if !roles.contains(&user.role) {
+            return Err(Error::OutOfReach);
+        }
         if to.change.email.is_some() && user.invited.is_some() {
             return Err(Error::Invalid("this person was invited at the address of now".to_owned()));
         }
         let mut event = self.event(asked, "user.change", user.id);
         event.detail = format!("{}, by a directory", said(&to).join(", "));
-        let roles = self.config.provisioned_roles();
         let store = &self.store.provisioning;
         provided(store.change_person((by, user.id), &to, &roles, &event).await?, "person")?;
         if to.change.email.is_some() {
