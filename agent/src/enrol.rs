@@ -123,7 +123,6 @@ pub async fn enrol_folder(
     folder: &Folder,
     (server, token): (&str, &str),
     again: bool,
-    hostname: &str,
     clock: &Clock,
     waiting: impl Fn(&str),
 ) -> Result<Enrolled, Error> {
@@ -135,9 +134,9 @@ pub async fn enrol_folder(
     let server = Server::read(server)?;
     let token = PinnedToken::read(token).ok_or(Error::BadToken)?;
     let key = folder.key()?;
-    let mut waits = false;
+    let (hostname, mut waits) = (facts::hostname(), false);
     let identity = loop {
-        match enrol(&server, &token, &key, hostname, clock).await {
+        match enrol(&server, &token, &key, &hostname, clock).await {
             Err(Error::Refused(fault)) if fault.code() == WAITS => {
                 if !std::mem::replace(&mut waits, true) {
                     waiting(&key.fingerprint());

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use openframe_agent::enrol::{Enrolled, enrol_folder};
 use openframe_agent::state::Folder;
 use openframe_agent::status::Status;
-use openframe_agent::{Error, daemon, facts, install};
+use openframe_agent::{Error, daemon, install};
 use openframe_clock::Clock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -134,11 +134,10 @@ async fn run(mut arguments: Arguments) -> Result<(), Error> {
                 None => token.unwrap_or_default(),
             };
             let names = (server.as_str(), token.as_str());
-            let hostname = facts::hostname();
             let waiting = |key: &str| {
                 say(&format!("waiting until somebody lets this device in; its key is {key}"));
             };
-            match enrol_folder(&folder, names, again, &hostname, &clock, waiting).await? {
+            match enrol_folder(&folder, names, again, &clock, waiting).await? {
                 Enrolled::New(identity) => say(&format!("enrolled as {}", identity.device_id)),
                 Enrolled::Already(identity) => {
                     say(&format!("already enrolled as {}", identity.device_id));

@@ -133,17 +133,7 @@ pub(crate) async fn run(
             devices.retire(id).await?;
             output::done(format, &id.to_string(), "retired")
         }
-        DeviceCommand::Waiting => {
-            let page = connection.auth().waiting_devices().await?;
-            let row = |it: &WaitingDevice| {
-                let (id, since) = (it.device_id.to_string(), it.since.to_string());
-                let said = [&it.hostname, &it.serial, &it.remote_address, &it.key];
-                [vec![id, since], said.map(String::clone).to_vec()].concat()
-            };
-            let rows = page.items.iter().map(row).collect();
-            let head = ["ID", "SINCE", "HOST NAME", "SERIAL", "FROM", "KEY"];
-            output::print(format, &page, &head, rows)
-        }
+        DeviceCommand::Waiting => waiting(connection, format).await,
         DeviceCommand::Admit { device } => {
             connection.auth().admit_device(device).await?;
             output::done(format, &device.to_string(), "let in")
@@ -172,6 +162,17 @@ pub(crate) async fn run(
             download::save(answer.into_body(), file.as_deref()).await
         }
     }
+}
+
+async fn waiting(connection: &Connection, format: Format) -> Result<(), Fault> {
+    let page = connection.auth().waiting_devices().await?;
+    let row = |it: &WaitingDevice| {
+        let (id, since) = (it.device_id.to_string(), it.since.to_string());
+        let said = [&it.hostname, &it.serial, &it.remote_address, &it.key];
+        [vec![id, since], said.map(String::clone).to_vec()].concat()
+    };
+    let rows = page.items.iter().map(row).collect();
+    output::print(format, &page, &["ID", "SINCE", "HOST NAME", "SERIAL", "FROM", "KEY"], rows)
 }
 
 /// The conditions, and that of being in a place.

@@ -4,6 +4,7 @@ use openframe_ids::PlaceId;
 use openframe_pki::DeviceKey;
 use openframe_tokens::{Effect, Place};
 
+use super::mailing::from;
 use super::*;
 use crate::app::NewGrant;
 use crate::domain::{NamedPlace, Terms, User};
