@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use openframe_ids::random;
+use openframe_ids::{IdentityProviderId, random};
 use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
@@ -23,6 +23,32 @@ pub struct Attempt {
 impl std::fmt::Debug for Attempt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Attempt(***)")
+    }
+}
+
+/// A try as the browser holds it, once it is sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// When it is good no more, in Unix milliseconds.
+    pub until_ms: i64,
+    /// Where the person signs in.
+    pub provider: IdentityProviderId,
+    /// What was made up for it.
+    pub attempt: Attempt,
+    /// Where the person goes on afterwards.
+    pub next: String,
+}
+
+impl Held {
+    /// What is sealed.
+    #[expect(clippy::expect_used, reason = "it is plain data")]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("texts and numbers can be written")
+    }
+
+    /// Reads back what [`Held::to_bytes`] has written.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
     }
 }
 

@@ -17,7 +17,7 @@ mod keys;
 mod tests;
 mod token;
 
-pub use attempt::{Attempt, Back, Client};
+pub use attempt::{Attempt, Back, Client, Held};
 pub use document::{Document, Exchange, document_address, issuer_fault};
 pub use keys::Keys;
 pub use token::{Person, Wanted, check, id_token_of};

@@ -156,8 +156,10 @@ fn a_browser_takes_proofs_along_and_brings_its_own_back() {
     assert_eq!(pairs["code_challenge_method"], "S256");
     assert_eq!(pairs["nonce"], attempt.nonce());
     assert!(!url.as_str().contains(attempt.verifier()));
-    let kept = serde_json::to_string(&attempt).unwrap();
-    assert_eq!(serde_json::from_str::<Attempt>(&kept).unwrap(), attempt);
+    let (provider, next) = (openframe_ids::IdentityProviderId::new(), "/x".to_owned());
+    let held = Held { until_ms: 1, provider, attempt: attempt.clone(), next };
+    assert_eq!(Held::read(&held.to_bytes()), Some(held));
+    assert_eq!(Held::read(b"{}"), None);
     assert_eq!(format!("{attempt:?}"), "Attempt(***)");
 
     let back = Back { state: Some(&pairs["state"]), code: Some("c"), ..Back::default() };

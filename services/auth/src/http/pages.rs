@@ -219,11 +219,7 @@ pub(super) fn sign_in(
         @if let Some(wrong) = wrong { p role="alert" { (wrong) } }
         @match shows {
             Shows::Password(mail) => {
-                @if let Some((who, _)) = program {
-                    p { strong { (who) } " wants to know who you are. After signing in you are asked whether it may." }
-                } @else {
-                    p { "Sign in to go on." }
-                }
+                (who_asks(program))
                 form.fields method="post" action=(PROVIDER_SIGN_IN) {
                     (hidden("password", next))
                     label { "E-mail"
@@ -233,9 +229,7 @@ pub(super) fn sign_in(
                     button.main type="submit" { "Sign in" }
                 }
                 @if let Some(offer) = offer { (passkey_form("passkey", next, offer)) }
-                @for (name, href) in &onward.elsewhere {
-                    p { a.button href=(href) { "Sign in with " (name) } }
-                }
+                (ways_elsewhere(onward))
                 @if *mail { (button_form("forgot", next, "Forgot your password?")) }
             }
             Shows::Forgot => {
@@ -283,6 +277,26 @@ pub(super) fn sign_in(
     };
     let script = offer.map(|offer| offer.script.as_str());
     page_with(status, "Sign in", &body, (goes_to, script))
+}
+
+/// Who has sent the person here, if a program has.
+fn who_asks(program: Option<&(String, String)>) -> Markup {
+    html! {
+        @if let Some((who, _)) = program {
+            p { strong { (who) } " wants to know who you are. After signing in you are asked whether it may." }
+        } @else {
+            p { "Sign in to go on." }
+        }
+    }
+}
+
+/// Links, which need no script.
+fn ways_elsewhere(onward: &Onward) -> Markup {
+    html! {
+        @for (name, href) in &onward.elsewhere {
+            p { a.button href=(href) { "Sign in with " (name) } }
+        }
+    }
 }
 
 /// What somebody is asked for who has these.

@@ -1,6 +1,7 @@
 //! Other providers that people may sign in at, and whom they know.
 
 use openframe_auth::domain::{IdentityProvider, UpstreamLink};
+use openframe_tokens::Role;
 use sqlx::Result;
 use uuid::Uuid;
 
@@ -20,7 +21,7 @@ pub(crate) async fn count_providers(db: &mut Connection, tenant: Uuid) -> Result
 /// Adds one, unless another one has its name or is the same.
 pub(crate) async fn add_provider(db: &mut Connection, it: &IdentityProvider) -> Result<u64> {
     let (scopes, domains) = (it.scopes.join(" "), it.domains.join(" "));
-    let (creates, created) = (it.creates.map(|role| role.as_str()), ms(it.created));
+    let (creates, created) = (it.creates.map(Role::as_str), ms(it.created));
     let done = sqlx::query!(
         r#"insert into identity_providers (id, tenant_id, name, issuer, client_id, secret, scopes,
            domains, creates, trusts_mfa, enabled, created_ms)
@@ -82,7 +83,7 @@ pub(crate) async fn providers(db: &mut Connection, tenant: Uuid) -> Result<Vec<P
 /// Changes one, unless another one has its name.
 pub(crate) async fn change_provider(db: &mut Connection, it: &IdentityProvider) -> Result<u64> {
     let (scopes, domains) = (it.scopes.join(" "), it.domains.join(" "));
-    let creates = it.creates.map(|role| role.as_str());
+    let creates = it.creates.map(Role::as_str);
     let done = sqlx::query!(
         r#"update identity_providers set name = $3, secret = $4, scopes = $5, domains = $6,
            creates = $7, trusts_mfa = $8, enabled = $9

@@ -7,6 +7,7 @@ use openframe_agent::state::Folder;
 use openframe_agent::{Error, net};
 use openframe_agent_api::enrolment::{Certified, ENROL_PATH, EnrolRequest, PinnedToken};
 use openframe_auth_api::NewEnrolmentToken;
+use openframe_devices_api::DeviceQuery;
 use openframe_fault::Kind;
 use openframe_ids::EnrolmentTokenId;
 use openframe_pki::DeviceKey;
@@ -106,7 +107,7 @@ async fn a_device_waits_until_somebody_lets_it_in() {
     let agent = come();
     let second = waiting().await;
     assert!(operator.says(&["device", "waiting"]).contains(&second.key));
-    assert_eq!(server.devices().unwrap().devices(&Default::default()).await.unwrap().total, 0);
+    assert_eq!(server.devices().unwrap().devices(&DeviceQuery::default()).await.unwrap().total, 0);
     operator.fails(5, &["device", "admit", &first.device_id.to_string()]);
     operator.says(&["device", "admit", &second.device_id.to_string()]);
     let agent = agent.await.unwrap().unwrap();

@@ -6,7 +6,7 @@ use openframe_auth_api::{
 };
 use openframe_devices_api::{Device, DeviceChange, DevicePage, DeviceQuery};
 use openframe_ids::{PlaceId, UserId};
-use openframe_monitoring_api::RuleDefinition;
+use openframe_monitoring_api::{AlertList, RuleDefinition};
 use openframe_system::program::{answer_of, ask};
 use openframe_system::{Agent, Server, script, until};
 
@@ -170,14 +170,13 @@ async fn a_technician_of_one_customer_sees_nothing_of_another() {
 
 /// The devices of which somebody sees telemetry, and those of which alerts.
 async fn measured(server: &Server, who: &HeaderMap) -> [Vec<String>; 2] {
-    let values = ("GET", "/prometheus/api/v1/label/device_id/values?match[]=system_uptime_seconds");
-    let alerts = ("GET", "/api/monitoring/v1/alerts");
-    let devices = answer_of(ask(server, values, who, "").await).await;
-    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-    let devices: Vec<String> = devices["data"].as_array().unwrap().iter().map(text).collect();
-    let alerts = answer_of(ask(server, alerts, who, "").await).await;
-    let alerts = alerts["items"].as_array().unwrap().iter();
-    [devices, alerts.map(|alert| text(&alert["device_id"])).collect()]
+    let values = "/prometheus/api/v1/label/device_id/values?match[]=system_uptime_seconds";
+    let devices = answer_of(ask(server, ("GET", values), who, "").await).await;
+    let alerts = ask(server, ("GET", "/api/monitoring/v1/alerts"), who, "").await;
+    let alerts: AlertList = serde_json::from_value(answer_of(alerts).await).unwrap();
+    let alerts = alerts.items.iter().filter_map(|alert| alert.device_id);
+    let devices = devices.get("data").cloned().unwrap();
+    [serde_json::from_value(devices).unwrap(), alerts.map(|id| id.to_string()).collect()]
 }
 
 // ASVS 8.2.2

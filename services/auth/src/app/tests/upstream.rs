@@ -73,7 +73,7 @@ async fn provider() -> (Provider, String) {
         .route("/.well-known/openid-configuration", get(document))
         .route("/jwks", get(keys))
         .route("/token", post(token))
-        .with_state(says.clone());
+        .with_state(Arc::clone(&says));
     tokio::spawn(async move { axum::serve(listener, router).await });
     (says, url)
 }

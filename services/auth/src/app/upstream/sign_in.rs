@@ -9,9 +9,8 @@ use openframe_ids::IdentityProviderId;
 use openframe_oauth::{Amr, OneTime};
 use openframe_tokens::opaque::SecretHash;
 use openframe_upstream::{
-    Attempt, Back, Client, Exchange, Person, Refusal, Wanted, check, id_token_of,
+    Attempt, Back, Client, Exchange, Held, Person, Refusal, Wanted, check, id_token_of,
 };
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Trouble;
@@ -29,15 +28,6 @@ const HELD_MAX: usize = 3900;
 const PLACE: &str = "sign-in at another provider";
 /// What every try at another provider is on the trail.
 pub(super) const ACTION: &str = "sign_in.upstream";
-
-/// What a browser holds until it comes back.
-#[derive(Serialize, Deserialize)]
-struct Held {
-    until_ms: i64,
-    provider: IdentityProviderId,
-    attempt: Attempt,
-    next: String,
-}
 
 /// A sign-in just begun.
 pub struct UpstreamBegun {
@@ -111,7 +101,7 @@ impl Auth {
             let redirect_uri = self.upstream_redirect();
             let client = Client { id: &provider.client_id, redirect_uri: &redirect_uri };
             let address = attempt.address(&found.document, client, &provider.scopes);
-            Ok(UpstreamBegun { address, held: self.held_try((id, attempt), next)? })
+            Ok(UpstreamBegun { address, held: self.held_try((id, attempt), next) })
         };
         self.limited(ACTION, None, origin, beginning).await
     }
@@ -122,31 +112,26 @@ impl Auth {
         open.ok_or(Error::Missing("identity provider"))
     }
 
-    fn held_try(
-        &self,
-        (provider, attempt): (IdentityProviderId, Attempt),
-        next: &str,
-    ) -> Result<String, Error> {
+    fn held_try(&self, (provider, attempt): (IdentityProviderId, Attempt), next: &str) -> String {
         let until_ms = (self.now() + TRY_LIFETIME).as_millisecond();
         let mut held = Held { until_ms, provider, attempt, next: next.to_owned() };
-        let mut text = self.sealed_try(&held)?;
+        let mut text = self.sealed_try(&held);
         if text.len() > HELD_MAX {
             // Whoever was sent with so long a request begins it again, signed in.
             held.next = String::new();
-            text = self.sealed_try(&held)?;
+            text = self.sealed_try(&held);
         }
-        Ok(text)
+        text
     }
 
-    fn sealed_try(&self, held: &Held) -> Result<String, Error> {
-        let text = serde_json::to_vec(held).map_err(|error| Error::Damaged(Box::new(error)))?;
-        Ok(URL_SAFE_NO_PAD.encode(self.upstream_tries.seal(PLACE, &text)))
+    fn sealed_try(&self, held: &Held) -> String {
+        URL_SAFE_NO_PAD.encode(self.upstream_tries.seal(PLACE, &held.to_bytes()))
     }
 
     fn opened_try(&self, held: Option<&str>) -> Option<Held> {
         let sealed = URL_SAFE_NO_PAD.decode(held.filter(|it| it.len() <= HELD_MAX)?).ok()?;
         let text = self.upstream_tries.open(PLACE, &sealed).ok()?;
-        serde_json::from_slice(&text).ok()
+        Held::read(&text)
     }
 
     /// Goes on when a browser comes back. The session that it had before ends.

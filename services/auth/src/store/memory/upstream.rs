@@ -30,7 +30,7 @@ impl Everything {
                 self.invitations.get(&link.user).copied().filter(good)?;
                 let name = name.to_owned();
                 let (email_verified, invited) = (true, None);
-                there(email).map(|user| User { name, email_verified, invited, ..user })
+                there(email).map(|user| User { email_verified, name, invited, ..user })
             }
             Known::New(user) => {
                 let taken = self.has_address((user.tenant, &user.email), user.id);
