@@ -117,7 +117,8 @@ pub async fn a_name_there_means_one_person(store: &Stores) {
     };
     let won = join_all([&ann, &bob, &ann, &bob].map(|user| keep("s", user))).await;
     let done: Vec<&User> = won.iter().filter_map(linked).collect();
-    let [winner] = done.as_slice() else { panic!("{won:?}") };
+    assert_eq!(done.len(), 1, "{won:?}");
+    let winner = *done.first().unwrap();
     assert_eq!(whom("s").await, Some(winner.id.0));
     let loser = if winner.id == ann.id { &bob } else { &ann };
     assert_eq!(keep("t", winner).await, LinkKept::Taken, "a person has one name");

@@ -98,7 +98,8 @@ async fn whose(server: &Server, answer: &Response) -> User {
     let session = cookie(answer, SESSION_COOKIE).unwrap();
     let me = ask(server, ME, &browser(&[(SESSION_COOKIE, &session)]), "").await;
     assert_eq!(me.status(), StatusCode::OK);
-    serde_json::from_value(answer_of(me).await["user"].clone()).unwrap()
+    let me = answer_of(me).await;
+    serde_json::from_value(me.get("user").cloned().unwrap()).unwrap()
 }
 
 /// Nobody is signed in, the page says what to do, and the try is over.
