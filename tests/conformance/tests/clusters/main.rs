@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it, in its helpers as well")]
 
 mod cassandra;
+mod directories;
 mod factors;
 mod hints;
 mod postgres;

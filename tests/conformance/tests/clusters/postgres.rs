@@ -10,7 +10,7 @@ use openframe_auth::domain::Checkpoint;
 use openframe_auth::store::MemoryStore;
 use openframe_conformance::{
     alerts, audit, auth as rules, device_grants, enrolment, invitations, mails, oauth, passwords,
-    places, proofs, provisioning,
+    places, proofs,
 };
 use openframe_ids::TenantId;
 use openframe_lab::Node;
@@ -65,27 +65,6 @@ async fn postgres_keeps_the_rules_of_mail_and_invitations() {
     auth.end().await;
     let auth = Auth::fresh().await;
     invitations::an_address_is_verified_once(&auth.stores).await;
-    auth.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the lab"]
-async fn postgres_keeps_the_rules_of_directories() {
-    let _held = POSTGRES.shared().await;
-    let auth = Auth::fresh().await;
-    provisioning::a_name_and_an_external_id_are_somebodys_once(&auth.stores).await;
-    auth.end().await;
-    let auth = Auth::fresh().await;
-    provisioning::people_are_listed_in_one_order(&auth.stores).await;
-    auth.end().await;
-    let auth = Auth::fresh().await;
-    provisioning::nobody_above_is_in_a_directorys_hand(&auth.stores).await;
-    auth.end().await;
-    let auth = Auth::fresh().await;
-    provisioning::whoever_is_ended_is_out(&auth.stores).await;
-    auth.end().await;
-    let auth = Auth::fresh().await;
-    provisioning::groups_have_people_who_are_there(&auth.stores).await;
     auth.end().await;
 }
 
