@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use axum::Router;
 use http::StatusCode;
+use openframe_system::program::{ask, bearer};
 use openframe_system::{Process, Server, executable, until};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -314,4 +315,22 @@ async fn programs_and_people_are_managed_by_the_command_line() {
         assert!(ann.says(&["user", "second-factor", decision]).contains(told));
         assert!(ann.says(&["user", "second-factor"]).contains(told));
     }
+}
+
+#[tokio::test]
+async fn a_directory_is_given_its_key_by_the_command_line() {
+    let server = Server::start().unwrap();
+    let (ann, whose) = (Operator::of(&server), "entra@example.org");
+    ann.says(&["user", "invite", whose, "--role", "provisioner"]);
+    let create = ["api-key", "create", "Entra ID", "--scope", "people:provision", "--of", whose];
+    let key = ann.says(&create);
+    assert!(key.starts_with("of_ak_"), "{key}");
+    let mut headers = bearer(key.trim());
+    headers.insert("content-type", "application/scim+json".parse().unwrap());
+    let made =
+        ask(&server, ("POST", "/scim/v2/Groups"), &headers, r#"{"displayName":"Ops"}"#).await;
+    assert_eq!(made.status(), 201);
+    assert!(ann.says(&["group", "list"]).contains("Ops"));
+    let nobody = ["api-key", "create", "k", "--scope", "x", "--of", "no@example.org"];
+    assert!(ann.fails(5, &nobody).contains("nobody"));
 }
