@@ -174,8 +174,14 @@ pub async fn whoever_is_ended_is_out(store: &Stores) {
     assert!(store.sessions.list(whose.0, Some(whose.1)).await.unwrap().is_empty());
     assert_eq!(kept.members(by.0, group(0, None).id).await.unwrap(), people(&[4]), "still in it");
 
+    let enabled = Change { disabled: Some(false), ..Change::default() };
+    let to = PersonTo { change: enabled, external_id: None };
+    let done = kept.change_person((by, whose.1), &to, &ROLES, &event(2)).await.unwrap();
+    assert_eq!(done, Provided::Done);
+    store.sessions.add(&session_of(whose, 91, 2), &event(2)).await.unwrap();
     let ended = kept.end_person((by, whose.1), &ROLES, &event(3)).await.unwrap();
     assert_eq!(ended, Provided::Done);
+    assert!(store.sessions.list(whose.0, Some(whose.1)).await.unwrap().is_empty());
     let again = kept.end_person((by, whose.1), &ROLES, &event(3)).await.unwrap();
     assert_eq!(again, Provided::Missing);
     assert_eq!(kept.person(by, whose.1).await.unwrap(), None);
