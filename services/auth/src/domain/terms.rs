@@ -3,30 +3,35 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
 /// Networks, or serial numbers, of one token at most.
 const MOST_TERMS: usize = 1_000;
 /// Characters of a serial number at most.
 const MAX_SERIAL: usize = 64;
+/// How lines begin that are kept.
+const NETWORK: &str = "network";
+const SERIAL: &str = "serial";
+const APPROVAL: &str = "approval";
+
+/// What is kept are no terms or claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("what is kept of an enrolment cannot be read")]
+pub struct Damaged;
 
 /// The terms of one enrolment token. By default there are none.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Terms {
     /// Where devices must be when they enrol; anywhere if there is none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<IpNet>,
     /// The serial numbers they must have, in capitals; any if there is none. One that ends with `*` is
     /// the beginning of some.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub serials: Vec<String>,
     /// Whether each waits until somebody lets it in.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub approval: bool,
 }
 
 /// What a device says of itself, and from where. Nothing of it is proven but the address.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Claims {
     /// What it calls itself.
     pub hostname: String,
@@ -37,14 +42,16 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// As they are kept.
+    /// As they are kept: a line for each. None has a line's end in it.
     pub fn to_text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        format!("{}\n{}\n{}", self.hostname, self.serial, self.remote_address)
     }
 
     /// Reads them as they are kept.
-    pub fn of_text(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+    pub fn of_text(text: &str) -> Result<Self, Damaged> {
+        let mut lines = text.split('\n').map(str::to_owned);
+        let mut line = || lines.next().ok_or(Damaged);
+        Ok(Self { hostname: line()?, serial: line()?, remote_address: line()? })
     }
 }
 
@@ -92,15 +99,26 @@ impl Terms {
         })
     }
 
-    /// As they are kept.
+    /// As they are kept: a line for each.
     pub fn to_text(&self) -> String {
-        // Strings and networks: there is nothing that JSON cannot say.
-        serde_json::to_string(self).unwrap_or_default()
+        let networks = self.networks.iter().map(|it| format!("{NETWORK} {it}\n"));
+        let serials = self.serials.iter().map(|it| format!("{SERIAL} {it}\n"));
+        let approval = self.approval.then(|| format!("{APPROVAL}\n"));
+        networks.chain(serials).chain(approval).collect()
     }
 
-    /// Reads them as they are kept.
-    pub fn of_text(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+    /// Reads them as they are kept. A line that is not understood may be one that keeps devices out.
+    pub fn of_text(text: &str) -> Result<Self, Damaged> {
+        let mut terms = Self::default();
+        for line in text.lines() {
+            match line.split_once(' ').unwrap_or((line, "")) {
+                (NETWORK, it) => terms.networks.push(it.parse().map_err(|_| Damaged)?),
+                (SERIAL, it) => terms.serials.push(it.to_owned()),
+                (APPROVAL, "") => terms.approval = true,
+                _ => return Err(Damaged),
+            }
+        }
+        Ok(terms)
     }
 
     /// Whether a device may come in by them.
@@ -189,8 +207,14 @@ mod tests {
         terms(&[], &["x".repeat(MAX_SERIAL + 1).as_str()]).unwrap_err();
         let kept = Terms { approval: true, ..terms(&["192.0.2.7/24"], &["x*"]).unwrap() };
         let text = kept.to_text();
-        assert_eq!(text, r#"{"networks":["192.0.2.0/24"],"serials":["X*"],"approval":true}"#);
+        assert_eq!(text, "network 192.0.2.0/24\nserial X*\napproval\n");
         assert_eq!(Terms::of_text(&text).unwrap(), kept);
-        assert_eq!(Terms::of_text("{}").unwrap(), Terms::default());
+        assert_eq!(Terms::of_text("").unwrap(), Terms::default());
+        for damaged in ["network x", "approval 1", "hours 8-17", "{}"] {
+            assert_eq!(Terms::of_text(damaged), Err(Damaged), "{damaged}");
+        }
+        let claims = claims("192.0.2.1", "");
+        assert_eq!(Claims::of_text(&claims.to_text()), Ok(claims));
+        assert_eq!(Claims::of_text("host\nserial"), Err(Damaged));
     }
 }
