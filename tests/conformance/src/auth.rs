@@ -127,7 +127,8 @@ pub(crate) fn joining(n: u8, key: u8) -> Joining {
         spki: [key; 32],
         expires: at(FIRST_EXPIRES),
     };
-    Joining { token, secret: SecretHash([n; 32]), first, claims: Claims::default() }
+    let waits = Event { action: "device.wait".to_owned(), ..event(0) };
+    Joining { token, secret: SecretHash([n; 32]), first, claims: Claims::default(), waits }
 }
 
 /// For a device that is bound to a key and has shown no generation.

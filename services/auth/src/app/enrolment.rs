@@ -220,8 +220,13 @@ impl Auth {
         // Made before the token is looked at, so that looking, using it up and writing the certificate
         // down are one change. Who is refused never sees it.
         let (first, chain_pem) = self.issue(csr_pem, (self.tenant, id))?;
-        let joining = Joining { token, secret: shown.hash, first, claims };
         event.target = id.to_string();
+        let waits = Event {
+            action: "device.wait".to_owned(),
+            detail: format!("{told}, serial {:?}", claims.serial),
+            ..event.clone()
+        };
+        let joining = Joining { token, secret: shown.hash, first, claims, waits };
         event.detail = certified(&joining.first, Generation::FIRST, &told);
         match self.store.enrolment.join(&joining, &event).await? {
             Joined::New => {

@@ -22,15 +22,8 @@ pub struct Joining {
     pub first: DeviceCertificate,
     /// What it says of itself.
     pub claims: Claims,
-}
-
-impl Joining {
-    /// What the trail says of it when it comes to wait, instead of `event` that says it has joined.
-    pub fn waits(&self, event: &Event) -> Event {
-        let Claims { hostname, serial, .. } = &self.claims;
-        let detail = format!("hostname {hostname}, serial {serial:?}, token {}", self.token);
-        Event { action: "device.wait".to_owned(), detail, ..event.clone() }
-    }
+    /// What goes on the trail if it comes to wait.
+    pub waits: Event,
 }
 
 /// What became of a device that asked to join.
@@ -80,8 +73,8 @@ pub trait Enrolment: Send + Sync + 'static {
     /// of another tenant, wrong, used up or over at `event.at`, or the device was revoked or is in
     /// quarantine; a token that is over still serves a device that has waited and has no certificate yet.
     /// One that does not meet the token's terms takes no use. Where somebody has to let each in, the
-    /// device is kept without a certificate, [`Joining::waits`] goes on the trail, and it waits until
-    /// then. Of many at once no more succeed than there are uses.
+    /// device is kept without a certificate, [`Joining::waits`] goes on the trail instead of `event`, and
+    /// it waits until then. Of many at once no more succeed than there are uses.
     async fn join(&self, joining: &Joining, event: &Event) -> Answer<Joined>;
     /// One device.
     async fn device(&self, tenant: TenantId, id: DeviceId) -> Answer<Option<Device>>;

@@ -56,7 +56,7 @@ impl Enrolment for SqlStore {
             Judged::Waits => {
                 let claims = joining.claims.to_text();
                 sql::let_wait(&mut tx, joining, (&claims, now)).await.map_err(failed)?;
-                record(&mut tx, joining.first.tenant, &joining.waits(event)).await?;
+                record(&mut tx, joining.first.tenant, &joining.waits).await?;
                 commit(tx).await?;
                 return Ok(Joined::Waiting(joining.first.device));
             }

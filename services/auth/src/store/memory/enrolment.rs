@@ -46,7 +46,7 @@ impl Enrolment for MemoryStore {
     async fn join(&self, joining: &Joining, event: &Event) -> Answer<Joined> {
         let mut all = self.lock();
         let all = &mut *all;
-        let Joining { token, secret, first, claims } = joining;
+        let Joining { token, secret, first, claims, waits: waiting } = joining;
         let good = |it: &&mut EnrolmentToken| it.secret == *secret && it.tenant == first.tenant;
         let Some(token) = all.tokens.get_mut(token).filter(good) else {
             return Ok(Joined::Refused);
@@ -100,7 +100,7 @@ impl Enrolment for MemoryStore {
         all.devices.insert(id, device);
         if waits {
             all.claims.insert(id, claims.clone());
-            all.record(first.tenant, &joining.waits(event));
+            all.record(first.tenant, waiting);
             return Ok(Joined::Waiting(id));
         }
         all.certificates.insert(first.serial.clone(), first.clone());
