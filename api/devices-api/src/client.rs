@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{Method, Response};
-use openframe_fault::Fault;
+use http::{HeaderValue, Method, Response};
+use openframe_fault::{Fault, Kind};
 use openframe_ids::{CommandId, DeviceId};
 use openframe_mesh::{Client, query};
 
@@ -79,6 +79,20 @@ impl DevicesClient {
     /// Asks for a command to run.
     pub async fn run(&self, id: DeviceId, command: &NewCommand) -> Result<Command, Fault> {
         self.api.send(Method::POST, &format!("/devices/{id}/commands"), command).await
+    }
+
+    /// The same, taken once however often it is asked for with the same `key`: 1 to 128 plain characters.
+    pub async fn run_once(
+        &self,
+        id: DeviceId,
+        command: &NewCommand,
+        key: &str,
+    ) -> Result<Command, Fault> {
+        let wrong = |error| {
+            Fault::new(Kind::Invalid, "bad_request", "such a key cannot be sent").because(error)
+        };
+        let key = HeaderValue::from_str(key).map_err(wrong)?;
+        self.api.keyed(key).send(Method::POST, &format!("/devices/{id}/commands"), command).await
     }
 
     /// A device's commands, newest first.

@@ -58,6 +58,20 @@ impl Client {
         Self { prefix: format!("{}{prefix}", self.prefix), ..self.clone() }
     }
 
+    /// The same client for one request that is asked again, by this key, where no answer came: a service
+    /// that heeds it does once what it is asked for.
+    #[must_use]
+    pub fn keyed(&self, key: HeaderValue) -> Self {
+        let credential = self.credential.clone();
+        let keyed = move |headers: &mut HeaderMap| {
+            if let Some(credential) = &credential {
+                credential(headers);
+            }
+            headers.insert("idempotency-key", key.clone());
+        };
+        Self { credential: Some(Arc::new(keyed)), ..self.clone() }
+    }
+
     /// The same client for each replica alone, by a name of its own.
     pub fn each(&self) -> Vec<(String, Self)> {
         let all = self.peer.each().into_iter();

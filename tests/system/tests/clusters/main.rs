@@ -37,6 +37,8 @@ mod mesh;
 #[path = "../all/oauth.rs"]
 mod oauth;
 mod picture;
+#[path = "../all/places.rs"]
+mod places;
 #[path = "../all/recovery.rs"]
 mod recovery;
 #[path = "../all/roles.rs"]

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::join_all;
 use http::StatusCode;
 use jiff::SignedDuration;
+use openframe_auth_api::NewUser;
 use openframe_ids::DeviceId;
 use openframe_monitoring_api::{ChannelDefinition, RuleDefinition};
 use openframe_sim::{Fleet, Plan};
@@ -17,6 +19,10 @@ use openframe_system::{Process, Server, executable, script, until};
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{Shared as Inboxes, definition, receiver};
+use crate::roles::{PASSWORD, log_in};
+
+/// How many sign in while a replica dies.
+const SIGNING_IN: usize = 12;
 
 /// Runs a command on the device to its end, asking again when something does not answer.
 pub(crate) async fn works(server: &Server, device: DeviceId, what: &str) {
@@ -42,6 +48,48 @@ async fn any_replica_may_die_and_the_others_go_on() {
         server.picture().unwrap().restart().unwrap();
         works(&server, device.id, &format!("with {replica:?} again")).await;
     }
+}
+
+// B71
+/// A replica of auth dies under people who sign in: whoever was with it and tries again gets in.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_signs_in_while_a_replica_of_auth_dies_gets_in() {
+    let mut server = Server::start().unwrap();
+    for n in 0..SIGNING_IN {
+        let (email, role) = (format!("p{n}@example.org"), "read_only".to_owned());
+        let new = NewUser { email, name: "P".to_owned(), role, password: PASSWORD.to_owned() };
+        server.auth().unwrap().create_user(&new).await.unwrap();
+    }
+    let dies = server.picture().unwrap().process(("auth", 1)).unwrap().id().to_string();
+    let (mut refused, mut first) = (0, true);
+    // A few at a time: the replica dies while the first of them wait for an answer.
+    for few in (0..SIGNING_IN).collect::<Vec<_>>().chunks(4) {
+        let signing_in = few.iter().map(|n| {
+            let (server, email) = (&server, format!("p{n}@example.org"));
+            async move {
+                let tried = AtomicU64::new(0);
+                until("a session", || async {
+                    tried.fetch_add(1, Ordering::SeqCst);
+                    let answer = log_in(server, &email, PASSWORD).await;
+                    (answer.status() == StatusCode::OK).then_some(())
+                })
+                .await;
+                tried.into_inner() - 1
+            }
+        });
+        let killing = async {
+            if std::mem::take(&mut first) {
+                let killed = Command::new("kill").args(["-KILL", &dies]).status();
+                assert!(killed.unwrap().success());
+            }
+        };
+        let (again, ()) = tokio::join!(join_all(signing_in), killing);
+        refused += again.iter().sum::<u64>();
+    }
+    println!("{refused} of those who signed in had to try again");
+    let picture = server.picture().unwrap();
+    picture.kill(("auth", 1)).unwrap();
+    picture.restart().unwrap();
 }
 
 /// Each replica is stopped in good order and started again, while people ask and devices report:

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use openframe_oauth::Amr;
 
 use super::*;
-use crate::app::{NextStep, Shown, Ways};
+use crate::app::{Joins, NextStep, Shown, Ways};
 use crate::domain::TenantSettings;
 
 const RIGHT: (&str, &str) = ("ann@example.org", "a good long one");
@@ -281,6 +281,24 @@ async fn where_everybody_needs_a_factor_who_has_none_only_enrols_one() {
     assert_eq!(codes.len(), 10);
     world.resolve(&bob.secret).await.unwrap();
     assert!(matches!(world.finish(&begun, &codes[0]).await, Err(Error::BadSignIn)), "over");
+}
+
+// B26.invitation
+#[tokio::test]
+async fn an_invitation_gets_nobody_past_the_second_factor() {
+    let world = world();
+    let ann = world.armed_owner().await;
+    let asked = world.resolve(&ann.session.secret).await.unwrap();
+    let required = TenantSettings { second_factor_required: true };
+    world.app.change_settings(&asked, required).await.unwrap();
+    let invited = world.app.invite(&asked, "bob@example.org", Role::Technician).await.unwrap();
+    let url = invited.url.unwrap();
+    let (_, token) = url.split_once("#token=").unwrap();
+    let joins = Joins { name: "Bob".to_owned(), password: "another good one".to_owned() };
+    let entered = world.app.accept_invitation(token, joins, &Origin::default()).await.unwrap();
+    let (begun, next) = half(entered);
+    assert_eq!(next, NextStep::Enrol, "nothing else is open to him");
+    assert!(world.resolve(&begun).await.is_err(), "it is no session");
 }
 
 // ASVS 6.4.4
