@@ -6,7 +6,7 @@ import { useChange, usePlaces } from '../../api/queries';
 import type { Place } from '../../api/types';
 import { Danger } from '../../parts/dialog';
 import { Panel } from '../../parts/panel';
-import { placeName, sortedPlaces } from '../../parts/places';
+import { placeChoices, placeName, sortedPlaces } from '../../parts/places';
 import { Problem } from '../../parts/problem';
 import { Rows } from '../../parts/table';
 
@@ -57,8 +57,7 @@ function NewPlace({ places }: { places: Place[] }) {
     setName('');
   });
   // A group is the last: nothing lies in it.
-  const parents = sortedPlaces(places).filter((place) => place.kind !== 'group');
-  const choices = parents.map((it) => ({ value: it.id, label: placeName(places, it.path) }));
+  const choices = placeChoices(places.filter((place) => place.kind !== 'group'));
   return (
     <form
       className="form"
