@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use openframe_fault::{Fault, Kind, chain};
-use openframe_scim::{MEDIA_TYPE, Refusal, ScimType, error, version};
+use openframe_scim::{Change, MEDIA_TYPE, Refusal, ScimType, error, version};
 use serde_json::Value;
 
 use super::{Fields, Wish};
@@ -184,4 +184,11 @@ pub(super) fn nothing(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
+}
+
+/// What a PATCH makes of what is shown (RFC 7644, 3.5.2).
+pub(super) fn patched(before: &Fields, body: Fields) -> Result<Fields, Refused> {
+    let mut after = before.clone();
+    Change::parse(&body.into())?.apply(&mut after)?;
+    Ok(after)
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use axum::extract::{RawQuery, State};
 use http::StatusCode;
 use openframe_ids::{GroupId, UserId};
-use openframe_scim::{
-    Change, Filter, Group as Sketch, Meta, Refusal, ScimType, replaced, show_group,
-};
+use openframe_scim::{Filter, Group as Sketch, Meta, Refusal, ScimType, replaced, show_group};
 use serde_json::Value;
 
-use super::answers::{Asks, One, Refused, Sent, as_seen, is_known, nothing, resource, told};
+use super::answers::{
+    Asks, One, Refused, Sent, as_seen, is_known, nothing, patched, resource, told,
+};
 use super::{Answer, Fields, Wish};
 use crate::app::{Asked, GroupWanted, Pinned, Search};
 use crate::domain::Group;
@@ -125,12 +125,7 @@ pub(super) async fn change(
     one: One,
     Sent(body): Sent,
 ) -> Answer {
-    let after = |before: &Fields| {
-        let mut after = before.clone();
-        Change::parse(&body.clone().into())?.apply(&mut after)?;
-        Ok(after)
-    };
-    made(&app, &asked, &one, after).await
+    made(&app, &asked, &one, |before| patched(before, body.clone())).await
 }
 
 /// Makes a group what `after` makes of what is shown.

@@ -3,10 +3,12 @@
 use axum::extract::{RawQuery, State};
 use http::StatusCode;
 use openframe_ids::UserId;
-use openframe_scim::{Change, Filter, Meta, Person, person_name, replaced, show_person};
+use openframe_scim::{Filter, Meta, Person, person_name, replaced, show_person};
 use serde_json::Value;
 
-use super::answers::{Asks, One, Refused, Sent, as_seen, is_known, nothing, resource, told};
+use super::answers::{
+    Asks, One, Refused, Sent, as_seen, is_known, nothing, patched, resource, told,
+};
 use super::{Answer, Fields, Wish};
 use crate::app::{Asked, PersonWanted, Pinned, Search};
 use crate::domain::Provisioned;
@@ -106,12 +108,7 @@ pub(super) async fn change(
     one: One,
     Sent(body): Sent,
 ) -> Answer {
-    let after = |before: &Fields| {
-        let mut after = before.clone();
-        Change::parse(&body.clone().into())?.apply(&mut after)?;
-        Ok(after)
-    };
-    made(&app, &asked, &one, after).await
+    made(&app, &asked, &one, |before| patched(before, body.clone())).await
 }
 
 /// Makes a person what `after` makes of what is shown.
