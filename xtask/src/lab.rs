@@ -18,17 +18,16 @@ pub(crate) fn fetch() -> anyhow::Result<()> {
 /// somebody has started stays up.
 pub(crate) fn test() -> anyhow::Result<()> {
     let theirs = succeeds("cargo", &["run", "--quiet", "-p", "openframe-lab", "--", "status"]);
-    let test = |package, threads, args: &[&str]| {
-        let test = ["test", "-p", package, "--test", "clusters", "--", threads];
-        run("cargo", &[&test[..], args].concat())
+    // Of the whole workspace, so that nothing is compiled again with fewer features.
+    let test = |args: &[&str]| {
+        run("cargo", &[&["test", "--workspace", "--test", "clusters", "--"], args].concat())
     };
     let tested = lab(&["up".to_owned()])
-        .and_then(|()| test("openframe-lab", "--test-threads=1", &["--ignored"]))
         // More at once than there are processors: those that take a node down wait for each other.
-        .and_then(|()| test("openframe-conformance", "--test-threads=8", &["--ignored"]))
-        // Each in a network and with tables of its own; none takes down a node of the lab. More than three
-        // at once leave too little of two processors to the clusters.
-        .and_then(|()| test("openframe-system", "--test-threads=3", &[]));
+        .and_then(|()| test(&["--ignored", "--test-threads=8"]))
+        // The system tests: each in a network and with tables of its own; none takes down a node of the
+        // lab. More than three at once leave too little of two processors to the clusters.
+        .and_then(|()| test(&["--test-threads=3"]));
     if theirs {
         return tested;
     }

@@ -26,11 +26,13 @@ const CONSOLE: [Package; 2] = [
     (By("npm"), "npm", "fetches the console's libraries, as its lock file names them"),
 ];
 /// What tests need besides.
-const TESTS: [Package; 16] = [
+const TESTS: [Package; 18] = [
     (By("chromium"), "chromium", "the end-to-end tests use the console in a real browser"),
     (By("faketime"), "faketime", "a test runs the agent with a clock that is ten minutes off"),
     (By("unshare"), "util-linux", "the full-disk test mounts a small disk in its own namespace"),
     (Listed, "python3-aiosmtpd", "a mail server that tests send to and read"),
+    (Listed, "python3-authlib", "a test signs a person in by it"),
+    (Listed, "python3-requests", "the browser and the connections of that test"),
     (By("java"), "openjdk-17-jre-headless", "runs Cassandra"),
     (By("mvn"), "maven", "fetches Cassandra"),
     (Listed, "postgresql-15", "two nodes of it are tested against"),

@@ -199,6 +199,7 @@ pub async fn a_device_waits_to_be_let_in(store: &Stores) {
     assert!(!enrolment.admit(crate::auth::tenant(0), id, &event(6)).await.unwrap());
     assert!(enrolment.admit(whose, id, &event(7)).await.unwrap());
     assert!(!enrolment.admit(whose, id, &event(8)).await.unwrap());
+    assert!(!enrolment.turn_away(whose, id, &event(8)).await.unwrap(), "it is in by now");
     let device = enrolment.device(whose, id).await.unwrap().unwrap();
     assert_eq!((device.quarantined, device.waits), (None, false));
     assert_eq!(join(&again, 2000).await, Joined::Before(device.clone()));
@@ -212,9 +213,12 @@ pub async fn a_device_waits_to_be_let_in(store: &Stores) {
         "it has a certificate, and the token is over"
     );
     // Whoever is turned away stays so.
-    assert!(enrolment.revoke(whose, second.first.device, &event(9)).await.unwrap());
+    let away = second.first.device;
+    assert!(!enrolment.turn_away(crate::auth::tenant(0), away, &event(9)).await.unwrap());
+    assert!(enrolment.turn_away(whose, away, &event(9)).await.unwrap());
+    assert!(!enrolment.turn_away(whose, away, &event(10)).await.unwrap());
     assert_eq!(join(&second, 10).await, Joined::Refused);
-    assert!(!enrolment.admit(whose, second.first.device, &event(11)).await.unwrap());
+    assert!(!enrolment.admit(whose, away, &event(11)).await.unwrap());
     assert_eq!(enrolment.waiting(whose, 9).await.unwrap(), []);
     let trail = store.trail.after(whose, 0, 100).await.unwrap();
     let actions = trail.iter().filter(|it| it.event.action == "device.wait").count();

@@ -172,7 +172,7 @@ impl Auth {
     pub async fn turn_away_device(&self, asked: &Asked, id: DeviceId) -> Result<(), Error> {
         self.need_waiting(asked, id).await?;
         let event = self.event(asked, "device.turn_away", id);
-        let done = self.store.enrolment.revoke(asked.caller.tenant, id, &event).await?;
+        let done = self.store.enrolment.turn_away(asked.caller.tenant, id, &event).await?;
         if done { Ok(()) } else { Err(Error::Missing("waiting device")) }
     }
 

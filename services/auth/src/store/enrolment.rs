@@ -93,6 +93,8 @@ pub trait Enrolment: Send + Sync + 'static {
     async fn waiting(&self, tenant: TenantId, limit: u32) -> Answer<Vec<WaitingDevice>>;
     /// Lets a device in that waits; `false` when it does not, or was revoked.
     async fn admit(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;
+    /// Revokes a device that waits to be let in; `false` when it does not, or was revoked.
+    async fn turn_away(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool>;
     /// The devices that are in quarantine, wait for nothing and are not revoked, the latest first, no more
     /// than `limit`.
     async fn quarantined(&self, tenant: TenantId, limit: u32) -> Answer<Vec<Device>>;

@@ -272,6 +272,18 @@ pub(crate) async fn admit_device(db: &mut Connection, tenant: Uuid, id: Uuid) ->
     Ok(done.rows_affected())
 }
 
+pub(crate) async fn turn_away_device(db: &mut Connection, tenant: Uuid, id: Uuid) -> Result<u64> {
+    let done = sqlx::query!(
+        r#"update devices set revoked = true
+           where tenant_id = $1 and id = $2 and not revoked and claims is not null"#,
+        tenant,
+        id
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 pub(crate) async fn readmit_device(db: &mut Connection, tenant: Uuid, id: Uuid) -> Result<u64> {
     let done = sqlx::query!(
         r#"update devices set quarantined_ms = null, generation_shown = false, last_request = null

@@ -114,6 +114,12 @@ impl Enrolment for SqlStore {
         commit_if(tx, done, tenant, event).await
     }
 
+    async fn turn_away(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
+        let mut tx = writing(&self.0).await?;
+        let done = sql::turn_away_device(&mut tx, tenant.0, id.0).await.map_err(failed)?;
+        commit_if(tx, done, tenant, event).await
+    }
+
     async fn quarantined(&self, tenant: TenantId, limit: u32) -> Answer<Vec<Device>> {
         let mut db = reading(&self.0).await?;
         let found = sql::quarantined_devices(&mut db, tenant.0, limit.into()).await;

@@ -7,7 +7,7 @@ use openframe_clock::Clock;
 use openframe_devices_api::DeviceQuery;
 use openframe_fault::Kind;
 use openframe_ids::CommandId;
-use openframe_pki::Authority;
+use openframe_pki::{Authority, DeviceKey};
 use openframe_system::{Server, script, until};
 
 async fn finished(server: &Server, id: CommandId) -> String {
@@ -17,6 +17,17 @@ async fn finished(server: &Server, id: CommandId) -> String {
         command.finished.then_some(command.state)
     })
     .await
+}
+
+/// Waits until no link of a device is let in: each gateway believes a good answer of the auth service
+/// for a second.
+async fn link_refused(server: &Server, identity: &Identity, key: &DeviceKey) {
+    let door = net::Server::read(&server.agents_url).unwrap();
+    until("the link to be refused", || async {
+        let opened = link::connection::open(&door, enrol::tls(identity, key).unwrap()).await;
+        opened.err().filter(|error| matches!(error, Error::Refused(_)))
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -71,14 +82,7 @@ async fn a_retired_device_is_out_at_once_and_stays_out() {
     devices.retire(device.id).await.unwrap();
     assert_eq!(devices.device(device.id).await.unwrap_err().kind(), Kind::NotFound);
     assert_eq!(devices.devices(&DeviceQuery::default()).await.unwrap().total, 0);
-    let door = net::Server::read(&server.agents_url).unwrap();
-    // The gateway believes a good answer of the auth service for a second.
-    until("the link to be refused", || async {
-        let tls = enrol::tls(&identity, &key).unwrap();
-        let opened = link::connection::open(&door, tls).await;
-        opened.err().filter(|error| matches!(error, Error::Refused(_)))
-    })
-    .await;
+    link_refused(&server, &identity, &key).await;
     let renewed =
         enrol::renew(&identity, &key, key.csr_pem("back").unwrap(), &Clock::system()).await;
     assert!(matches!(renewed, Err(Error::Refused(_))), "{renewed:?}");
@@ -118,10 +122,8 @@ async fn two_copies_of_a_device_are_out_until_it_is_readmitted() {
     let listed = auth.quarantined().await.unwrap().items;
     assert_eq!(listed.iter().map(|it| it.device_id).collect::<Vec<_>>(), [device.id]);
     agent.process().line_with("this device was retired").unwrap();
-    let door = net::Server::read(&server.agents_url).unwrap();
     for copy in [&identity, &first] {
-        let opened = link::connection::open(&door, enrol::tls(copy, &key).unwrap()).await;
-        assert!(matches!(opened, Err(Error::Refused(_))));
+        link_refused(&server, copy, &key).await;
     }
     auth.readmit_device(device.id).await.unwrap();
     assert!(auth.quarantined().await.unwrap().items.is_empty());

@@ -8,6 +8,7 @@ mod alerts;
 mod api_keys;
 mod audit;
 mod audit_streams;
+mod authlib;
 mod backchannel_logout;
 mod backup;
 mod bad_disk;

@@ -6,11 +6,19 @@ use openframe_ids::{DeviceId, EnrolmentTokenId, TenantId};
 use openframe_pki::Withdrawn;
 use openframe_tokens::Place;
 
-use super::MemoryStore;
+use super::{Everything, MemoryStore};
 use crate::domain::{
     Device, DeviceCertificate, EnrolmentToken, Event, Generation, Judged, WaitingDevice,
 };
 use crate::store::{Answer, Enrolment, Issuing, Joined, Joining};
+
+impl Everything {
+    /// A device that waits to be let in.
+    fn waiting(&mut self, tenant: TenantId, id: DeviceId) -> Option<&mut Device> {
+        let waits = |it: &&mut Device| it.tenant == tenant && !it.revoked && it.waits;
+        self.devices.get_mut(&id).filter(waits)
+    }
+}
 
 #[async_trait]
 impl Enrolment for MemoryStore {
@@ -175,10 +183,17 @@ impl Enrolment for MemoryStore {
 
     async fn admit(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
         let mut all = self.lock();
-        let kept = |it: &&mut Device| it.tenant == tenant && !it.revoked && it.waits;
-        let Some(device) = all.devices.get_mut(&id).filter(kept) else { return Ok(false) };
+        let Some(device) = all.waiting(tenant, id) else { return Ok(false) };
         (device.quarantined, device.waits) = (None, false);
         all.claims.remove(&id);
+        all.record(tenant, event);
+        Ok(true)
+    }
+
+    async fn turn_away(&self, tenant: TenantId, id: DeviceId, event: &Event) -> Answer<bool> {
+        let mut all = self.lock();
+        let Some(device) = all.waiting(tenant, id) else { return Ok(false) };
+        device.revoked = true;
         all.record(tenant, event);
         Ok(true)
     }
