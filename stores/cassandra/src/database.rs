@@ -135,7 +135,12 @@ impl Database {
         let tables = self.prepare(tables).await?;
         let tables: Vec<(String,)> = self.rows(&tables, (&*self.keyspace,)).await?;
         for (table,) in tables.into_iter().filter(|(table,)| table != "migration") {
-            self.define(&format!("truncate {{ks}}.{table}")).await?;
+            // To look costs three nodes less than to truncate.
+            let some = self.prepare(&format!("select * from {{ks}}.{table} limit 1")).await?;
+            let some: Vec<Row> = self.rows(&some, ()).await?;
+            if !some.is_empty() {
+                self.define(&format!("truncate {{ks}}.{table}")).await?;
+            }
         }
         Ok(())
     }

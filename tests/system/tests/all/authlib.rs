@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::roles::{PASSWORD, person};
 
 /// The program, and the browser that it sends.
-const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/all/authlib.py");
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/all/relying_party.py");
 
 // B02.authlib
 #[tokio::test(flavor = "multi_thread")]

@@ -25,7 +25,7 @@ async fn a_fleet_with_faults_loses_nothing_acknowledged() {
     let plan = Plan {
         devices: 30,
         series: 5,
-        interval: Duration::from_millis(100),
+        interval: Duration::from_millis(250),
         cuts: 20,
         // Each second device is ten minutes behind.
         skew: SignedDuration::from_mins(-10),
