@@ -80,7 +80,7 @@ async fn a_retired_device_is_out_at_once_and_stays_out() {
     })
     .await;
     let renewed =
-        enrol::renew(&identity, &key, key.csr_pem("back").unwrap(), &Clock::system()).await;
+        enrol::renew(&door, &identity, &key, key.csr_pem("back").unwrap(), &Clock::system()).await;
     assert!(matches!(renewed, Err(Error::Refused(_))), "{renewed:?}");
     until("the agent to say that it was retired", || async {
         let said = Status::read(&folder).ok()?.text();
@@ -107,8 +107,9 @@ async fn two_copies_of_a_device_are_out_until_it_is_readmitted() {
     let (identity, key) = (folder.identity().unwrap().unwrap(), folder.key().unwrap());
     assert!(identity.state.is_some());
     let clock = Clock::system();
+    let door = net::Server::read(&server.agents_url).unwrap();
     let renew = async |identity: &Identity| {
-        enrol::renew(identity, &key, key.csr_pem("host").unwrap(), &clock).await
+        enrol::renew(&door, identity, &key, key.csr_pem("host").unwrap(), &clock).await
     };
     // Both have the folder as it was. The first that renews is not yet known for one of two.
     let first = renew(&identity).await.unwrap();
@@ -118,7 +119,6 @@ async fn two_copies_of_a_device_are_out_until_it_is_readmitted() {
     let listed = auth.quarantined().await.unwrap().items;
     assert_eq!(listed.iter().map(|it| it.device_id).collect::<Vec<_>>(), [device.id]);
     agent.process().line_with("this device was retired").unwrap();
-    let door = net::Server::read(&server.agents_url).unwrap();
     for copy in [&identity, &first] {
         let opened = link::connection::open(&door, enrol::tls(copy, &key).unwrap()).await;
         assert!(matches!(opened, Err(Error::Refused(_))));
@@ -166,7 +166,7 @@ async fn a_certificate_of_another_authority_opens_nothing() {
     };
     let refused = open(&forged).await.err();
     assert!(matches!(refused, Some(Error::Unreachable { .. })), "{refused:?}");
-    let renewed = enrol::renew(&forged, &key, csr, &Clock::system()).await;
+    let renewed = enrol::renew(&door, &forged, &key, csr, &Clock::system()).await;
     assert!(renewed.is_err(), "{renewed:?}");
     open(&own).await.unwrap();
 }
