@@ -1,5 +1,7 @@
 //! The agent's settings: `agent.toml` in the state folder. Unknown keys are errors.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use crate::Error;
@@ -25,6 +27,10 @@ pub struct Config {
     pub output_limit_bytes: u64,
     /// Seconds between two inventories. Default 900.
     pub inventory_interval_s: u64,
+    /// Where something on the way ends TLS (a load balancer, TLS inspection): the file with the
+    /// authorities that its certificate comes from, PEM. The device then signs its requests, since it
+    /// cannot show its certificate. Default none.
+    pub proxy_ca: Option<PathBuf>,
     /// Collectors that are switched off, by name. Default none.
     pub without_collectors: Vec<String>,
 }
@@ -37,6 +43,7 @@ impl Default for Config {
             ring_bytes: 64 << 20,
             output_limit_bytes: 1 << 20,
             inventory_interval_s: 900,
+            proxy_ca: None,
             without_collectors: Vec::new(),
         }
     }
@@ -58,6 +65,9 @@ impl Config {
         }
         if config.inventory_interval_s < 60 {
             return Err(mistake("inventory_interval_s must be at least 60".to_owned()));
+        }
+        if config.proxy_ca.as_ref().is_some_and(|path| !path.is_absolute()) {
+            return Err(mistake("proxy_ca must be a path from / on".to_owned()));
         }
         if let Some(unknown) =
             config.without_collectors.iter().find(|name| !NAMES.contains(&name.as_str()))
@@ -91,6 +101,7 @@ mod tests {
         check("commands = false", Ok(Config { commands: false, ..Config::default() }));
         check("comands = false", Err("unknown field `comands`"));
         check("without_collectors = ['warp']", Err("no `warp` among"));
+        check("proxy_ca = 'ca.pem'", Err("must be a path from / on"));
         check("concurrent_commands = 0", Err("must be 1 to 64"));
     }
 }

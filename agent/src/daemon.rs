@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::collect::Collectors;
 use crate::commands::{Parts, Runner};
 use crate::config::Config;
+use crate::credentials::Credentials;
 use crate::link::backoff::{Backoff, spread};
 use crate::link::connection::{Ended, Line, Socket, drive, lock, open};
 use crate::link::disk::DiskOutbox;
@@ -21,7 +22,7 @@ use crate::net::Server;
 use crate::state::Folder;
 use crate::status::{self, LinkState};
 use crate::time::PlatformTime;
-use crate::{Error, enrol, facts, inventory, renewal};
+use crate::{Error, facts, inventory, renewal};
 
 /// Seconds between two snapshots until the platform says another number.
 const INTERVAL_S: u32 = 10;
@@ -53,7 +54,7 @@ pub async fn run(folder: &Folder, clock: &Clock, stop: &CancellationToken) -> Re
     let _lock = folder.lock()?;
     let config = Config::read(folder)?;
     let identity = folder.identity()?.ok_or(Error::NotEnrolled)?;
-    let server = Server::read(&identity.server)?;
+    let server = Server::read(&identity.server)?.behind(config.proxy_ca.clone());
     let time = PlatformTime::open(folder, clock)?;
     let now_ms = time.now().as_millisecond();
     let outbox = DiskOutbox::open(folder, config.ring_bytes, now_ms)?;
@@ -74,7 +75,7 @@ pub async fn run(folder: &Folder, clock: &Clock, stop: &CancellationToken) -> Re
     tokio::select! {
         () = stay_connected(&shared, &server, &runner, stop) => {}
         () = measure(&shared) => {}
-        () = renewal::keep(folder, &platform_clock) => {}
+        () = renewal::keep(folder, &server, &platform_clock) => {}
         () = take_stock(&shared) => {}
         () = keep_house(&runner) => {}
     }
@@ -107,7 +108,7 @@ async fn stay_connected(
 ) {
     let mut backoff = Backoff::default();
     while !stop.is_cancelled() {
-        let connecting = Box::pin(connect(&shared.folder, server));
+        let connecting = Box::pin(connect(shared, server));
         let Some(connected) = stop.run_until_cancelled(connecting).await else { return };
         let wait = match connected {
             Err(error) => failed(shared, &error, &mut backoff),
@@ -167,9 +168,16 @@ fn act(shared: &Shared, runner: &Runner, backoff: &mut Backoff, action: Action) 
 }
 
 /// Connects with the certificate that is kept now.
-async fn connect(folder: &Folder, server: &Server) -> Result<Socket, Error> {
-    let identity = folder.identity()?.ok_or(Error::NotEnrolled)?;
-    open(server, enrol::tls(&identity, &folder.key()?)?).await
+async fn connect(shared: &Shared, server: &Server) -> Result<Socket, Error> {
+    let identity = shared.folder.identity()?.ok_or(Error::NotEnrolled)?;
+    let (key, clock) = (shared.folder.key()?, shared.time.clock());
+    let opened = open(server, Credentials::of(server, &identity, &key, &clock)?).await;
+    if let Err(Error::ClockOff(there)) = &opened {
+        // The next try signs by the platform's time. No link has measured it better yet.
+        let ahead = there.duration_since(shared.clock.now()).as_millis();
+        shared.time.measured(i64::try_from(ahead).unwrap_or_default());
+    }
+    opened
 }
 
 /// Takes a snapshot at each interval. Before anything is known of the platform's time it waits a

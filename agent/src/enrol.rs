@@ -11,13 +11,17 @@ use openframe_agent_api::enrolment::{
 use openframe_clock::Clock;
 use openframe_pki::{DEVICE_LIFETIME, DeviceKey};
 use rustls::ClientConfig;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 
+use crate::config::Config;
+use crate::credentials::Credentials;
 use crate::net::{Server, post};
 use crate::state::{Folder, Identity};
 use crate::{Error, facts};
 
 /// Asks for the first certificate of `key`. The token is sent only after the server's root key was
-/// found to be the one that the token pins.
+/// found to be the one that the token pins; a proxy that ends TLS is trusted with it.
 pub async fn enrol(
     server: &Server,
     token: &PinnedToken,
@@ -25,45 +29,51 @@ pub async fn enrol(
     hostname: &str,
     clock: &Clock,
 ) -> Result<Identity, Error> {
-    let tls = Arc::new(openframe_pki::pinned_client(&token.pin));
+    let tls = server.proxy_tls()?;
+    let tls = tls.unwrap_or_else(|| Arc::new(openframe_pki::pinned_client(&token.pin)));
     let csr_pem = key.csr_pem(hostname).map_err(|e| Error::Certificate(e.into()))?;
-    let (token, hostname, serial) = (token.token.clone(), hostname.to_owned(), facts::serial());
-    let request = EnrolRequest { token, csr_pem, hostname, serial };
+    let (secret, hostname, serial) = (token.token.clone(), hostname.to_owned(), facts::serial());
+    let request = EnrolRequest { token: secret, csr_pem, hostname, serial };
     let certified: Certified = post(server, tls, ENROL_PATH, &request).await?;
-    identity(server, certified, key, clock)
+    identity(server, certified, (key, &token.pin), clock)
 }
 
 /// Asks for a new certificate with the current one, by the request that was kept for it.
 pub async fn renew(
+    server: &Server,
     identity_now: &Identity,
     key: &DeviceKey,
     csr_pem: String,
     clock: &Clock,
 ) -> Result<Identity, Error> {
-    let server = Server::read(&identity_now.server)?;
-    let (tls, state) = (tls(identity_now, key)?, identity_now.state.clone());
+    let credentials = Credentials::of(server, identity_now, key, clock)?;
+    let state = identity_now.state.clone();
     let request = RenewRequest { csr_pem, old_key_proof: None, state };
-    let certified: Certified = post(&server, tls, RENEW_PATH, &request).await?;
-    identity(&server, certified, key, clock)
+    let certified: Certified = post(server, credentials, RENEW_PATH, &request).await?;
+    identity(server, certified, (key, &pin(&identity_now.root_pem)?), clock)
 }
 
 /// Asks for a new certificate after the current one has ended: the key itself proves who this is.
 pub async fn recover(
+    server: &Server,
     identity_now: &Identity,
     key: &DeviceKey,
     csr_pem: String,
     clock: &Clock,
 ) -> Result<Identity, Error> {
-    let server = Server::read(&identity_now.server)?;
     let (device_id, proof) = (identity_now.device_id, String::new());
     let (time, state) = (clock.now(), identity_now.state.clone());
     let mut request = RecoverRequest { device_id, csr_pem, time, proof, state };
     let proof = key.prove(&request.statement()).map_err(|e| Error::Certificate(e.into()))?;
     request.proof = proof.to_text();
-    let tls = openframe_pki::root_client(&identity_now.root_pem)
-        .map_err(|e| Error::Certificate(e.into()))?;
-    let certified: Certified = post(&server, Arc::new(tls), RECOVER_PATH, &request).await?;
-    identity(&server, certified, key, clock)
+    let tls = match server.proxy_tls()? {
+        Some(tls) => tls,
+        None => openframe_pki::root_client(&identity_now.root_pem)
+            .map(Arc::new)
+            .map_err(|e| Error::Certificate(e.into()))?,
+    };
+    let certified: Certified = post(server, tls, RECOVER_PATH, &request).await?;
+    identity(server, certified, (key, &pin(&identity_now.root_pem)?), clock)
 }
 
 /// The TLS settings of an enrolled device: its own certificate, and its platform's root only.
@@ -73,13 +83,25 @@ pub fn tls(identity: &Identity, key: &DeviceKey) -> Result<Arc<ClientConfig>, Er
         .map_err(|e| Error::Certificate(e.into()))
 }
 
-/// Checks that the answer can be used before it replaces anything.
+/// The pin of a root.
+fn pin(root_pem: &str) -> Result<String, Error> {
+    let root = CertificateDer::from_pem_slice(root_pem.as_bytes())
+        .map_err(|e| Error::BadAnswer(e.into()))?;
+    openframe_pki::pin_of(&root).map_err(|e| Error::BadAnswer(e.into()))
+}
+
+/// Checks that the answer can be used before it replaces anything: it is for our key, and of the platform
+/// whose root has this pin. TLS with a proxy says nothing of who is behind it.
 fn identity(
     server: &Server,
     certified: Certified,
-    key: &DeviceKey,
+    (key, root): (&DeviceKey, &str),
     clock: &Clock,
 ) -> Result<Identity, Error> {
+    if pin(&certified.root_pem)? != root {
+        let cause = "its root is another one".into();
+        return Err(Error::NotTheServer { server: server.text().to_owned(), cause });
+    }
     let identity = Identity {
         server: server.text().to_owned(),
         device_id: certified.device_id,
@@ -131,7 +153,7 @@ pub async fn enrol_folder(
     {
         return Ok(Enrolled::Already(identity));
     }
-    let server = Server::read(server)?;
+    let server = Server::read(server)?.behind(Config::read(folder)?.proxy_ca);
     let token = PinnedToken::read(token).ok_or(Error::BadToken)?;
     let key = folder.key()?;
     let (hostname, mut waits) = (facts::hostname(), false);

@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use http::{Response, header};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use openframe_agent_api::CLOCK_OFF;
 use openframe_fault::{Fault, Kind};
 
 /// Any cause. Only ever logged.
@@ -37,6 +41,9 @@ pub enum Error {
     /// The platform said no.
     #[error("the platform refused: {}", .0.message())]
     Refused(#[source] Fault),
+    /// The platform takes no signature by a clock that is too far off; this is the time there.
+    #[error("the clock of this device is off: for the platform it is {0}")]
+    ClockOff(Timestamp),
     /// The platform's answer makes no sense.
     #[error("the answer of the platform cannot be understood")]
     BadAnswer(#[source] Cause),
@@ -78,6 +85,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// What an answer means that is none of success.
+    pub(crate) fn refused(answer: &Response<impl AsRef<[u8]>>) -> Self {
+        let fault = Fault::from_answer(answer.status(), answer.body().as_ref());
+        let date = answer.headers().get(header::DATE).and_then(|date| date.to_str().ok());
+        match date.and_then(|date| rfc2822::DateTimeParser::new().parse_timestamp(date).ok()) {
+            Some(there) if fault.code() == CLOCK_OFF => Self::ClockOff(there),
+            Some(_) | None => Self::Refused(fault),
+        }
+    }
+
     /// Whether the platform does not count this device any more.
     pub fn is_retired(&self) -> bool {
         matches!(self, Self::Retired)
@@ -91,6 +108,7 @@ impl Error {
                 Kind::Invalid
             }
             Self::NotTheServer { .. } | Self::Retired => Kind::Forbidden,
+            Self::ClockOff(_) => Kind::Unauthenticated,
             Self::Unreachable { .. } => Kind::Unavailable,
             Self::Refused(fault) => fault.kind(),
             Self::NotEnrolled => Kind::NotFound,
@@ -113,6 +131,7 @@ impl Error {
                 "check the address, the network and the firewall (port 443 out)"
             }
             Self::Refused(fault) => refusal_advice(fault.kind()),
+            Self::ClockOff(_) => "set this device's clock",
             Self::BadAnswer(_) => "check that the address is an OpenFrame platform of this version",
             Self::State { .. } => {
                 "check the folder's owner and free space, or choose one with --state"

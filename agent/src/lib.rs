@@ -1,12 +1,13 @@
 //! The daemon on a device: enrol, report, buffer.
 //!
-//! [`enrol`] gets the device's certificate, [`link`] speaks with the platform, [`collect`] measures,
+//! [`enrol`] gets the device's certificate, [`credentials`] shows it, [`link`] speaks with the platform, [`collect`] measures,
 //! [`commands`] obeys, [`inventory`] says what the device is, [`renewal`] keeps its certificate alive;
 //! [`time`] tells the platform's time, [`daemon`] puts them together and keeps them running. [`state`] is what the device keeps.
 
 pub mod collect;
 pub mod commands;
 pub mod config;
+pub mod credentials;
 pub mod daemon;
 pub mod enrol;
 mod error;

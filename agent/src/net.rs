@@ -1,13 +1,13 @@
 //! Connections to the platform: TCP, TLS 1.3, and one JSON request over HTTP/1.1.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
-use openframe_fault::Fault;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use serde::Serialize;
@@ -18,6 +18,7 @@ use tokio_rustls::client::TlsStream;
 use url::Url;
 
 use crate::Error;
+use crate::credentials::Credentials;
 use crate::error::Cause;
 
 /// Connecting takes so long at most, TLS included.
@@ -27,12 +28,13 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 /// An answer has so many bytes at most.
 const ANSWER_LIMIT: usize = 1 << 20;
 
-/// The platform's address, understood.
+/// The platform's address, understood, and what is on the way there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     text: String,
     host: String,
     port: u16,
+    proxy_ca: Option<PathBuf>,
 }
 
 impl Server {
@@ -45,7 +47,24 @@ impl Server {
         if url.scheme() != "https" {
             return Err(bad());
         }
-        Ok(Self { text: text.trim_end_matches('/').to_owned(), host, port })
+        Ok(Self { text: text.trim_end_matches('/').to_owned(), host, port, proxy_ca: None })
+    }
+
+    /// The same behind a proxy that ends TLS, if there is one: its certificate comes from the authorities
+    /// in this file.
+    #[must_use]
+    pub fn behind(self, proxy_ca: Option<PathBuf>) -> Self {
+        Self { proxy_ca, ..self }
+    }
+
+    /// TLS with the proxy that ends it; `None` when the platform itself does. Read anew each time: whose
+    /// authorities these are replaces them.
+    pub(crate) fn proxy_tls(&self) -> Result<Option<Arc<ClientConfig>>, Error> {
+        let Some(path) = &self.proxy_ca else { return Ok(None) };
+        let roots =
+            std::fs::read(path).map_err(|cause| Error::State { path: path.clone(), cause })?;
+        let tls = openframe_pki::public_client(&roots).map_err(|e| Error::Certificate(e.into()))?;
+        Ok(Some(Arc::new(tls)))
     }
 
     /// The address as it was given.
@@ -96,43 +115,44 @@ fn handshake_error(server: &Server, cause: std::io::Error) -> Error {
 }
 
 /// Posts `body` as JSON and reads the answer.
-pub async fn post<A: DeserializeOwned>(
+pub async fn post<'a, A: DeserializeOwned>(
     server: &Server,
-    tls: Arc<ClientConfig>,
+    credentials: impl Into<Credentials<'a>>,
     path: &str,
     body: &impl Serialize,
 ) -> Result<A, Error> {
-    let stream = connect(server, tls).await?;
+    let credentials = credentials.into();
+    let stream = connect(server, credentials.tls()).await?;
     let bytes = serde_json::to_vec(body).map_err(|e| Error::BadAnswer(e.into()))?;
-    let request = Request::post(path)
+    let mut request = Request::post(path)
         .header(header::HOST, server.authority())
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::USER_AGENT, concat!("openframe-agent/", env!("CARGO_PKG_VERSION")))
-        .body(Full::new(Bytes::from(bytes)))
+        .body(())
         .map_err(|_| Error::BadServer(server.text.clone()))?;
-    let answering = exchange(stream, request);
-    let (status, bytes) = match tokio::time::timeout(REQUEST_LIMIT, answering).await {
+    credentials.sign(&mut request, &bytes)?;
+    let answering = exchange(stream, request.map(|()| Full::new(Bytes::from(bytes))));
+    let answer = match tokio::time::timeout(REQUEST_LIMIT, answering).await {
         Ok(answer) => answer.map_err(|cause| server.unreachable(cause))?,
         Err(late) => return Err(server.unreachable(late)),
     };
-    if !status.is_success() {
-        return Err(Error::Refused(Fault::from_answer(status, &bytes)));
+    if !answer.status().is_success() {
+        return Err(Error::refused(&answer));
     }
-    serde_json::from_slice(&bytes).map_err(|e| Error::BadAnswer(e.into()))
+    serde_json::from_slice(answer.body()).map_err(|e| Error::BadAnswer(e.into()))
 }
 
 async fn exchange(
     stream: TlsStream<TcpStream>,
     request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes), Cause> {
+) -> Result<Response<Bytes>, Cause> {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let driver = tokio::spawn(connection);
     let answer = async {
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        let bytes = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await?.to_bytes();
-        Ok((status, bytes))
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let bytes = Limited::new(body, ANSWER_LIMIT).collect().await?.to_bytes();
+        Ok(Response::from_parts(head, bytes))
     };
     let answer = answer.await;
     driver.abort();

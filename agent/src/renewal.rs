@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use openframe_clock::Clock;
 
 use crate::link::backoff::spread;
+use crate::net::Server;
 use crate::state::{Folder, Identity};
 use crate::{Error, enrol, facts};
 
@@ -25,11 +26,11 @@ fn due(identity: &Identity, part: f64) -> Timestamp {
 }
 
 /// Renews whenever it is time, for ever.
-pub async fn keep(folder: &Folder, clock: &Clock) {
+pub async fn keep(folder: &Folder, server: &Server, clock: &Clock) {
     let part = spread(Duration::from_secs(1)).as_secs_f64();
     loop {
         // Looked at first: a device whose certificate ended while it was off cannot connect before.
-        match renew_if_due(folder, clock, part).await {
+        match renew_if_due((folder, server), clock, part).await {
             Ok(false) => tokio::time::sleep(LOOK_EVERY).await,
             // Whatever a wrong clock makes of the new one: it is not renewed at once again.
             Ok(true) => tokio::time::sleep(RETRY).await,
@@ -42,7 +43,11 @@ pub async fn keep(folder: &Folder, clock: &Clock) {
 }
 
 /// Says whether there is a new certificate.
-async fn renew_if_due(folder: &Folder, clock: &Clock, part: f64) -> Result<bool, Error> {
+async fn renew_if_due(
+    (folder, server): (&Folder, &Server),
+    clock: &Clock,
+    part: f64,
+) -> Result<bool, Error> {
     let Some(identity) = folder.identity()? else { return Err(Error::NotEnrolled) };
     let now = clock.now();
     if now < due(&identity, part) {
@@ -51,9 +56,9 @@ async fn renew_if_due(folder: &Folder, clock: &Clock, part: f64) -> Result<bool,
     let key = folder.key()?;
     let request = folder.request(&identity, &key, &facts::hostname())?;
     let renewed = if now < identity.not_after {
-        enrol::renew(&identity, &key, request, clock).await?
+        enrol::renew(server, &identity, &key, request, clock).await?
     } else {
-        enrol::recover(&identity, &key, request, clock).await?
+        enrol::recover(server, &identity, &key, request, clock).await?
     };
     folder.keep_identity(&renewed)?;
     tracing::info!("certificate renewed until {}", renewed.not_after);

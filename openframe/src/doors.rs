@@ -8,6 +8,7 @@ use axum::Router;
 use openframe_clock::Clock;
 use openframe_gateway::Edge;
 use openframe_mesh::{Known, Rule, Told};
+use openframe_pki::DeviceRoot;
 use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -126,11 +127,12 @@ impl Doors {
         });
         let shown = self.young(certificates, &agents, health).await;
         let tls = Arc::new(openframe_pki::agents_server(shown, &certificates.root_pem)?);
+        let root = DeviceRoot::new(&certificates.root_pem)?;
         let (own, token, gone) = (edge.clone(), self.stop.clone(), CancellationToken::new());
         health.watch_door("gateway.agents", gone.clone());
         self.servers.spawn(async move {
             let _gone = gone.drop_guard();
-            own.serve_agents(agents.listener, tls, token).await;
+            own.serve_agents(agents.listener, (tls, root), token).await;
         });
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! One WebSocket to the platform, driven until it ends.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{SinkExt as _, StreamExt as _};
@@ -9,17 +9,18 @@ use openframe_agent_api::link::{Frame, Goodbye, Hello, goodbye};
 use openframe_agent_api::{CLOSE_REVOKED, LINK_PATH, MAX_FRAME_BYTES};
 use openframe_clock::Clock;
 use prost::Message as _;
-use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
+use crate::credentials::Credentials;
 use crate::link::outbox::Outbox;
 use crate::link::session::{Action, Moment, Session, management};
 use crate::net::{Server, connect};
@@ -64,23 +65,29 @@ pub struct Line<'a, O> {
     pub stop: &'a CancellationToken,
 }
 
-/// Connects with the device's certificate and opens the link's WebSocket.
-pub async fn open(server: &Server, tls: Arc<ClientConfig>) -> Result<Socket, Error> {
-    let stream = connect(server, tls).await?;
+/// Connects as the device, and opens the link's WebSocket. Where the device signs, it signs this one
+/// request: what follows on the connection needs no more.
+pub async fn open<'a>(
+    server: &Server,
+    credentials: impl Into<Credentials<'a>>,
+) -> Result<Socket, Error> {
+    let credentials = credentials.into();
+    let stream = connect(server, credentials.tls()).await?;
     let address = format!("wss://{}{LINK_PATH}", server.authority());
+    let request = address.into_client_request();
+    let mut request = request.map_err(|_| Error::BadServer(server.text().to_owned()))?;
+    credentials.sign(&mut request, &[])?;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
         .max_write_buffer_size(MAX_FRAME_BYTES * 2)
         .max_message_size(Some(MAX_FRAME_BYTES * 2))
         .max_frame_size(Some(MAX_FRAME_BYTES * 2));
-    let opening = tokio_tungstenite::client_async_with_config(address, stream, Some(config));
+    let opening = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
     match tokio::time::timeout(UPGRADE_LIMIT, opening).await {
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(tokio_tungstenite::tungstenite::Error::Http(answer))) => {
-            let body = answer.body().clone().unwrap_or_default();
-            let fault = openframe_fault::Fault::from_answer(answer.status(), &body);
-            Err(Error::Refused(fault))
+            Err(Error::refused(&answer.map(Option::unwrap_or_default)))
         }
         Ok(Err(cause)) => Err(server.unreachable(cause)),
         Err(late) => Err(server.unreachable(late)),

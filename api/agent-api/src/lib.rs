@@ -23,6 +23,9 @@ pub const LINK_PATH: &str = "/agent/v1/link";
 /// The WebSocket close code of a device that does not belong to the fleet any more: it was retired
 /// or revoked. It is in vain to connect again before it is enrolled anew.
 pub const CLOSE_REVOKED: u16 = 4001;
+/// The code of the refusal of a request that a device has signed by a clock that is too far off: the answer
+/// says by `Date` what time it is.
+pub const CLOCK_OFF: &str = "clock_off";
 /// A frame's size at most, encoded.
 pub const MAX_FRAME_BYTES: usize = 256 << 10;
 /// Series in a table at most.

@@ -13,10 +13,10 @@ use openframe_ids::{
 use openframe_mesh::{Client, query};
 
 use crate::internal::{
-    AUDIT, AuditRecord, CHECK_DEVICE, DEVICES_WITHIN, DeviceCheck, DeviceMove, DevicesFound,
-    DevicesWithin, ENDED, Ended, EndedSince, FIND_PLACE, JOIN, JoinAnswer, JoinRequest,
-    MOVE_DEVICE, PlaceAsked, PlaceFound, RESOLVE, ResolveRequest, Resolved, SERVER_CERTIFICATE,
-    ServerAnswer, ServerRequest,
+    AUDIT, AuditRecord, CHECK_DEVICE, DEVICES_WITHIN, DeviceCheck, DeviceMove, DeviceNonce,
+    DevicesFound, DevicesWithin, ENDED, Ended, EndedSince, FIND_PLACE, JOIN, JoinAnswer,
+    JoinRequest, MOVE_DEVICE, PlaceAsked, PlaceFound, RESOLVE, ResolveRequest, Resolved,
+    SERVER_CERTIFICATE, SPEND_NONCE, ServerAnswer, ServerRequest,
 };
 use crate::{
     AccessAnswer, AccessQuery, ApiKey, AuditEntry, AuditFilter, AuditStream, AuditVerdict,
@@ -372,6 +372,11 @@ impl AuthClient {
     /// Fails with `Unauthenticated` when the device was revoked or the certificate does not count.
     pub async fn check_device(&self, check: &DeviceCheck) -> Result<(), Fault> {
         self.root.tell(Method::POST, CHECK_DEVICE, check).await
+    }
+
+    /// Uses up a nonce; fails with `Unauthenticated` when that was done before.
+    pub async fn spend_nonce(&self, nonce: &DeviceNonce) -> Result<(), Fault> {
+        self.root.tell(Method::POST, SPEND_NONCE, nonce).await
     }
 
     /// Whose access has ended since a place on the audit trail.

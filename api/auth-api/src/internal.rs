@@ -12,6 +12,9 @@ pub const RESOLVE: &str = "/internal/v1/resolve";
 pub const AUDIT: &str = "/internal/v1/audit";
 /// `POST /internal/v1/devices/check`: the gateway asks whether a device's certificate still counts.
 pub const CHECK_DEVICE: &str = "/internal/v1/devices/check";
+/// `POST /internal/v1/devices/nonce`, body [`DeviceNonce`], answer 204: the gateway uses up the nonce of a
+/// request that a device has signed.
+pub const SPEND_NONCE: &str = "/internal/v1/devices/nonce";
 /// `POST /internal/v1/ended`: a gateway asks whose access has ended since it last asked.
 pub const ENDED: &str = "/internal/v1/ended";
 /// `POST /internal/v1/places/find`, body [`PlaceAsked`], answer [`PlaceFound`]: the devices service asks
@@ -152,6 +155,17 @@ pub struct DeviceCheck {
     pub device_id: DeviceId,
     /// The certificate's serial number, hex.
     pub serial: String,
+}
+
+/// What a device has made up for one request that it has signed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeviceNonce {
+    /// The device.
+    pub device_id: DeviceId,
+    /// The nonce.
+    pub nonce: String,
+    /// When the request is too old by itself.
+    pub until: Timestamp,
 }
 
 /// What is asked the place of.

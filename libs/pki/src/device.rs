@@ -10,6 +10,7 @@ use rcgen::{
     PublicKeyData as _, SigningKey as _,
 };
 use sha2::{Digest as _, Sha256};
+use x509_parser::asn1_rs::{Integer, Sequence};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::GeneralName;
@@ -21,6 +22,8 @@ use crate::authority::hex;
 
 /// A request's size at most, PEM.
 const MAX_CSR_BYTES: usize = 8 << 10;
+/// Bytes of each of a signature's two numbers.
+const NUMBER_BYTES: usize = 32;
 /// A proof's size at most, as text.
 const MAX_PROOF_BYTES: usize = 1 << 10;
 /// The trust domain of every name.
@@ -59,6 +62,12 @@ impl DeviceKey {
         Ok(KeyProof { key: self.0.subject_public_key_info(), signature })
     }
 
+    /// Signs `message`: ECDSA on P-256 with SHA-256, both numbers in 32 bytes each.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let signature = self.0.sign(message).map_err(Error::failed)?;
+        fixed(&signature).ok_or_else(|| Error::failed("a signature cannot be read"))
+    }
+
     /// The SHA-256 of the key, hex: what people compare.
     pub fn fingerprint(&self) -> String {
         hex(&Sha256::digest(self.0.subject_public_key_info()))
@@ -73,6 +82,21 @@ impl DeviceKey {
         let request = params.serialize_request(&self.0).map_err(Error::failed)?;
         request.pem().map_err(Error::failed)
     }
+}
+
+/// A signature without ASN.1 around its two numbers (RFC 3279, 2.2.3; IEEE P1363).
+fn fixed(signature: &[u8]) -> Option<Vec<u8>> {
+    let (_, sequence) = Sequence::from_der(signature).ok()?;
+    let (rest, r) = Integer::from_der(&sequence.content).ok()?;
+    let (_, s) = Integer::from_der(rest).ok()?;
+    let padded = |number: Integer<'_>| {
+        // A leading zero byte is DER's sign, not part of the number.
+        let bytes = number.as_ref();
+        let bytes = bytes.strip_prefix(&[0]).unwrap_or(bytes);
+        let zeros = NUMBER_BYTES.checked_sub(bytes.len())?;
+        Some([vec![0; zeros].as_slice(), bytes].concat())
+    };
+    Some([padded(r)?, padded(s)?].concat())
 }
 
 /// What shows that the holder of a key made a statement: the key, and its signature.
@@ -184,7 +208,7 @@ pub(crate) fn is_ed25519(key: &SubjectPublicKeyInfo<'_>) -> bool {
     key.algorithm.algorithm.to_id_string() == "1.3.101.112"
 }
 
-fn is_p256(key: &SubjectPublicKeyInfo<'_>) -> bool {
+pub(crate) fn is_p256(key: &SubjectPublicKeyInfo<'_>) -> bool {
     let curve = key.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
     let algorithm = key.algorithm.algorithm.to_id_string();
     algorithm == P256.0 && curve.is_some_and(|curve| curve.to_id_string() == P256.1)

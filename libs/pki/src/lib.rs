@@ -13,6 +13,7 @@ mod error;
 mod revocation;
 mod seal;
 mod service;
+mod shown;
 mod state;
 mod verify;
 
@@ -27,6 +28,7 @@ pub use service::{
     KnownService, SERVICE_LIFETIME, ServiceCertificate, ServiceKey, ServiceRoot, Shown,
     service_name,
 };
+pub use shown::{DeviceRoot, ShownDevice};
 pub use state::{DeviceState, DeviceStates};
 pub use verify::{
     agents_server, device_client, install_provider, pin_of, pinned_client, public_client,

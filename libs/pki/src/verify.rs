@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{
@@ -58,18 +59,22 @@ pub fn agents_server(
     shown: Arc<dyn ResolvesServerCert>,
     root_pem: &str,
 ) -> Result<ServerConfig, Error> {
-    let roots = Arc::new(roots(root_pem)?);
-    let clients = WebPkiClientVerifier::builder_with_provider(roots, provider())
-        .allow_unauthenticated()
-        .build()
-        .map_err(Error::failed)?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(Error::failed)?
-        .with_client_cert_verifier(clients)
+        .with_client_cert_verifier(clients(root_pem)?)
         .with_cert_resolver(shown);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// Checks the certificates of clients of this root, wherever they come from.
+pub(crate) fn clients(root_pem: &str) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+    let roots = Arc::new(roots(root_pem)?);
+    WebPkiClientVerifier::builder_with_provider(roots, provider())
+        .allow_unauthenticated()
+        .build()
+        .map_err(Error::failed)
 }
 
 /// For the listener of the platform's own services: a client certificate of the root's is checked

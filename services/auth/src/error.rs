@@ -89,6 +89,9 @@ pub enum Error {
     /// The device is unknown or was revoked.
     #[error("the device is not known here; enrol it again")]
     BadDevice,
+    /// The device has sent the same signed request before, or somebody has who saw it.
+    #[error("this signed request was sent before; sign a new one")]
+    NonceSeen,
     /// The caller may not do this.
     #[error("this needs the permission {0}")]
     NotPermitted(&'static str),
@@ -192,7 +195,8 @@ impl Error {
             | Self::LateUpstream
             | Self::UpstreamUnknown(_)
             | Self::BadEnrolmentToken
-            | Self::BadDevice => Kind::Unauthenticated,
+            | Self::BadDevice
+            | Self::NonceSeen => Kind::Unauthenticated,
             Self::NotPermitted(_)
             | Self::NotHeld(_)
             | Self::PeopleOnly
@@ -260,6 +264,7 @@ impl Error {
             Self::BadEnrolmentToken => "bad_enrolment_token",
             Self::DeviceWaits => WAITS,
             Self::BadDevice => "bad_device",
+            Self::NonceSeen => "nonce_seen",
             Self::NotPermitted(_) => "not_permitted",
             Self::PeopleOnly => "people_only",
             Self::KeysOnly => "keys_only",
@@ -326,6 +331,7 @@ impl From<Error> for Fault {
             | Error::BadEnrolmentToken
             | Error::DeviceWaits
             | Error::BadDevice
+            | Error::NonceSeen
             | Error::NotPermitted(_)
             | Error::PeopleOnly
             | Error::KeysOnly

@@ -46,9 +46,9 @@ const READ_BUFFER_BYTES: usize = 4 << 10;
 /// What the agents' door needs.
 #[derive(Clone)]
 pub(crate) struct Agents {
-    auth: AuthClient,
+    pub(crate) auth: AuthClient,
     beginning: Beginning,
-    services: Services,
+    pub(crate) services: Services,
     links: Arc<Registry>,
     config: Config,
     tenant: TenantId,

@@ -59,6 +59,9 @@ pub struct Config {
     /// Addresses and networks of proxies in front of the platform, such as `["10.0.0.5"]`. Their
     /// `X-Forwarded-For` and `X-Forwarded-Proto` are believed, and no others'.
     pub trusted_proxies: Vec<Network>,
+    /// Whether a device may sign its requests in the place of showing its certificate in TLS, as it has to
+    /// where something on the way ends TLS. Whatever that is can then read and change what passes.
+    pub signed_requests: bool,
     /// Seconds after which an agent that has nothing to send says that it lives.
     pub heartbeat_s: u32,
     /// Seconds between two snapshots of an agent.
@@ -94,6 +97,7 @@ impl Default for Config {
             caller_check_s: 30,
             tunnel_idle_s: 300,
             trusted_proxies: Vec::new(),
+            signed_requests: true,
             heartbeat_s: 30,
             snapshot_interval_s: 10,
             device_check_s: 30,

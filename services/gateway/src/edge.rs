@@ -23,7 +23,8 @@ use openframe_agent_api::enrolment::{ENROL_PATH, RECOVER_PATH, RENEW_PATH};
 use openframe_fault::{Fault, Json, Kind, REQUEST_ID};
 use openframe_ids::{RequestId, TenantId};
 use openframe_mesh::Peer;
-use openframe_pki::DeviceIdentity;
+use openframe_pki::{DeviceIdentity, DeviceRoot};
+use openframe_signatures::{Refusal, Signed};
 use openframe_tokens::{Caller, Subject};
 use tokio_util::task::TaskTracker;
 use tower_http::compression::CompressionLayer;
@@ -34,7 +35,8 @@ use crate::metrics::Metrics;
 use crate::refused::Wanted;
 use crate::routes::{Access, Route, Routes, Size, Target, is_api};
 use crate::serve::{Active, Connection, Place};
-use crate::{Assets, Config, Health, assets, headers, proxies};
+use crate::signed::Sender;
+use crate::{Assets, Config, Health, assets, headers, proxies, signed};
 use forward::{Way, headers_for_service};
 pub(crate) use intake::Intake;
 use lasting::{until, wanted_upgrade};
@@ -80,6 +82,7 @@ struct Client {
     /// Whether the client speaks TLS, to us or to a proxy.
     https: bool,
     device: Option<Arc<DeviceIdentity>>,
+    root: Option<DeviceRoot>,
     place: Arc<Place>,
     noted: Noted,
 }
@@ -159,12 +162,13 @@ pub(crate) async fn answer(
 
 impl Client {
     fn of(connection: Connection, headers: &HeaderMap, config: &Config) -> Self {
-        let Connection { remote, tls, device, place } = connection;
+        let Connection { remote, tls, device, root, place } = connection;
         let proxies = &config.trusted_proxies;
         Self {
             remote: proxies::client(proxies, remote, headers),
             https: proxies::is_https(proxies, remote, headers, tls),
             device,
+            root,
             place,
             noted: Noted::default(),
         }
@@ -210,21 +214,21 @@ impl Shared {
         headers::check(&mut request)?;
         let remote = client.remote.to_string();
         let path = request.uri().path().to_owned();
-        let (route, subject) = match (request.method(), path.as_str()) {
-            (&Method::POST, ENROL_PATH) => {
-                (ENROL_PATH, Subject::Service { name: "gateway".to_owned() })
-            }
-            (&Method::POST, RECOVER_PATH) => {
-                (RECOVER_PATH, Subject::Service { name: "gateway".to_owned() })
-            }
+        let stranger = || Subject::Service { name: "gateway".to_owned() };
+        let (route, subject, body) = match (request.method(), path.as_str()) {
+            (&Method::POST, ENROL_PATH) => (ENROL_PATH, stranger(), None),
+            (&Method::POST, RECOVER_PATH) => (RECOVER_PATH, stranger(), None),
             (&Method::POST, RENEW_PATH) => {
-                let device = client.device.as_ref().ok_or_else(not_a_device)?;
-                self.agents.check(device).await?;
-                (RENEW_PATH, Subject::Device { device: device.device })
+                let Sender { device, body } =
+                    self.sender(client, self.agents.signed(&request)).await?;
+                self.agents.check(&device).await?;
+                (RENEW_PATH, Subject::Device { device: device.device }, body)
             }
             (&Method::GET, LINK_PATH) => {
                 client.noted.route(LINK_PATH);
-                let device = client.device.clone().ok_or_else(not_a_device)?;
+                let Sender { device, body } =
+                    self.sender(client, self.agents.signed(&request)).await?;
+                signed::check_body(body, &[])?;
                 let subject = Subject::Device { device: device.device };
                 client.noted.caller(&Caller { tenant: device.tenant, subject });
                 let place = Arc::clone(&client.place);
@@ -237,7 +241,22 @@ impl Shared {
         let open = matches!(subject, Subject::Service { .. });
         let caller = Caller { tenant: self.tenant, subject };
         client.noted.caller(&caller);
-        self.forward(Way { target: Target::Auth, size: Size::Small, open }, request, &caller).await
+        let way = Way { target: Target::Auth, size: Size::Small, open, body };
+        self.forward(way, request, &caller).await
+    }
+
+    /// The device that sends a request: by its certificate in TLS or, where something on the way has
+    /// ended that, by its signature.
+    async fn sender(
+        &self,
+        client: &Client,
+        signed: Result<Signed, Refusal>,
+    ) -> Result<Sender, Fault> {
+        match (&client.device, &client.root) {
+            (Some(device), _) => Ok(Sender { device: Arc::clone(device), body: None }),
+            (None, Some(root)) => self.agents.signer(root, signed.map_err(signed::refused)?).await,
+            (None, None) => Err(not_a_device()),
+        }
     }
 
     async fn routed(
@@ -272,7 +291,8 @@ impl Shared {
                     let asking = (client, &caller, end);
                     return self.tunnel(target, (request, protocol), asking).await;
                 }
-                let way = Way { target, size: route.size, open: route.access.is_open() };
+                let open = route.access.is_open();
+                let way = Way { target, size: route.size, open, body: None };
                 let answer = self.forward(way, request, &caller).await;
                 answer.map(|answer| until(end, answer))
             }

@@ -7,6 +7,7 @@
 //! Invariants:
 //! - no header from outside that names a caller, an address or a request ever reaches a service;
 //! - a service sees a request only with an internal token that this crate minted;
+//! - a device is known by its certificate, shown in TLS or by a signed request, and by nothing else;
 //! - a frame is acknowledged to an agent only after the service behind has said it is durable;
 //! - a changed route table never closes a connection;
 //! - what a caller began to change is done to its end, whether the caller waits or not;
@@ -28,6 +29,7 @@ mod pump;
 mod refused;
 pub mod routes;
 mod serve;
+mod signed;
 mod start;
 
 pub use assets::{Asset, Assets};

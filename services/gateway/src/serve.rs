@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use openframe_pki::{DeviceIdentity, device_identity};
+use openframe_pki::{DeviceIdentity, DeviceRoot, device_identity};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -58,6 +58,8 @@ pub(crate) struct Connection {
     pub(crate) tls: bool,
     /// The device whose certificate was shown.
     pub(crate) device: Option<Arc<DeviceIdentity>>,
+    /// What tells a device whose requests show its certificate; none where that does not count.
+    pub(crate) root: Option<DeviceRoot>,
     /// Its place; what goes on after an upgrade keeps it.
     pub(crate) place: Arc<Place>,
 }
@@ -69,6 +71,7 @@ struct Door {
     shared: Arc<Shared>,
     places: Arc<Places>,
     tls: Option<TlsAcceptor>,
+    root: Option<DeviceRoot>,
     /// Whether only proxies may connect: what others send would cross the network in the clear.
     proxies_only: bool,
     stop: CancellationToken,
@@ -91,16 +94,19 @@ impl Edge {
         door.serve(listener).await;
     }
 
-    /// Serves agents on `listener` until `stop`.
+    /// Serves agents on `listener` until `stop`. Their certificates are of `root`, also where a request
+    /// shows one because something on the way has ended the agent's TLS.
     pub async fn serve_agents(
         &self,
         listener: TcpListener,
-        tls: Arc<rustls::ServerConfig>,
+        (tls, root): (Arc<rustls::ServerConfig>, DeviceRoot),
         stop: CancellationToken,
     ) {
         let config = &self.shared.config;
         let places = Places::new(config.agent_connections, config.agent_connections_per_address);
-        self.door(self.agents.clone(), (Some(tls), places), stop).serve(listener).await;
+        let mut door = self.door(self.agents.clone(), (Some(tls), places), stop);
+        door.root = config.signed_requests.then_some(root);
+        door.serve(listener).await;
     }
 
     fn door(
@@ -110,7 +116,7 @@ impl Edge {
         stop: CancellationToken,
     ) -> Door {
         let (shared, tls) = (Arc::clone(&self.shared), tls.map(TlsAcceptor::from));
-        Door { router, shared, places, tls, proxies_only: false, stop }
+        Door { router, shared, places, tls, root: None, proxies_only: false, stop }
     }
 }
 
@@ -172,7 +178,8 @@ impl Door {
         let config = &self.shared.config;
         let socket = Socket::new(stream, Duration::from_secs(config.write_timeout_s));
         let remote = remote.ip().to_canonical();
-        let from = Connection { remote, tls: false, device: None, place: Arc::new(place) };
+        let (root, place) = (self.root.clone(), Arc::new(place));
+        let from = Connection { remote, tls: false, device: None, root, place };
         let Some(acceptor) = &self.tls else { return self.http1(socket, from).await };
         // What costs time here runs without a wait, so at most one handshake a core is computed;
         // the waiting for the client's half is its own task's.

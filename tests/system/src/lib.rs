@@ -15,11 +15,13 @@ pub mod remote_write;
 mod server;
 pub mod signer;
 mod tamper;
+mod tls_proxy;
 
 pub use mail_server::{Encrypts, Letter, MailServer};
 pub use process::{Process, executable};
 pub use server::{Agent, Server, peer_at};
 pub use tamper::AuthDatabase;
+pub use tls_proxy::TlsProxy;
 
 use std::future::Future;
 use std::time::Duration;

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::picture::{self, Picture};
 use crate::process::put_wrong;
-use crate::{Process, executable, until};
+use crate::{Process, TlsProxy, executable, until};
 
 /// What a server is made of.
 #[derive(Debug)]
@@ -340,7 +340,25 @@ impl Agent {
 
     /// Enrols and starts an agent, whose clock is off by `clock` as libfaketime writes it.
     pub fn enrol_at(server: &str, token: &str, clock: Option<&str>) -> anyhow::Result<Self> {
+        Self::enrol_in(tempfile::tempdir()?, (server, token), clock)
+    }
+
+    /// As [`Agent::enrol_at`], on the way through a proxy that ends TLS.
+    pub fn enrol_behind(
+        proxy: &TlsProxy,
+        token: &str,
+        clock: Option<&str>,
+    ) -> anyhow::Result<Self> {
         let state = tempfile::tempdir()?;
+        proxy.tell(state.path())?;
+        Self::enrol_in(state, (&proxy.url, token), clock)
+    }
+
+    fn enrol_in(
+        state: TempDir,
+        (server, token): (&str, &str),
+        clock: Option<&str>,
+    ) -> anyhow::Result<Self> {
         let enrol = agent(clock)?
             .args(["enrol", "--server", server, "--token", token, "--state"])
             .arg(state.path())

@@ -7,8 +7,11 @@
 use jiff::{SignedDuration, Timestamp};
 use openframe_agent_api::enrolment::{RecoverRequest, RenewRequest};
 use openframe_ids::{DeviceId, TenantId};
+use openframe_oauth::OneTime;
 use openframe_pki::{DeviceState, IssuedDevice, KeyProof, csr_spki_sha256};
+use openframe_tokens::opaque::SecretHash;
 use openframe_tokens::{Caller, Permission};
+use sha2::{Digest as _, Sha256};
 
 use super::{Asked, Auth, Origin, need};
 use crate::Error;
@@ -133,6 +136,23 @@ impl Auth {
         }
         let counts = self.store.enrolment.counts((tenant, id), serial, self.now()).await?;
         if counts { Ok(()) } else { Err(Error::BadDevice) }
+    }
+
+    /// Uses up what a device has made up for one request that it has signed; fails when it was seen before,
+    /// by whichever replica. Asked by the gateway.
+    pub async fn spend_nonce(
+        &self,
+        caller: &Caller,
+        (device, nonce): (DeviceId, &str),
+        until: Timestamp,
+    ) -> Result<(), Error> {
+        if !caller.is_service("gateway") {
+            return Err(Error::ServicesOnly);
+        }
+        let hash = Sha256::new().chain_update("device nonce\0").chain_update(device.0.as_bytes());
+        let hash = SecretHash(hash.chain_update(nonce).finalize().into());
+        let first = self.store.one_times.spend(&OneTime { hash, until }).await?;
+        if first { Ok(()) } else { Err(Error::NonceSeen) }
     }
 
     async fn known(&self, tenant: TenantId, id: DeviceId) -> Result<Device, Error> {

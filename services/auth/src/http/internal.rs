@@ -7,9 +7,9 @@ use http::StatusCode;
 use jiff::Timestamp;
 use openframe_auth_api::internal::{
     AUDIT, AuditRecord, CHECK_DEVICE, DEVICES_AT_ONCE, DEVICES_WITHIN, DeviceCheck, DeviceMove,
-    DevicesFound, DevicesWithin, ENDED, Ended, EndedSince, FIND_PLACE, JOIN, JoinAnswer,
-    JoinRequest, MOVE_DEVICE, PlaceAsked, PlaceFound, RESOLVE, ResolveRequest, Resolved,
-    SERVER_CERTIFICATE, ServerAnswer, ServerRequest, Shown,
+    DeviceNonce, DevicesFound, DevicesWithin, ENDED, Ended, EndedSince, FIND_PLACE, JOIN,
+    JoinAnswer, JoinRequest, MOVE_DEVICE, PlaceAsked, PlaceFound, RESOLVE, ResolveRequest,
+    Resolved, SERVER_CERTIFICATE, SPEND_NONCE, ServerAnswer, ServerRequest, Shown,
 };
 use openframe_fault::{Fault, Json, Kind};
 use openframe_tokens::{NotAPlace, Place};
@@ -29,6 +29,7 @@ pub(super) fn routes() -> Router<Auth> {
         .route(RESOLVE, post(resolve))
         .route(AUDIT, post(record))
         .route(CHECK_DEVICE, post(check_device))
+        .route(SPEND_NONCE, post(spend_nonce))
         .route(ENDED, post(ended))
         .route(FIND_PLACE, post(find_place))
         .route(DEVICES_WITHIN, post(devices_within))
@@ -109,6 +110,15 @@ async fn check_device(
     Json(check): Json<DeviceCheck>,
 ) -> Result<StatusCode, Fault> {
     app.check_device(&asked.caller, (check.tenant_id, check.device_id), &check.serial).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn spend_nonce(
+    State(app): State<Auth>,
+    asked: Asked,
+    Json(shown): Json<DeviceNonce>,
+) -> Result<StatusCode, Fault> {
+    app.spend_nonce(&asked.caller, (shown.device_id, &shown.nonce), shown.until).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -8,12 +8,14 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE};
 use openframe_auth_api::AUTHORIZATION_SHOWN;
 use openframe_fault::{Fault, Kind, REQUEST_ID};
 use openframe_mesh::{Peer, identity, in_time};
+use openframe_signatures::Digest;
 use openframe_tokens::Caller;
 use tokio::time::{Duration, timeout};
 
 use super::Shared;
 use crate::headers;
 use crate::routes::{Access, Size, Target};
+use crate::signed::check_body;
 
 /// How long a service may work on a change after its caller has stopped waiting.
 const WORK_LIMIT: Duration = Duration::from_mins(5);
@@ -25,6 +27,8 @@ pub(super) struct Way {
     pub(super) size: Size,
     /// Whether nobody known sends it.
     pub(super) open: bool,
+    /// What its sender has signed that it brings.
+    pub(super) body: Option<Digest>,
 }
 
 impl Shared {
@@ -52,6 +56,7 @@ impl Shared {
                 .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
         let taken = self.intake.read(&self.config, (way.size, way.open), content).await?;
+        check_body(way.body, &taken.bytes)?;
         let token = self.identity.token(caller, way.target.name()).await;
         identity::insert(&mut head.headers, &token);
         head.version = http::Version::HTTP_11;

@@ -1,5 +1,6 @@
 //! The edge on a real socket: what it refuses, what it passes on, and what it ends.
 
+mod signed;
 mod world;
 
 use std::sync::Mutex;

@@ -70,7 +70,7 @@ async fn certificates_that_are_over_or_of_another_kind_open_nothing() {
         let shown = Identity { chain_pem, ..own.clone() };
         let opened = link::connection::open(&door, enrol::tls(&shown, &key).unwrap()).await;
         assert!(opened.is_err(), "{what}");
-        let renewed = enrol::renew(&shown, &key, csr.clone(), &clock).await;
+        let renewed = enrol::renew(&door, &shown, &key, csr.clone(), &clock).await;
         assert!(renewed.is_err(), "{what}");
     }
     link::connection::open(&door, enrol::tls(&own, &key).unwrap()).await.unwrap();

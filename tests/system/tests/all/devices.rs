@@ -21,10 +21,10 @@ async fn finished(server: &Server, id: CommandId) -> String {
 
 /// Waits until no link of a device is let in: each gateway believes a good answer of the auth service
 /// for a second.
-async fn link_refused(server: &Server, identity: &Identity, key: &DeviceKey) {
-    let door = net::Server::read(&server.agents_url).unwrap();
+async fn link_refused(door: &net::Server, identity: &Identity, key: &DeviceKey) {
     until("the link to be refused", || async {
-        let opened = link::connection::open(&door, enrol::tls(identity, key).unwrap()).await;
+        let tls = enrol::tls(identity, key).unwrap();
+        let opened = link::connection::open(door, tls).await;
         opened.err().filter(|error| matches!(error, Error::Refused(_)))
     })
     .await;
@@ -82,9 +82,10 @@ async fn a_retired_device_is_out_at_once_and_stays_out() {
     devices.retire(device.id).await.unwrap();
     assert_eq!(devices.device(device.id).await.unwrap_err().kind(), Kind::NotFound);
     assert_eq!(devices.devices(&DeviceQuery::default()).await.unwrap().total, 0);
-    link_refused(&server, &identity, &key).await;
+    let door = net::Server::read(&server.agents_url).unwrap();
+    link_refused(&door, &identity, &key).await;
     let renewed =
-        enrol::renew(&identity, &key, key.csr_pem("back").unwrap(), &Clock::system()).await;
+        enrol::renew(&door, &identity, &key, key.csr_pem("back").unwrap(), &Clock::system()).await;
     assert!(matches!(renewed, Err(Error::Refused(_))), "{renewed:?}");
     until("the agent to say that it was retired", || async {
         let said = Status::read(&folder).ok()?.text();
@@ -111,8 +112,9 @@ async fn two_copies_of_a_device_are_out_until_it_is_readmitted() {
     let (identity, key) = (folder.identity().unwrap().unwrap(), folder.key().unwrap());
     assert!(identity.state.is_some());
     let clock = Clock::system();
+    let door = net::Server::read(&server.agents_url).unwrap();
     let renew = async |identity: &Identity| {
-        enrol::renew(identity, &key, key.csr_pem("host").unwrap(), &clock).await
+        enrol::renew(&door, identity, &key, key.csr_pem("host").unwrap(), &clock).await
     };
     // Both have the folder as it was. The first that renews is not yet known for one of two.
     let first = renew(&identity).await.unwrap();
@@ -123,7 +125,7 @@ async fn two_copies_of_a_device_are_out_until_it_is_readmitted() {
     assert_eq!(listed.iter().map(|it| it.device_id).collect::<Vec<_>>(), [device.id]);
     agent.process().line_with("this device was retired").unwrap();
     for copy in [&identity, &first] {
-        link_refused(&server, copy, &key).await;
+        link_refused(&door, copy, &key).await;
     }
     auth.readmit_device(device.id).await.unwrap();
     assert!(auth.quarantined().await.unwrap().items.is_empty());
@@ -168,7 +170,7 @@ async fn a_certificate_of_another_authority_opens_nothing() {
     };
     let refused = open(&forged).await.err();
     assert!(matches!(refused, Some(Error::Unreachable { .. })), "{refused:?}");
-    let renewed = enrol::renew(&forged, &key, csr, &Clock::system()).await;
+    let renewed = enrol::renew(&door, &forged, &key, csr, &Clock::system()).await;
     assert!(renewed.is_err(), "{renewed:?}");
     open(&own).await.unwrap();
 }

@@ -46,6 +46,7 @@ mod roles;
 mod rp_logout;
 mod scim;
 mod secrets;
+mod signed;
 mod signing_keys;
 mod smuggling;
 mod spoofed;

@@ -43,6 +43,8 @@ mod places;
 mod recovery;
 #[path = "../all/roles.rs"]
 mod roles;
+#[path = "../all/signed.rs"]
+mod signed;
 #[path = "../all/signing_keys.rs"]
 mod signing_keys;
 #[path = "../all/telemetry.rs"]

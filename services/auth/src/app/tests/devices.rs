@@ -88,6 +88,19 @@ impl World {
     }
 }
 
+// B52.replay
+#[tokio::test]
+async fn a_nonce_of_a_device_is_good_once_for_that_device() {
+    let world = world();
+    let (gateway, until) = (gateway(world.tenant), Timestamp::MAX);
+    let (one, other) = (DeviceId::new(), DeviceId::new());
+    let spend = async |device, nonce| world.app.spend_nonce(&gateway, (device, nonce), until).await;
+    spend(one, "first").await.unwrap();
+    assert!(matches!(spend(one, "first").await, Err(Error::NonceSeen)));
+    spend(one, "second").await.unwrap();
+    spend(other, "first").await.unwrap();
+}
+
 // B41, B42.used, B47.renewed
 #[tokio::test]
 async fn a_device_enrols_renews_and_is_revoked() {

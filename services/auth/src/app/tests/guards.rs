@@ -141,6 +141,9 @@ async fn what_the_gateway_asks_nobody_else_may() {
         let whose = (world.tenant, DeviceId::new());
         let refused = world.app.check_device(caller, whose, "00").await;
         assert!(matches!(refused, Err(Error::ServicesOnly)));
+        let shown = (DeviceId::new(), "a nonce");
+        let refused = world.app.spend_nonce(caller, shown, Timestamp::MAX).await;
+        assert!(matches!(refused, Err(Error::ServicesOnly)));
         let refused = world.app.certify_server(caller, "", Vec::new());
         assert!(matches!(refused, Err(Error::ServicesOnly)));
     }

@@ -1,8 +1,9 @@
 //! A gateway on a real socket, and services that do as they are told.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -15,8 +16,10 @@ use futures::future::BoxFuture;
 use http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
 use http::{HeaderMap, StatusCode};
 use hyper_util::rt::TokioIo;
+use openframe_agent_api::enrolment::RENEW_PATH;
 use openframe_auth_api::internal::{
-    ENDED, Ended, EndedSince, RESOLVE, ResolveRequest, Resolved, Shown,
+    CHECK_DEVICE, DeviceCheck, DeviceNonce, ENDED, Ended, EndedSince, RESOLVE, ResolveRequest,
+    Resolved, SPEND_NONCE, Shown,
 };
 use openframe_clock::{Clock, Timestamp};
 use openframe_fault::{Fault, Json, Kind, body};
@@ -25,7 +28,7 @@ use openframe_mesh::{Connector, Peer};
 use openframe_tokens::internal::Minter;
 use openframe_tokens::{Caller, Grants, Role, Subject};
 use prometheus_client::registry::Registry;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +64,9 @@ pub(super) struct Services {
     /// Lets a slow change go on.
     pub(super) go: Notify,
     pub(super) done: AtomicUsize,
+    /// Serial numbers of the certificates that count.
+    pub(super) serials: Mutex<HashSet<String>>,
+    nonces: Mutex<HashSet<String>>,
 }
 
 struct Nothing;
@@ -111,6 +117,8 @@ impl World {
             began: Notify::new(),
             go: Notify::new(),
             done: AtomicUsize::new(0),
+            serials: Mutex::default(),
+            nonces: Mutex::default(),
         });
         let router = router(Arc::clone(&services));
         let peer = if remote { over_a_socket(router).await } else { router.into() };
@@ -175,7 +183,7 @@ pub(super) async fn until(what: &str, holds: impl Fn() -> bool) {
 }
 
 /// Reads until the gateway closes the connection.
-pub(super) async fn rest(stream: &mut TcpStream) -> String {
+pub(super) async fn rest(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut read = Vec::new();
     let reading = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut read)).await;
     // A reset is an end as well.
@@ -209,6 +217,9 @@ fn router(services: Arc<Services>) -> Router {
     let router = Router::new()
         .route(RESOLVE, post(resolve))
         .route(ENDED, post(ended))
+        .route(CHECK_DEVICE, post(check_device))
+        .route(SPEND_NONCE, post(spend_nonce))
+        .route(RENEW_PATH, post(seen))
         .route("/api/auth/v1/login", post(seen))
         .route("/api/devices/v1/seen", any(seen))
         .route("/api/devices/v1/slow", post(slow))
@@ -260,6 +271,24 @@ async fn ended(
 ) -> Json<Ended> {
     let people = since.place.is_some() && services.revoked.load(Ordering::Acquire);
     Json(Ended { place: 1, people, devices: Vec::new() })
+}
+
+async fn check_device(
+    State(services): State<Arc<Services>>,
+    Json(check): Json<DeviceCheck>,
+) -> Result<StatusCode, Fault> {
+    let counts = services.serials.lock().unwrap().contains(&check.serial);
+    let refused = || Fault::new(Kind::Unauthenticated, "bad_device", "no such device");
+    counts.then_some(StatusCode::NO_CONTENT).ok_or_else(refused)
+}
+
+async fn spend_nonce(
+    State(services): State<Arc<Services>>,
+    Json(shown): Json<DeviceNonce>,
+) -> Result<StatusCode, Fault> {
+    let first = services.nonces.lock().unwrap().insert(shown.nonce);
+    let refused = || Fault::new(Kind::Unauthenticated, "nonce_seen", "seen before");
+    first.then_some(StatusCode::NO_CONTENT).ok_or_else(refused)
 }
 
 fn nobody() -> Fault {
